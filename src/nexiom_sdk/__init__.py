@@ -1,0 +1,1 @@
+"""Dependable AI video generation."""

@@ -1,0 +1,105 @@
+"""What a provider must offer, and what it may offer: protocol version 1.
+
+An adapter describes calls and reads answers. It never waits, sleeps or retries, so any process can resume any job.
+The required part is small; the optional parts are found by type test, so an adapter never claims what it lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from nexiom_sdk.models import ModelCard
+from nexiom_sdk.types import Asset, Operation, Poll, Submission, SubmissionRecovery, Succeeded
+
+PROTOCOL_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """Bounds for an adapter's network calls, handed to its factory.
+
+    Args:
+        connect_timeout_seconds: Longest wait for a connection.
+        read_timeout_seconds: Longest silence while reading.
+        write_timeout_seconds: Longest wait for a chunk to be taken.
+        max_json_bytes: Largest decoded JSON answer.
+        max_video_bytes: Largest result file.
+    """
+
+    connect_timeout_seconds: float = 5.0
+    read_timeout_seconds: float = 30.0
+    write_timeout_seconds: float = 30.0
+    max_json_bytes: int = 4 * 1024 * 1024
+    max_video_bytes: int = 1024 * 1024 * 1024
+
+
+class VideoProvider(Protocol):
+    """One adapter, ours or a third party's."""
+
+    @property
+    def protocol_version(self) -> int:
+        """The version of this protocol that the adapter speaks."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as users write it."""
+        ...
+
+    @property
+    def models(self) -> Sequence[ModelCard]:
+        """What the provider's models accept and cost."""
+        ...
+
+    @property
+    def submission_recovery(self) -> SubmissionRecovery:
+        """How an order whose answer was lost is settled.
+
+        key: the same POST with the same idempotency key is one order. lookup: the adapter is a `SupportsLookup`.
+        none: a person has to look.
+        """
+        ...
+
+    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+        """Order once: this is the call that costs money. `Succeeded` is for providers that answer with the result.
+
+        Raises:
+            ProviderError: A class other than `SubmissionUncertain` says that nothing was accepted.
+        """
+        ...
+
+    async def poll(self, operation: Operation, /) -> Poll:
+        """Look at the order. Must not change anything at the provider."""
+        ...
+
+    def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
+        """The bytes of a result, in chunks."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the adapter holds."""
+        ...
+
+
+@runtime_checkable
+class SupportsLookup(Protocol):
+    """For `submission_recovery = "lookup"`: orders can be found by our reference."""
+
+    async def find(self, client_reference: str, /) -> Operation | None:
+        """The order that carries this reference, or None if there is none (yet)."""
+        ...
+
+
+@runtime_checkable
+class SupportsCancel(Protocol):
+    """Orders can be stopped at the provider."""
+
+    async def cancel(self, operation: Operation, /) -> None:
+        """Ask the provider to stop; the next poll tells whether it did.
+
+        Raises:
+            ProviderError: It cannot be stopped any more.
+        """
+        ...

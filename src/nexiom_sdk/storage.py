@@ -1,0 +1,119 @@
+"""Where bytes live: the contract of a store, and the rules for its keys.
+
+A key is `bucket/path`. Two buckets exist: `inputs` holds what users upload, `outputs` what providers made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.wording import printable
+
+INPUTS = "inputs"
+OUTPUTS = "outputs"
+CHUNK_BYTES = 256 * 1024
+_LONGEST_KEY = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """What a store knows of an object.
+
+    Args:
+        key: `bucket/path`.
+        size_bytes: Length.
+        media_type: As it was put; None where the store does not keep it.
+        modified_at: When it was put.
+    """
+
+    key: str
+    size_bytes: int
+    media_type: str | None = None
+    modified_at: datetime | None = None
+
+
+class ObjectStore(Protocol):
+    """Bytes by key. Every error is a `StorageError`; a key that breaks the rules is `InvalidInput`."""
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
+        """Write an object as a whole: nobody ever sees a part of it, and an older one stays until the new is complete.
+
+        Raises:
+            StorageUnavailable: It could not be written; nothing changed.
+        """
+        ...
+
+    def open(self, key: str, /) -> AsyncIterator[bytes]:
+        """The bytes of an object, in chunks.
+
+        Raises:
+            ObjectNotFound: There is none.
+        """
+        ...
+
+    async def stat(self, key: str, /) -> ObjectInfo | None:
+        """What is known of an object; None if there is none."""
+        ...
+
+    async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:
+        """An address for reading the object, permanent or valid for `ttl_seconds`; None if the store has none."""
+        ...
+
+    async def delete(self, key: str, /) -> None:
+        """Remove an object; nothing happens if there is none."""
+        ...
+
+    def list(self, prefix: str = "", /) -> AsyncIterator[ObjectInfo]:
+        """The objects whose key begins with the prefix, in order of their keys."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the store holds."""
+        ...
+
+
+def checked_key(key: str) -> str:
+    """The key, if it is one that cannot leave its bucket.
+
+    Raises:
+        InvalidInput: It is empty, absolute, too long, has empty or dot segments, backslashes or control characters.
+
+    Example:
+        >>> checked_key("inputs/u1/fox.png")
+        'inputs/u1/fox.png'
+    """
+    segments = key.split("/")
+    if (
+        len(segments) < 2  # noqa: PLR2004 - a bucket and a path
+        or len(key.encode("utf-8", "replace")) > _LONGEST_KEY
+        or any(segment in {"", ".", ".."} for segment in segments)
+        or not key.isprintable()
+        or any(character in key for character in '\\:*?"<>|')
+    ):
+        msg = f"'{printable(key, 80)}' is not a path inside a bucket."
+        raise InvalidInput(msg, next_step="Use a relative path such as 'u1/fox.png', without '..', '\\' or ':'.")
+    return key
+
+
+def input_key(path: str) -> str:
+    """Key of an uploaded reference, from its path in the bucket `inputs`."""
+    return checked_key(f"{INPUTS}/{path}")
+
+
+def result_path(user_id: str | None, job_id: str, index: int, extension: str = "mp4") -> str:
+    """Path of a result in the bucket `outputs`; the same result always has the same path.
+
+    Example:
+        >>> result_path(None, "j1", 0), result_path("u1", "j1", 0, "jpg")
+        ('_/j1/0.mp4', 'u1/j1/0.jpg')
+    """
+    return f"{user_id or '_'}/{job_id}/{index}.{extension}"
+
+
+def output_key(path: str) -> str:
+    """Key of a result, from its path in the bucket `outputs`."""
+    return checked_key(f"{OUTPUTS}/{path}")

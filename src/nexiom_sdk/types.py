@@ -1,0 +1,489 @@
+"""The values that travel: what a user asks, what a provider gets, what it answers, what was chosen.
+
+Values that cross a boundary (a user's request, a row, a file) are frozen pydantic models; values that stay inside are
+frozen dataclasses. Vocabularies that a user types are `Literal`s. Money is `Decimal` USD, lengths are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+
+from nexiom_sdk.errors import Charged, InvalidInput
+from nexiom_sdk.wording import seconds, usd, validation_sentences
+
+QualityTier: TypeAlias = Literal["standard", "cinematic", "ultra_realistic"]
+AspectRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "9:21"]
+Resolution: TypeAlias = Literal["360p", "480p", "540p", "720p", "768p", "1080p", "1440p", "2160p"]
+MediaRole: TypeAlias = Literal[
+    "first_frame", "last_frame", "reference_image", "reference_video", "reference_audio", "source_video"
+]
+Mode: TypeAlias = Literal["text", "image", "reference", "video"]
+Delivery: TypeAlias = Literal["url", "bytes"]
+SubmissionRecovery: TypeAlias = Literal["key", "lookup", "none"]
+
+QUALITY_TIERS: tuple[QualityTier, ...] = get_args(QualityTier)
+ASPECT_RATIOS: tuple[AspectRatio, ...] = get_args(AspectRatio)
+RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
+
+MAX_PROMPT_BYTES = 65_536  # the same bound as the row policy in the database
+
+
+class Frozen(BaseModel):
+    """Base of the values that cross a boundary: frozen, closed, and it answers nonsense with `InvalidInput`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    if not TYPE_CHECKING:  # type checkers keep the signature that pydantic derives from the fields
+
+        def __init__(self, /, **fields: object) -> None:
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                raise InvalidInput(validation_sentences(error)) from error
+
+    def evolve(self, **changes: object) -> Self:
+        """A copy with some fields changed; the caller vouches for their types."""
+        return self.model_copy(update=changes)
+
+
+class Media(Frozen):
+    """A picture, clip or sound that goes in with the prompt, from exactly one place.
+
+    Args:
+        role: What it is for.
+        input_path: Key in the bucket `inputs`, as a front end uploads it.
+        file: A file on this machine, below one of `Settings.media_roots`.
+        data: The bytes themselves.
+        url: An https address. Passed on to models that take addresses, never opened here.
+
+    Raises:
+        InvalidInput: Not exactly one place is named.
+
+    Example:
+        >>> from nexiom_sdk import Media
+        >>> Media.from_input("u1/fox.png").role
+        'first_frame'
+    """
+
+    role: MediaRole = "first_frame"
+    input_path: str | None = None
+    file: Path | None = None
+    data: bytes | None = Field(default=None, repr=False)
+    url: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one_place(self) -> Self:
+        places = (self.input_path, self.file, self.data, self.url)
+        if sum(place is not None for place in places) != 1:
+            msg = "Media comes from exactly one of input_path, file, data and url."
+            raise ValueError(msg)
+        return self
+
+    @classmethod
+    def from_input(cls, path: str, *, role: MediaRole = "first_frame") -> Self:
+        """Media that is already in the bucket `inputs`, by its key there."""
+        return cls(input_path=path, role=role)
+
+    @classmethod
+    def from_file(cls, file: str | Path, *, role: MediaRole = "first_frame") -> Self:
+        """A file on this machine; it is copied into `inputs` when the job is submitted."""
+        return cls(file=Path(file), role=role)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, role: MediaRole = "first_frame") -> Self:
+        """Bytes in memory; they are copied into `inputs` when the job is submitted."""
+        return cls(data=data, role=role)
+
+    @classmethod
+    def from_url(cls, url: str, *, role: MediaRole = "first_frame") -> Self:
+        """A public https address, for models that fetch their references themselves."""
+        return cls(url=url, role=role)
+
+
+class VideoRequest(Frozen):
+    """What a user asks for. Everything but the prompt may be left to the tier.
+
+    Args:
+        prompt: What the video shows; 1 to 65,536 bytes of UTF-8.
+        quality_tier: standard, cinematic or ultra_realistic; the policy has a default.
+        duration_seconds: Length of the clip.
+        provider: Use this provider and no other.
+        model: Use this model and no other.
+        resolution: Short side of the picture, such as 720p.
+        aspect_ratio: Width to height, such as 16:9.
+        audio: True: with sound, False: silent, None: as the tier says.
+        seed: For models that repeat themselves on demand.
+        negative_prompt: What must not appear, for models that know such a thing.
+        media: References, each with its role.
+        reference_media_path: One reference by its key in the bucket `inputs`; it is used as the first frame.
+        max_cost_usd: Refuse before submitting if the estimate is above this, or unknown.
+        options: Settings of one provider, by provider name; passed on as they are.
+        strict: False takes the nearest value a model offers instead of refusing, and says so in the choice.
+
+    Raises:
+        InvalidInput: A value is impossible. It is also a `ValueError`.
+
+    Example:
+        >>> from nexiom_sdk import VideoRequest
+        >>> VideoRequest(prompt="a fox in snow", quality_tier="cinematic", duration_seconds=8).duration_seconds
+        8.0
+    """
+
+    prompt: str
+    quality_tier: QualityTier | None = None
+    duration_seconds: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False, strict=True)] | None = None
+    provider: str | None = None
+    model: str | None = None
+    resolution: Resolution | None = None
+    aspect_ratio: AspectRatio | None = None
+    audio: bool | None = None
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    negative_prompt: str | None = None
+    media: tuple[Media, ...] = ()
+    reference_media_path: str | None = None
+    max_cost_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
+    options: Mapping[str, Mapping[str, JsonValue]] = Field(default_factory=dict)
+    strict: bool = True
+
+    @field_validator("prompt")
+    @classmethod
+    def _prompt_is_text(cls, prompt: str) -> str:
+        if not prompt.strip():
+            msg = "The prompt is empty."
+        elif "\0" in prompt:
+            msg = "The prompt contains a NUL character."
+        elif (size := len(prompt.encode("utf-8", "surrogatepass"))) > MAX_PROMPT_BYTES:
+            msg = f"The prompt has {size:,} bytes; {MAX_PROMPT_BYTES:,} are allowed."
+        elif any("\ud800" <= character <= "\udfff" for character in prompt):
+            msg = "The prompt is not valid Unicode: it contains half of a surrogate pair."
+        else:
+            return prompt
+        raise ValueError(msg)
+
+    @property
+    def references(self) -> tuple[Media, ...]:
+        """All media in order, `reference_media_path` among them as the first frame."""
+        if self.reference_media_path is None:
+            return self.media
+        return (Media.from_input(self.reference_media_path), *self.media)
+
+    @property
+    def mode(self) -> Mode:
+        """What kind of order this is, by its media: text, image, reference or video."""
+        return mode_of(media.role for media in self.references)
+
+
+def mode_of(roles: Iterable[MediaRole]) -> Mode:
+    """The mode that media of these roles make.
+
+    Example:
+        >>> mode_of([]), mode_of(["first_frame", "reference_image"])
+        ('text', 'reference')
+    """
+    modes = {_MODE_OF_ROLE[role] for role in roles}
+    return next((mode for mode in ("video", "reference", "image") if mode in modes), "text")
+
+
+_MODE_OF_ROLE: Mapping[MediaRole, Mode] = {
+    "first_frame": "image",
+    "last_frame": "image",
+    "reference_image": "reference",
+    "reference_video": "reference",
+    "reference_audio": "reference",
+    "source_video": "video",
+}
+
+
+class DeliveredMedia(Frozen):
+    """A reference as an adapter gets it: exactly one of `url` and `data` is set."""
+
+    role: MediaRole
+    media_type: str
+    url: str | None = Field(default=None, repr=False)
+    data: bytes | None = Field(default=None, repr=False)
+
+
+class VideoSpec(Frozen):
+    """A request resolved for one model. Unset means: the provider's own default.
+
+    Args:
+        model: The model's id at the provider.
+        prompt: What the video shows.
+        duration_seconds: Length of the clip.
+        resolution: Short side of the picture.
+        aspect_ratio: Width to height.
+        audio: With sound or silent.
+        seed: Seed, if the model knows seeds.
+        negative_prompt: What must not appear, if the model knows such a thing.
+        media: References in the form the card's `delivery` names.
+        options: Settings for this provider, passed on as they are.
+    """
+
+    model: str
+    prompt: str = Field(repr=False)
+    duration_seconds: float | None = None
+    resolution: Resolution | None = None
+    aspect_ratio: AspectRatio | None = None
+    audio: bool | None = None
+    seed: int | None = None
+    negative_prompt: str | None = Field(default=None, repr=False)
+    media: tuple[DeliveredMedia, ...] = ()
+    options: Mapping[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def mode(self) -> Mode:
+        """What kind of order this is, by its media."""
+        return mode_of(media.role for media in self.media)
+
+
+class VideoProbe(Frozen):
+    """What a video file really is, read from the file itself.
+
+    Args:
+        container: mp4 or webm.
+        width: Width of the picture as shown, in pixels.
+        height: Height of the picture as shown, in pixels.
+        duration_seconds: Length.
+        has_audio: Whether there is a sound track.
+        video_codec: Code of the video track, such as avc1.
+        frames_per_second: Mean frame rate, where the file tells.
+        comment: The file's own comment; previews say there that they are previews.
+        decoded: Whether the end of the file was really decoded, not only its structure checked.
+    """
+
+    container: Literal["mp4", "webm"]
+    width: int
+    height: int
+    duration_seconds: float
+    has_audio: bool
+    video_codec: str | None = None
+    frames_per_second: float | None = None
+    comment: str | None = None
+    decoded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Input of `VideoProvider.submit`. Fields may be added in a minor release; none is removed.
+
+    Args:
+        spec: What to make.
+        idempotency_key: `{job_id}.{order_no}`; the same order always carries the same key. It is also the client
+            reference under which a provider with `submission_recovery = "lookup"` must be able to find the order.
+        callback_url: Where the provider may report progress.
+    """
+
+    spec: VideoSpec
+    idempotency_key: str
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A provider's handle of a running generation: JSON-safe, kept in the job row, opaque to the engine.
+
+    Args:
+        id: The provider's id of the order.
+        state: What the adapter needs again when it polls. No secrets: it is stored.
+        warnings: What the provider ignored or changed.
+    """
+
+    id: str
+    state: Mapping[str, JsonValue] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One result at the provider: an address or the bytes themselves.
+
+    Args:
+        url: Where it can be fetched; may be signed, so it is never logged or stored with its query.
+        data: The bytes, from providers that answer with the file.
+        media_type: What the provider says it is; the file is checked by its content.
+        needs_auth: Whether fetching needs the provider's key.
+        expires_at: When the address stops working.
+    """
+
+    url: str | None = field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
+    media_type: str = "video/mp4"
+    needs_auth: bool = False
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Not finished.
+
+    Args:
+        queued: True while the provider has not begun.
+        progress: 0 to 1, where the provider tells.
+        poll_after_seconds: When the provider wants to be asked again.
+    """
+
+    queued: bool = False
+    progress: float | None = None
+    poll_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """Finished, with at least one asset.
+
+    Args:
+        assets: The results.
+        cost_usd: What the provider says it charged.
+        detail: The provider's own units and figures, for the record; no secrets.
+        warnings: What the provider ignored or changed.
+    """
+
+    assets: tuple[Asset, ...]
+    cost_usd: Decimal | None = None
+    detail: Mapping[str, JsonValue] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Ended without a video.
+
+    Args:
+        code: One of `errors.FAILURE_CODES`, such as content_rejected.
+        message: The provider's reason, in a sentence.
+        charged: Whether the provider charges for it; None where the class of the code knows.
+    """
+
+    code: str
+    message: str
+    charged: Charged | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """Ended because somebody cancelled it."""
+
+    reason: str = ""
+
+
+Poll: TypeAlias = Running | Succeeded | Failed | Cancelled
+
+
+class Candidate(Frozen):
+    """A model that fits a request, with what would be sent to it.
+
+    Args:
+        provider: Name of the provider.
+        model: The model's id there.
+        weight: Its weight in the policy; 0 for models chosen by name.
+        why: The policy's reason.
+        duration_seconds: Length that will be asked for.
+        resolution: Resolution that will be asked for.
+        aspect_ratio: Ratio that will be asked for.
+        audio: Sound that will be asked for.
+        seed: Seed that will be asked for.
+        negative_prompt: Whether the negative prompt is passed on.
+        estimated_cost_usd: Price by the card; None where it is not known.
+        priced_on: Date of the price.
+        warnings: What differs from the request, or will soon.
+    """
+
+    provider: str
+    model: str
+    weight: int = 0
+    why: str = ""
+    duration_seconds: float | None = None
+    resolution: Resolution | None = None
+    aspect_ratio: AspectRatio | None = None
+    audio: bool | None = None
+    seed: int | None = None
+    negative_prompt: bool = False
+    estimated_cost_usd: Decimal | None = None
+    priced_on: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """`provider/model`."""
+        return f"{self.provider}/{self.model}"
+
+
+class Rejection(Frozen):
+    """A model that does not fit, and every reason why."""
+
+    provider: str
+    model: str
+    reasons: tuple[str, ...]
+
+    @property
+    def target(self) -> str:
+        """`provider/model`."""
+        return f"{self.provider}/{self.model}"
+
+
+class Choice(Frozen):
+    """A selection with its reasons, kept in the job row for ever.
+
+    Args:
+        tier: The tier that was applied; None when provider or model were named.
+        ranked: The models that fit, best first; the first one is used, the others are for failover.
+        rejected: The models that do not fit, with reasons.
+        policy_version: Version of the policy that chose.
+
+    Example:
+        >>> from nexiom_sdk.types import Candidate, Choice
+        >>> print(Choice(ranked=(Candidate(provider="acme", model="a1", why="best"),), policy_version="3").explain())
+        chosen   acme/a1 · price unknown: best
+    """
+
+    tier: QualityTier | None = None
+    ranked: tuple[Candidate, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    policy_version: str = ""
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The model that is used, or None when none fits."""
+        return self.ranked[0] if self.ranked else None
+
+    @property
+    def provider(self) -> str | None:
+        """Provider of the chosen model."""
+        return self.chosen.provider if self.chosen else None
+
+    @property
+    def model(self) -> str | None:
+        """Id of the chosen model."""
+        return self.chosen.model if self.chosen else None
+
+    @property
+    def estimated_cost_usd(self) -> Decimal | None:
+        """Estimated price of the chosen model; None where it is not known."""
+        return self.chosen.estimated_cost_usd if self.chosen else None
+
+    def explain(self) -> str:
+        """The selection in lines a person can read: chosen, then spare models, then dropped ones with reasons."""
+        lines = [
+            " · ".join(filter(None, (f"{label:8} {one.target}", *_terms(one)))) + (f": {one.why}" if one.why else "")
+            for label, one in zip(("chosen", *["spare"] * len(self.ranked)), self.ranked, strict=False)
+        ]
+        lines += [f"{'':8} warning: {warning}" for warning in (self.chosen.warnings if self.chosen else ())]
+        lines += [f"{'dropped':8} {one.target}: {'; '.join(one.reasons)}" for one in self.rejected]
+        return "\n".join(lines) or "no model is known"
+
+
+def _terms(one: Candidate) -> tuple[str, ...]:
+    return (
+        seconds(one.duration_seconds) if one.duration_seconds else "",
+        one.resolution or "",
+        one.aspect_ratio or "",
+        "" if one.audio is None else ("sound" if one.audio else "silent"),
+        f"price {usd(one.estimated_cost_usd)}" if one.estimated_cost_usd is None else usd(one.estimated_cost_usd),
+    )

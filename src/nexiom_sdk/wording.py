@@ -1,0 +1,98 @@
+"""How errors speak: nearest words, validation errors as sentences, text of strangers made safe to print."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+_LONGEST_TEXT = 2048
+_LONGEST_WORD = 60
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that `word` was probably meant to be, or None.
+
+    Example:
+        >>> nearest("cinematc", ["standard", "cinematic"])
+        'cinematic'
+    """
+    by_folded = {candidate.casefold(): candidate for candidate in allowed}
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.5)
+    return by_folded[found[0]] if found else None
+
+
+def unknown(what: str, word: str, allowed: Sequence[str]) -> str:
+    """Say that a word is not known, which ones are, and which was probably meant.
+
+    Example:
+        >>> unknown("tier", "cinematc", ["standard", "cinematic"])
+        "There is no tier 'cinematc'. Known: standard, cinematic. Did you mean 'cinematic'?"
+    """
+    guess = nearest(word, allowed)
+    known = f" Known: {', '.join(allowed)}." if allowed else ""
+    hint = f" Did you mean '{guess}'?" if guess else ""
+    return f"There is no {what} '{printable(word, _LONGEST_WORD)}'.{known}{hint}"
+
+
+def printable(text: str, longest: int = _LONGEST_TEXT) -> str:
+    r"""Text of a stranger for one line of a terminal or a log: no control or bidi characters, cut to `longest`.
+
+    Example:
+        >>> printable("all good\x1b[31m")
+        'all good\ufffd[31m'
+    """
+    head = " ".join(text[: longest + 1].split())
+    safe = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} and c != "\u200d" else c for c in head)
+    return safe if len(text) <= longest else safe[: longest - 1] + "…"
+
+
+def usd(amount: Decimal | None) -> str:
+    """Dollars as people write them; `unknown` where no price is known.
+
+    Example:
+        >>> usd(Decimal("0.8400")), usd(Decimal("0.004")), usd(None)
+        ('$0.84', '$0.004', 'unknown')
+    """
+    if amount is None:
+        return "unknown"
+    cents = amount.quantize(Decimal("0.01"))
+    return f"${cents}" if cents == amount else f"${amount.normalize():f}"
+
+
+def seconds(value: float) -> str:
+    """Seconds without a needless `.0`.
+
+    Example:
+        >>> seconds(6.0), seconds(2.5)
+        ('6 s', '2.5 s')
+    """
+    return f"{value:g} s"
+
+
+def validation_sentences(error: ValidationError) -> str:
+    """A pydantic error as sentences that name the field, the rule and the nearest match, never a prompt."""
+    return " ".join(dict.fromkeys(map(_sentence, error.errors(include_url=False))))
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in problem["loc"]) or "value"
+    context = problem.get("ctx", {})
+    match problem["type"]:
+        case "value_error":
+            # A value of ours inside another one has made its sentence already.
+            return str(getattr(context["error"], "message", context["error"]))
+        case "missing":
+            return f"{field} is missing."
+        case "extra_forbidden":
+            return f"There is no field '{printable(field, _LONGEST_WORD)}'."
+        case "literal_error" | "enum" if isinstance(problem["input"], str):
+            return unknown(field, problem["input"], _QUOTED.findall(str(context["expected"])))
+        case _:
+            return f"{field}: {problem['msg'].replace('Input should', 'it should', 1)}."
