@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, TypedDict, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
@@ -83,6 +83,9 @@ class Media(Frozen):
         places = (self.input_path, self.file, self.data, self.url)
         if sum(place is not None for place in places) != 1:
             msg = "Media comes from exactly one of input_path, file, data and url."
+            raise ValueError(msg)
+        if self.url is not None and not self.url.startswith("https://"):
+            msg = "The address of a reference must begin with https://."
             raise ValueError(msg)
         return self
 
@@ -178,6 +181,25 @@ class VideoRequest(Frozen):
     def mode(self) -> Mode:
         """What kind of order this is, by its media: text, image, reference or video."""
         return mode_of(media.role for media in self.references)
+
+
+class RequestFields(TypedDict, total=False):
+    """The fields of `VideoRequest` besides the prompt, for verbs that take them as keywords."""
+
+    quality_tier: QualityTier | None
+    duration_seconds: float | None
+    provider: str | None
+    model: str | None
+    resolution: Resolution | None
+    aspect_ratio: AspectRatio | None
+    audio: bool | None
+    seed: int | None
+    negative_prompt: str | None
+    media: tuple[Media, ...]
+    reference_media_path: str | None
+    max_cost_usd: Decimal | None
+    options: Mapping[str, Mapping[str, JsonValue]]
+    strict: bool
 
 
 def mode_of(roles: Iterable[MediaRole]) -> Mode:
@@ -384,6 +406,7 @@ class Candidate(Frozen):
         model: The model's id there.
         weight: Its weight in the policy; 0 for models chosen by name.
         why: The policy's reason.
+        mode: Kind of order: text, image, reference or video.
         duration_seconds: Length that will be asked for.
         resolution: Resolution that will be asked for.
         aspect_ratio: Ratio that will be asked for.
@@ -399,6 +422,7 @@ class Candidate(Frozen):
     model: str
     weight: int = 0
     why: str = ""
+    mode: Mode = "text"
     duration_seconds: float | None = None
     resolution: Resolution | None = None
     aspect_ratio: AspectRatio | None = None

@@ -1,0 +1,112 @@
+"""What the backends share about rows: their columns, reading them back, and the rules that hold in every store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from nexiom_sdk.errors import BudgetExceeded, IdempotencyConflict, StorageError, StorageUnavailable
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Limit, Usage
+from nexiom_sdk.wording import validation_sentences
+
+COLUMNS = tuple(GenerationJob.model_fields)
+TIMES = ("run_at", "leased_until", "submit_started_at", "cancel_requested_at", "created_at", "updated_at")
+MONEY = ("estimated_cost_usd", "cost_usd")
+
+_NEVER_SAVED = {"id", "type", "user_id", "client_key", "request", "created_at", "cancel_requested_at", "fence"}
+_SAVED_BY_RULE = {"run_at", "leased_until", "updated_at"}
+SAVED = tuple(name for name in COLUMNS if name not in _NEVER_SAVED | _SAVED_BY_RULE)
+
+
+def json_text(job_id: str, value: object) -> str:
+    """A value as JSON for a column; NaN and infinities, which JSON does not have, become null.
+
+    Raises:
+        StorageError: It cannot be written as JSON.
+    """
+    try:
+        return to_json(value, inf_nan_mode="null").decode()
+    except ValueError as error:
+        raise refused(job_id, f"it holds a value that is no JSON ({error})") from error
+
+
+def job_of(row: Mapping[str, object]) -> GenerationJob:
+    """The job in a row; texts are taken for times, money and enumerations.
+
+    Raises:
+        StorageUnavailable: The row was changed by hand into something that is no job.
+    """
+    try:
+        return GenerationJob.model_validate(row).as_read()
+    except ValidationError as error:
+        raise unreadable(str(row["id"]), validation_sentences(error)) from error
+
+
+def unreadable(job_id: str, why: str) -> StorageUnavailable:
+    """The error for a row that holds no job."""
+    return StorageUnavailable(
+        f"The row of job {job_id} cannot be read: {why}",
+        next_step="Somebody has changed it by hand: correct the column named; the other jobs are not affected.",
+        job_id=job_id,
+    )
+
+
+def refused(job_id: str, why: str) -> StorageError:
+    """The error for a job that the table does not take."""
+    return StorageError(f"Job {job_id} was not written: {why}.", job_id=job_id)
+
+
+def closed() -> StorageError:
+    """The error for a call after `aclose`."""
+    return StorageError("This repository is closed.", next_step="Open a new one, or close it later.")
+
+
+def same_order(held: GenerationJob, job: GenerationJob) -> GenerationJob:
+    """The job that already has this client key, if it was for the same request.
+
+    Raises:
+        IdempotencyConflict: It was for another one.
+    """
+    if held.request != job.request:
+        msg = f"The client_key '{job.client_key}' belongs to job {held.id}, which asked for something else."
+        raise IdempotencyConflict(msg, job_id=held.id)
+    return held
+
+
+def check_limit(limit: Limit, usage: Usage, job: GenerationJob) -> None:
+    """Let the job pass if it fits.
+
+    Raises:
+        BudgetExceeded: It does not.
+    """
+    reason = limit.broken_by(usage, job.estimated_cost_usd)
+    if reason is not None:
+        raise BudgetExceeded(f"Over a limit: {reason}.", job_id=job.id)
+
+
+def counted_cost(job: GenerationJob) -> Decimal | None:
+    """What a job counts in sums: its actual cost, else its estimate; 0 if it failed and certainly cost nothing."""
+    failure = job.provider_metadata.get("failure")
+    free = job.status == JobStatus.FAILED and isinstance(failure, dict) and failure.get("charged") == "no"
+    return job.cost_usd if job.cost_usd is not None else None if free else job.estimated_cost_usd
+
+
+def add_up(groups: Iterable[tuple[Decimal | None, int, int]]) -> Usage:
+    """The sum over groups of jobs that count the same.
+
+    Args:
+        groups: What one job counts, how many there are, how many of them are active.
+
+    Example:
+        >>> add_up([(Decimal("0.10"), 3, 1), (None, 2, 0)])
+        Usage(cost_usd=Decimal('0.30'), jobs=5, active=1)
+    """
+    cost, jobs, active = Decimal(0), 0, 0
+    for each, count, running in groups:
+        cost += (each or 0) * count
+        jobs += count
+        active += running
+    return Usage(cost_usd=cost, jobs=jobs, active=active)

@@ -1,0 +1,200 @@
+"""Rows in one SQLite file: the default for one machine, safe with any number of its processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self, TypeAlias, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from pydantic_core import from_json
+
+from nexiom_sdk.backends import rows
+from nexiom_sdk.backends import sqlite_statements as sql
+from nexiom_sdk.backends.sqlite_file import SqliteFile
+from nexiom_sdk.clock import Clock, SystemClock
+from nexiom_sdk.errors import ConfigurationError, StorageUnavailable
+from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
+from nexiom_sdk.wording import printable
+
+_log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+_Row: TypeAlias = tuple[Any, ...]  # of sqlite3, whose values have no static type
+
+
+class SqliteRepository:
+    """Rows in a SQLite file, written in a thread of their own. The file is made and opened by the first call.
+
+    Args:
+        path: The file.
+        clock: Time; None: the machine's.
+
+    Example:
+        ```python
+        studio = Studio(repository=SqliteRepository(Path("/srv/nexiom/nexiom.db")))
+        ```
+    """
+
+    def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._file = SqliteFile(path)
+
+    @classmethod
+    def from_url(cls, url: str, *, clock: Clock) -> Self:
+        """The repository of a URL: `sqlite:///absolute/path`, or `sqlite:path` from the working folder.
+
+        Raises:
+            ConfigurationError: The URL names no file.
+
+        Example:
+            >>> SqliteRepository.from_url("sqlite:///srv/nexiom/nexiom.db", clock=SystemClock())
+            SqliteRepository('/srv/nexiom/nexiom.db')
+        """
+        parts = urlsplit(url)
+        path = unquote(parts.path)
+        if parts.netloc or parts.query or parts.fragment or path.rstrip("/") in {"", ":memory:"}:
+            msg = f"'{printable(url, 200)}' does not name an SQLite file."
+            raise ConfigurationError(msg, next_step="Use sqlite:///absolute/path or sqlite:path; or memory://.")
+        return cls(Path(path[1:] if sys.platform == "win32" and path[2:3] == ":" else path), clock=clock)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self._file.path}')"
+
+    async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
+        def work(db: sqlite3.Connection, _: datetime) -> GenerationJob:
+            row = _row_of(job)
+            if job.client_key is not None and (held := _jobs(db, sql.BY_CLIENT_KEY, row)):
+                return rows.same_order(held[0], job)
+            for limit in limits:
+                rows.check_limit(limit, _usage(db, limit.over), job)
+            db.execute(sql.ADD, row)
+            return _job_of(tuple(row.values()))
+
+        return await self._write(work)
+
+    async def get(self, job_id: str, /) -> GenerationJob | None:
+        found = await self._file.run(lambda db: _jobs(db, sql.BY_ID, {"id": job_id}))
+        return found[0] if found else None
+
+    async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
+        wanted = {
+            "user_id": query.user_id,
+            "status": query.status,
+            "phases": json.dumps(query.phases) if query.phases else None,
+            "before": _stamp(query.before),
+        }
+        statement = sql.LIST.format(where=sql.where(wanted))
+        return await self._file.run(lambda db: _jobs(db, statement, wanted | {"limit": max(query.limit, 0)}))
+
+    async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
+        def work(db: sqlite3.Connection, now: datetime) -> list[_Row]:
+            leased_until = _stamp(now + timedelta(seconds=lease_seconds))
+            values = {"now": _stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(limit, 0)}
+            return db.execute(sql.CLAIM_ANY if job_id is None else sql.CLAIM_ONE, values).fetchall()
+
+        return _readable(await self._write(work))
+
+    async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
+        def work(db: sqlite3.Connection, now: datetime) -> bool:
+            held = {"fence": fence, "run_at_read": _stamp(job.run_at_read), "now": _stamp(now)}
+            return db.execute(sql.SAVE, _row_of(job) | held).rowcount == 1
+
+        return await self._write(work)
+
+    async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
+        def work(db: sqlite3.Connection, now: datetime) -> bool:
+            leased_until = _stamp(now + timedelta(seconds=seconds))
+            return db.execute(sql.EXTEND, {"id": job_id, "fence": fence, "leased_until": leased_until}).rowcount == 1
+
+        return await self._write(work)
+
+    async def wake(self, job_id: str, /, *, cancel: bool = False) -> None:
+        await self._write(lambda db, now: db.execute(sql.WAKE, {"id": job_id, "cancel": cancel, "now": _stamp(now)}))
+
+    async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
+        order = {"id": job_id, "order_no": order_no, "provider": provider, "provider_job_id": provider_job_id}
+
+        def work(db: sqlite3.Connection, now: datetime) -> bool:
+            adopted = db.execute(sql.ADOPT, order | {"now": _stamp(now)}).rowcount == 1
+            return adopted or db.execute(sql.HOLDS, order).fetchone() is not None
+
+        return await self._write(work)
+
+    async def usage(self, query: UsageQuery, /) -> Usage:
+        return await self._file.run(lambda db: _usage(db, query))
+
+    async def durations(self, key: str, limit: int, /) -> Sequence[float]:
+        values = {"key": key, "limit": max(limit, 0)}
+        return await self._file.run(lambda db: [float(took) for (took,) in db.execute(sql.DURATIONS, values)])
+
+    async def aclose(self) -> None:
+        await self._file.aclose()
+
+    async def _write(self, work: Callable[[sqlite3.Connection, datetime], _Result]) -> _Result:
+        def transaction(db: sqlite3.Connection) -> _Result:
+            with db:
+                db.execute("begin immediate")
+                return work(db, self._clock.now())  # asked under the lock: waiting for it must not shorten a lease
+
+        return await self._file.run(transaction)
+
+
+def _usage(db: sqlite3.Connection, query: UsageQuery) -> Usage:
+    wanted = {
+        "since": _stamp(query.since),
+        "user_id": query.user_id,
+        "quality_tier": query.quality_tier,
+        "provider": query.provider,
+    }
+    groups = db.execute(sql.USAGE.format(where=sql.where(wanted)), wanted)
+    return rows.add_up((None if cost is None else Decimal(cost), jobs, active) for cost, jobs, active in groups)
+
+
+def _jobs(db: sqlite3.Connection, statement: str, values: Mapping[str, object]) -> list[GenerationJob]:
+    return [_job_of(row) for row in db.execute(statement, values)]
+
+
+def _readable(claimed: Sequence[_Row]) -> list[GenerationJob]:
+    """The jobs of the rows just leased, oldest first; one that cannot be read must not hold up the others."""
+    jobs: list[GenerationJob] = []
+    broken: StorageUnavailable | None = None
+    for row in claimed:
+        try:
+            jobs.append(_job_of(row))
+        except StorageUnavailable as error:
+            _log.error("%s", error, extra={"action": "unreadable_row"})
+            broken = error
+    if broken is not None and not jobs:
+        raise broken
+    return sorted(jobs, key=lambda job: job.run_at)
+
+
+def _row_of(job: GenerationJob) -> dict[str, object]:
+    return {
+        **vars(job),
+        **{name: _stamp(getattr(job, name)) for name in rows.TIMES},
+        **{name: None if (amount := getattr(job, name)) is None else str(amount) for name in rows.MONEY},
+        "provider_metadata": rows.json_text(job.id, job.provider_metadata),
+        "request": rows.json_text(job.id, job.request),
+    }
+
+
+def _job_of(row: _Row) -> GenerationJob:
+    values = dict(zip(rows.COLUMNS, row, strict=False))  # columns that somebody added stand behind ours
+    for name in ("provider_metadata", "request"):
+        values[name] = from_json(values[name])
+    return rows.job_of(values)
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    """A time as it stands in the table; such texts compare as their times do."""
+    if moment is None:
+        return None
+    return utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

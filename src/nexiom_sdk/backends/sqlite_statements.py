@@ -1,0 +1,98 @@
+"""What `SqliteRepository` says to SQLite: values are bound by name, only words of our own are put into the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nexiom_sdk.backends.rows import COLUMNS, SAVED
+
+_CONDITIONS: Mapping[str, str] = {
+    "since": "created_at >= :since",
+    "before": "created_at < :before",
+    "user_id": "user_id = :user_id",
+    "quality_tier": "quality_tier = :quality_tier",
+    "provider": "provider = :provider",
+    "status": "status = :status",
+    "phases": "phase in (select value from json_each(:phases))",
+}
+
+
+def where(wanted: Mapping[str, object]) -> str:
+    """The conditions for the values that are set.
+
+    Example:
+        >>> where({"user_id": "u1", "provider": None})
+        'user_id = :user_id'
+    """
+    return " and ".join(_CONDITIONS[name] for name, value in wanted.items() if value is not None) or "true"
+
+
+_ADD = "insert into generation_jobs ({columns}) values ({values})"
+ADD = _ADD.format(columns=", ".join(COLUMNS), values=", ".join(f":{name}" for name in COLUMNS))
+
+BY_ID = "select * from generation_jobs where id = :id"
+
+BY_CLIENT_KEY = """
+select * from generation_jobs
+ where coalesce(user_id, '') = coalesce(:user_id, '') and client_key = :client_key
+"""
+
+LIST = "select * from generation_jobs where {where} order by created_at desc, rowid desc limit :limit"
+
+_CLAIM = """
+update generation_jobs set leased_until = :leased_until, fence = fence + 1
+ where id in (
+   select id from generation_jobs
+    where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving')
+      and run_at <= :now and (leased_until is null or leased_until < :now) and {which}
+    order by run_at limit :limit)
+returning *
+"""
+CLAIM_ANY = _CLAIM.format(which="true")
+CLAIM_ONE = _CLAIM.format(which="id = :id")
+
+# A wake since the row was read is kept: see JobRepository.save.
+_SAVE = """
+update generation_jobs
+   set {saved}, updated_at = :now,
+       run_at = case when :run_at = :run_at_read then run_at
+                     when run_at = :run_at_read then :run_at
+                     else min(run_at, :run_at) end,
+       leased_until = case when :leased_until is null then null else leased_until end
+ where id = :id and fence = :fence
+"""
+SAVE = _SAVE.format(saved=", ".join(f"{name} = :{name}" for name in SAVED))
+
+EXTEND = "update generation_jobs set leased_until = :leased_until where id = :id and fence = :fence"
+
+WAKE = """
+update generation_jobs
+   set run_at = :now, cancel_requested_at = coalesce(cancel_requested_at, case when :cancel then :now end)
+ where id = :id and phase in ('queued', 'submitting', 'waiting', 'saving')
+"""
+
+# `or ignore`: an id that another job holds is not taken from it.
+ADOPT = """
+update or ignore generation_jobs
+   set provider = :provider, provider_job_id = :provider_job_id, phase = 'waiting', status = 'processing',
+       error_code = null, error_message = null, run_at = :now, leased_until = null, fence = fence + 1, updated_at = :now
+ where id = :id and order_no = :order_no and provider_job_id is null and phase in ('queued', 'submitting', 'unknown')
+"""
+
+HOLDS = "select 1 from generation_jobs where id = :id and provider = :provider and provider_job_id = :provider_job_id"
+
+# Rows that count the same make one group; groups are added up as decimals, which SQLite does not have.
+USAGE = """
+select case when cost_usd is not null then cost_usd
+            when status = 'failed' and json_extract(provider_metadata, '$.failure.charged') = 'no' then null
+            else estimated_cost_usd end as counted,
+       count(*), sum(phase in ('queued', 'submitting', 'waiting', 'saving'))
+  from generation_jobs where {where} group by counted
+"""
+
+DURATIONS = """
+select json_extract(provider_metadata, '$.timing.took_seconds') from generation_jobs
+ where status = 'completed' and json_extract(provider_metadata, '$.timing.key') = :key
+   and json_type(provider_metadata, '$.timing.took_seconds') in ('real', 'integer')
+ order by created_at desc, rowid desc limit :limit
+"""

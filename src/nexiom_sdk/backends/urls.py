@@ -1,0 +1,49 @@
+"""The repository or store that a URL means: the scheme is the name of a plug-in, ours or a third party's."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from nexiom_sdk import plugins
+from nexiom_sdk.clock import Clock
+from nexiom_sdk.errors import ConfigurationError
+from nexiom_sdk.jobs import JobRepository
+from nexiom_sdk.storage import ObjectStore
+from nexiom_sdk.wording import unknown
+
+
+class _RepositoryFactory(Protocol):
+    def __call__(self, url: str, /, *, clock: Clock) -> JobRepository: ...
+
+
+class _StoreFactory(Protocol):
+    def __call__(self, url: str, /, *, clock: Clock) -> ObjectStore: ...
+
+
+def repository_of(url: str, *, clock: Clock) -> JobRepository:
+    """The repository at a URL such as `sqlite:///srv/nexiom.db`.
+
+    Raises:
+        ConfigurationError: No installed repository has this scheme, or the URL is not one it takes.
+    """
+    factory = cast("_RepositoryFactory", _factory("nexiom_sdk.repositories", "repository", url))
+    return factory(url, clock=clock)
+
+
+def store_of(url: str, *, clock: Clock) -> ObjectStore:
+    """The store at a URL such as `file:///srv/nexiom`.
+
+    Raises:
+        ConfigurationError: No installed store has this scheme, or the URL is not one it takes.
+    """
+    factory = cast("_StoreFactory", _factory("nexiom_sdk.stores", "store", url))
+    return factory(url, clock=clock)
+
+
+def _factory(group: str, what: str, url: str) -> object:
+    scheme = url.partition(":")[0].replace("+", "_")  # never the whole URL: it may hold a password
+    installed = plugins.discover(group)
+    if scheme not in installed:
+        msg = unknown(f"{what} for addresses that begin with", f"{scheme}:", [f"{name}:" for name in installed])
+        raise ConfigurationError(msg, next_step="Correct the address, or install the package that brings it.")
+    return plugins.load(plugins.only(scheme, installed[scheme]))

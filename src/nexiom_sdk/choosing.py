@@ -1,0 +1,115 @@
+"""The providers of one studio, made on first use, and the choice of a model among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from nexiom_sdk.config import Settings
+from nexiom_sdk.errors import ConfigurationError, MissingCredentials, NoCandidate, UnknownProvider
+from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
+from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.selection import Policy, select
+from nexiom_sdk.types import Choice, VideoRequest
+
+
+class Chooser:
+    """Chooses models, and holds the providers they belong to.
+
+    Args:
+        registry: Which providers exist.
+        settings: Their keys.
+        policy: Gives the policy; called on first use.
+        now: Gives the present moment.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: ProviderRegistry,
+        settings: Settings,
+        policy: Callable[[], Policy],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._policy = policy
+        self._now = now
+        self._providers: dict[str, VideoProvider] = {}
+
+    def provider(self, name: str) -> VideoProvider:
+        """The provider of this name, made once with its keys.
+
+        Raises:
+            ConfigurationError: It is not installed, has no key, or is broken.
+        """
+        if name not in self._providers:
+            config = self._settings.configuration(name, self._registry.config_env(name))
+            self._providers[name] = self._registry.create(name, config, http=HttpOptions())
+        return self._providers[name]
+
+    def explain(self, request: VideoRequest) -> Choice:
+        """The selection with its reasons, whether or not a model fits.
+
+        Raises:
+            ConfigurationError: The provider named by the request cannot be used.
+        """
+        policy = self._policy()
+        cards, unavailable = {}, {}
+        for name in self._asked(request, policy):
+            try:
+                cards[name] = self.provider(name).models
+            except ConfigurationError as error:
+                if name == request.provider:
+                    raise
+                unavailable[name] = error.message
+        return select(request, policy, cards, unavailable=unavailable, today=self._now().date())
+
+    def choose(self, request: VideoRequest) -> Choice:
+        """The selection; at least one model fits.
+
+        Raises:
+            MissingCredentials: No provider that the policy names is set up.
+            NoCandidate: No model fits; the choice with every reason is on the error.
+            ConfigurationError: The provider named by the request cannot be used.
+        """
+        choice = self.explain(request)
+        if choice.chosen is not None:
+            return choice
+        if request.provider is None and request.model is None and not self._any_set_up(request):
+            raise MissingCredentials(self._how_to_set_up(request))
+        reasons = "\n".join(f"  {one.target}: {'; '.join(one.reasons)}" for one in choice.rejected)
+        msg = f"No model fits this request:\n{reasons}\n" if reasons else "No model is known for this request."
+        raise NoCandidate(msg, choice=choice)
+
+    async def aclose(self) -> None:
+        """Close the providers."""
+        while self._providers:
+            _, provider = self._providers.popitem()
+            await provider.aclose()
+
+    def _asked(self, request: VideoRequest, policy: Policy) -> tuple[str, ...]:
+        if request.provider is not None:
+            return (request.provider,)
+        if request.model is not None:
+            return self._registry.names()
+        installed = set(self._registry.names())
+        return tuple(name for name in policy.providers(request.quality_tier) if name in installed)
+
+    def _any_set_up(self, request: VideoRequest) -> bool:
+        return any(name in self._providers for name in self._policy().providers(request.quality_tier))
+
+    def _how_to_set_up(self, request: VideoRequest) -> str:
+        policy = self._policy()
+        ways = [f"{name} ({self._needs(name, policy)})" for name in policy.providers(request.quality_tier)]
+        tier = request.quality_tier or policy.default_tier
+        return f"No provider for the tier '{tier}' is set up. Any one of these would do: {', '.join(ways)}."
+
+    def _needs(self, name: str, policy: Policy) -> str:
+        try:
+            variables = tuple(self._registry.config_env(name).values())
+        except UnknownProvider:
+            return " or ".join((*policy.credentials.get(name, ()), "not part of this installation"))
+        except ConfigurationError as error:
+            return error.message
+        return "set " + ", ".join(one for one in variables if not one.endswith("BASE_URL")) if variables else "no key"

@@ -1,0 +1,152 @@
+"""Settings, and the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, PrivateAttr, SecretStr
+
+from nexiom_sdk.errors import ConfigurationError, InvalidInput
+from nexiom_sdk.types import Frozen
+
+
+def default_home(env: Mapping[str, str] = os.environ) -> Path:
+    """Where this user's jobs and videos are kept when nothing else is said."""
+    if sys.platform == "win32":
+        return Path(env.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nexiom"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "nexiom"
+    return Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nexiom"
+
+
+class Settings(Frozen):
+    """How a `Studio` is set up. Precedence: an argument of `Studio`, a field here, the environment, the default.
+
+    Args:
+        home: Folder for the database, the videos and what is on its way to the store [NEXIOM_HOME].
+        database_url: Where rows live; None: SQLite in `home` [NEXIOM_DATABASE_URL].
+        store_url: Where bytes live; None: the folder `home` [NEXIOM_STORE_URL].
+        supabase_url: The project's address [NEXIOM_SUPABASE_URL].
+        supabase_secret_key: The project's secret key, for workers only [NEXIOM_SUPABASE_SECRET_KEY].
+        policy: File with the tier policy; None: the one that ships [NEXIOM_POLICY].
+        providers: Only these may be loaded; None: all that are installed [NEXIOM_PROVIDERS, comma-separated].
+        budget_usd_per_day: Most money per UTC day over all users [NEXIOM_BUDGET_USD_PER_DAY].
+        lease_seconds: How long a worker owns a step [NEXIOM_LEASE_SECONDS].
+        job_deadline_seconds: Time for a provider to finish; None: no end [NEXIOM_JOB_DEADLINE_SECONDS].
+        result_url_ttl_seconds: Validity of signed result addresses [NEXIOM_RESULT_URL_TTL_SECONDS].
+        media_roots: Folders from which `Media.from_file` may read; default: the working folder
+            [NEXIOM_MEDIA_ROOTS, separated like PATH].
+        log_level: Level for command-line programs; the library itself never configures logging [NEXIOM_LOG].
+        provider_config: Configuration by provider and key; it wins over the environment.
+
+    Example:
+        >>> Settings.from_env({"NEXIOM_HOME": "/srv/nexiom", "NEXIOM_LEASE_SECONDS": "90"}).lease_seconds
+        90.0
+    """
+
+    home: Path = Field(default_factory=default_home)
+    database_url: str | None = Field(default=None, repr=False)
+    store_url: str | None = Field(default=None, repr=False)
+    supabase_url: str | None = None
+    supabase_secret_key: SecretStr | None = None
+    policy: Path | None = None
+    providers: tuple[str, ...] | None = None
+    budget_usd_per_day: Annotated[Decimal, Field(ge=0)] | None = None
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    job_deadline_seconds: Annotated[float, Field(gt=0)] | None = 3600.0
+    result_url_ttl_seconds: Annotated[float, Field(gt=0)] = 604_800.0
+    media_roots: tuple[Path, ...] = Field(default_factory=lambda: (Path.cwd(),))
+    log_level: str | None = None
+    provider_config: Mapping[str, Mapping[str, SecretStr]] = Field(default_factory=dict)
+
+    _environment: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    variables: ClassVar[Mapping[str, str]] = {
+        "home": "NEXIOM_HOME",
+        "database_url": "NEXIOM_DATABASE_URL",
+        "store_url": "NEXIOM_STORE_URL",
+        "supabase_url": "NEXIOM_SUPABASE_URL",
+        "supabase_secret_key": "NEXIOM_SUPABASE_SECRET_KEY",
+        "policy": "NEXIOM_POLICY",
+        "providers": "NEXIOM_PROVIDERS",
+        "budget_usd_per_day": "NEXIOM_BUDGET_USD_PER_DAY",
+        "lease_seconds": "NEXIOM_LEASE_SECONDS",
+        "job_deadline_seconds": "NEXIOM_JOB_DEADLINE_SECONDS",
+        "result_url_ttl_seconds": "NEXIOM_RESULT_URL_TTL_SECONDS",
+        "media_roots": "NEXIOM_MEDIA_ROOTS",
+        "log_level": "NEXIOM_LOG",
+    }
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None, **fields: object) -> Self:
+        """Settings from environment variables; `fields` win over them.
+
+        Args:
+            env: The environment; None: that of this process.
+            fields: Fields of `Settings`.
+
+        Raises:
+            ConfigurationError: A variable holds something impossible; the message names it.
+        """
+        environment = os.environ if env is None else env
+        fields = {"home": default_home(environment), **fields} if not environment.get("NEXIOM_HOME") else fields
+        for field, variable in cls.variables.items():
+            text = environment.get(variable, "").strip()
+            if not text or field in fields:
+                continue
+            try:
+                fields[field] = cls._parsed(field, text)
+                # One at a time, so that the error can name its variable.
+                cls(**{field: fields[field]})  # type: ignore[arg-type]
+            except InvalidInput as error:
+                msg = f"{variable} is set to something impossible: {error.message}"
+                raise ConfigurationError(msg, next_step=f"Correct or unset {variable}.") from error
+        settings = cls(**fields)  # type: ignore[arg-type]  # checked by pydantic
+        settings._environment = dict(environment)
+        return settings
+
+    @staticmethod
+    def _parsed(field: str, text: str) -> object:
+        match field:
+            case "providers":
+                return tuple(filter(None, (name.strip() for name in text.split(","))))
+            case "media_roots":
+                return tuple(Path(root).expanduser() for root in text.split(os.pathsep) if root)
+            case "home" | "policy":
+                return Path(text).expanduser()
+            case _:
+                return text
+
+    def configuration(self, provider: str, config_env: Mapping[str, str]) -> dict[str, str | SecretStr]:
+        """What a provider's factory gets: its own environment variables, overridden by `provider_config`.
+
+        Args:
+            provider: Name of the provider.
+            config_env: Configuration key to environment variable, as the adapter declares it.
+        """
+        from_environment = {
+            key: SecretStr(self._environment[variable])
+            for key, variable in config_env.items()
+            if self._environment.get(variable)
+        }
+        return {**from_environment, **self.provider_config.get(provider, {})}
+
+    @property
+    def database(self) -> str:
+        """URL of the place where rows live."""
+        return self.database_url or (self.home.absolute() / "nexiom.db").as_uri().replace("file:", "sqlite:", 1)
+
+    @property
+    def store(self) -> str:
+        """URL of the place where bytes live."""
+        return self.store_url or self.home.absolute().as_uri()
+
+    @property
+    def spool(self) -> Path:
+        """Folder for videos on their way from a provider to the store."""
+        return self.home / "spool"

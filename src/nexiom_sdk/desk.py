@@ -1,0 +1,183 @@
+"""What every step of a job needs: the row under its fence, the providers, the clock, and who is told.
+
+Steps decide; the desk commits. A commit that finds the fence moved drops the step by raising `Overtaken`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from nexiom_sdk import moves, schedule
+from nexiom_sdk.clock import Clock
+from nexiom_sdk.errors import IllegalTransition, NexiomError, ProviderError
+from nexiom_sdk.events import JobMoved, ModelChosen, Sink
+from nexiom_sdk.inputs import deliver
+from nexiom_sdk.jobs import GenerationJob, JobRepository, may_move
+from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.calls import Door
+from nexiom_sdk.providers.protocol import VideoProvider
+from nexiom_sdk.selection import spec_for
+from nexiom_sdk.storage import ObjectStore
+from nexiom_sdk.types import Candidate, Submission
+
+MOST_ORDERS_ELSEWHERE = 2
+_HISTORY_ROWS = 50
+_HISTORY_KEPT_SECONDS = 60.0
+
+
+class Overtaken(Exception):
+    """The fence moved: somebody else owns the job now. The engine drops the step; nobody outside sees this."""
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """Shared by all steps.
+
+    Args:
+        repository: Where rows live.
+        store: Where bytes live.
+        provider: Gives the provider of a name; raises `ConfigurationError` where it cannot.
+        door: The way to providers.
+        clock: Time.
+        sink: Who is told.
+        lease_seconds: How long a step is owned; it is lengthened while a step runs.
+        deadline_seconds: Time for a provider to finish; None: no end.
+        url_ttl_seconds: Validity of signed result addresses.
+        fallback_on: Failure codes after which another model may be asked, if nothing was charged.
+        luck: Random numbers from 0 to 1, for jitter.
+    """
+
+    repository: JobRepository
+    store: ObjectStore
+    provider: Callable[[str], VideoProvider]
+    door: Door
+    clock: Clock
+    sink: Sink
+    lease_seconds: float = 60.0
+    deadline_seconds: float | None = 3600.0
+    url_ttl_seconds: float = 604_800.0
+    fallback_on: Collection[str] = ()
+    luck: Callable[[], float] = random.random
+    _history: dict[str, tuple[float, tuple[float, ...]]] = field(default_factory=dict, init=False)
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.clock.now()
+
+    def after(self, seconds: float) -> datetime:
+        """The moment `seconds` from now."""
+        return self.clock.now() + timedelta(seconds=seconds)
+
+    async def commit(self, before: GenerationJob, after: GenerationJob) -> GenerationJob:
+        """Write a step, if it is one that the state machine has and the fence still stands.
+
+        Raises:
+            Overtaken: The fence moved.
+            IllegalTransition: There is no such step.
+        """
+        if not may_move(before.phase, after.phase):
+            msg = f"Job {before.id} cannot go from {before.phase} to {after.phase}."
+            raise IllegalTransition(msg, job_id=before.id)
+        if not await self.repository.save(after, fence=before.fence):
+            raise Overtaken
+        moved = JobMoved(
+            job_id=after.id,
+            before=before.phase,
+            phase=after.phase,
+            status=after.status,
+            error_code=after.error_code,
+        )
+        self.sink(moved)
+        return after.as_read()
+
+    async def later(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """This step did not work out; try the same step again, later each time."""
+        return await self.commit(job, moves.delayed(job, error, run_at=self.after(self.backoff(job, error))))
+
+    async def end(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """The job ends without a video."""
+        return await self.commit(job, moves.failed(job, error, now=self.now()))
+
+    async def elsewhere(self, job: GenerationJob, error: NexiomError) -> GenerationJob | None:
+        """Order from the next model of the choice; None where that is not allowed, or there is none."""
+        candidate = self._next_candidate(job, error)
+        if candidate is None:
+            return None
+        job = await self.commit(job, moves.reordered(job, candidate, error, now=self.now()))
+        self.sink(model_chosen(job, candidate))
+        return job
+
+    def backoff(self, job: GenerationJob, error: NexiomError) -> float:
+        """Seconds until the failed step is tried again."""
+        hint = error.retry_after_seconds if isinstance(error, ProviderError) else None
+        return schedule.backoff(job.attempts + 1, hint_seconds=hint, luck=self.luck())
+
+    def provider_of(self, job: GenerationJob) -> VideoProvider:
+        """The provider of the present order.
+
+        Raises:
+            ConfigurationError: It cannot be used here.
+        """
+        return self.provider(job.provider or "")
+
+    async def submission(self, job: GenerationJob, provider: VideoProvider) -> Submission:
+        """What is sent for the present order; made anew it is the same again.
+
+        Raises:
+            NexiomError: It cannot be made; nothing was sent.
+        """
+        candidate = moves.candidate_of(job)
+        if candidate is None:
+            msg = f"Job {job.id} names no model that was chosen for it."
+            raise IllegalTransition(msg, job_id=job.id)
+        media = await deliver(job.request, card_of(provider, candidate.model), self.store)
+        return Submission(spec=spec_for(job.request, candidate, media), idempotency_key=job.order_key)
+
+    async def pace(self, job: GenerationJob, provider: VideoProvider, *, watched: bool) -> schedule.Pace:
+        """What the job's schedule depends on, with the history of jobs like it."""
+        card = card_of(provider, job.model or "")
+        key = moves.schedule_key_of(job)
+        read_at, history = self._history.get(key, (float("-inf"), ()))
+        if self.clock.monotonic() - read_at > _HISTORY_KEPT_SECONDS:
+            history = tuple(await self.repository.durations(key, _HISTORY_ROWS))
+            self._history[key] = (self.clock.monotonic(), history)
+        return schedule.Pace(
+            history_seconds=history,
+            typical_seconds=card.typical_seconds,
+            floor_seconds=card.min_poll_seconds,
+            watched=watched,
+        )
+
+    def past(self, job: GenerationJob, stamp: str, seconds: float | None) -> bool:
+        """Whether a stamp of the row's timing is at least `seconds` ago; never, where either is unknown."""
+        since = moves.seconds_since(job, stamp, self.now())
+        return seconds is not None and since is not None and since >= seconds
+
+    def _next_candidate(self, job: GenerationJob, error: NexiomError) -> Candidate | None:
+        made = job.provider_metadata.get("attempts")
+        orders = len(made) if isinstance(made, list) else 0
+        if error.charged != "no" or moves.code_of(error) not in self.fallback_on or orders >= MOST_ORDERS_ELSEWHERE:
+            return None
+        ranked = job.choice.ranked if job.choice else ()
+        targets = [(one.provider, one.model) for one in ranked]
+        present = (job.provider, job.model)
+        return next(iter(ranked[targets.index(present) + 1 :]), None) if present in targets else None
+
+
+def card_of(provider: VideoProvider, model: str) -> ModelCard:
+    """The card of a model; an empty one for a model that the provider no longer lists."""
+    return next((card for card in provider.models if card.model == model), ModelCard(model=model))
+
+
+def model_chosen(job: GenerationJob, candidate: Candidate) -> ModelChosen:
+    """The event for a model that was chosen for a job."""
+    return ModelChosen(
+        job_id=job.id,
+        provider=candidate.provider,
+        model=candidate.model,
+        estimated_cost_usd=candidate.estimated_cost_usd,
+        policy_version=job.choice.policy_version if job.choice else "",
+    )

@@ -1,0 +1,111 @@
+"""Moves jobs: one step of one job at a time, under a lease. `wait`, the worker and web hooks are all drivers of it.
+
+The steps themselves are in `ordering` (queued, submitting), `following` (waiting) and `saving`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from nexiom_sdk.desk import Desk, Overtaken
+from nexiom_sdk.errors import JobNotFound, NexiomError, StorageUnavailable
+from nexiom_sdk.following import Following
+from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.ordering import Ordering
+from nexiom_sdk.saving import Saving
+from nexiom_sdk.spool import Spool
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """The only mover of jobs.
+
+    Args:
+        desk: Repository, store, providers, clock and the figures that steps need.
+        spool: Folder of this machine for videos on their way to the store.
+    """
+
+    def __init__(self, desk: Desk, *, spool: Path) -> None:
+        self._desk = desk
+        self._saving = Saving(desk=desk, spool=Spool(folder=spool, store=desk.store, door=desk.door, sink=desk.sink))
+        self._ordering = Ordering(desk=desk, saving=self._saving)
+        self._following = Following(desk=desk, saving=self._saving)
+
+    async def advance(self, job_id: str, *, watched: bool = False) -> GenerationJob:
+        """Take one step if the job is due and free; else give it as it is.
+
+        Args:
+            job_id: The job.
+            watched: A person waits for it: look more often.
+
+        Raises:
+            JobNotFound: There is no such job.
+            StorageError: The rows cannot be read or written.
+        """
+        desk = self._desk
+        claimed = await desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=job_id)
+        if claimed:
+            await self.step(claimed[0], watched=watched)
+        return await self.row(job_id)
+
+    async def step(self, job: GenerationJob, *, watched: bool = False) -> GenerationJob:
+        """Take one step of a job that was just claimed.
+
+        Args:
+            job: The row as `JobRepository.claim` gave it.
+            watched: A person waits for it.
+        """
+        try:
+            async with self._heartbeat(job):
+                match job.phase:
+                    case Phase.QUEUED:
+                        return await self._ordering.submit(job, watched=watched)
+                    case Phase.SUBMITTING:
+                        return await self._ordering.settle(job, watched=watched)
+                    case Phase.WAITING:
+                        return await self._following.look(job, watched=watched)
+                    case Phase.SAVING:
+                        return await self._saving.save(job)
+                    case Phase.UNKNOWN | Phase.DONE:
+                        return job
+        except Overtaken:
+            _log.warning("job %s: another worker took over", job.id, extra={"action": "overtaken"})
+            return await self.row(job.id)
+        except asyncio.CancelledError:
+            with contextlib.suppress(NexiomError):  # whoever goes on need not wait for the lease to run out
+                await asyncio.shield(self._desk.repository.extend(job.id, fence=job.fence, seconds=0.0))
+            raise
+
+    async def row(self, job_id: str) -> GenerationJob:
+        """The row as it is.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
+        job = await self._desk.repository.get(job_id)
+        if job is None:
+            msg = f"There is no job '{job_id}'."
+            raise JobNotFound(msg, job_id=job_id)
+        return job
+
+    @contextlib.asynccontextmanager
+    async def _heartbeat(self, job: GenerationJob) -> AsyncIterator[None]:
+        """Keep the lease while the step runs, however long its call takes."""
+        beating = asyncio.create_task(self._beat(job))
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    async def _beat(self, job: GenerationJob) -> None:
+        desk = self._desk
+        while True:
+            await desk.clock.sleep(desk.lease_seconds / 3)
+            with contextlib.suppress(StorageUnavailable):  # the step itself will meet the same trouble
+                await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds)

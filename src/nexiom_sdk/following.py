@@ -1,0 +1,120 @@
+"""The steps while a provider works: look, note progress, cancel, and give up in time but never for good too early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexiom_sdk import moves, schedule
+from nexiom_sdk.desk import Desk
+from nexiom_sdk.errors import (
+    FAILURE_CODES,
+    GenerationFailed,
+    IllegalTransition,
+    JobCancelled,
+    MalformedResponse,
+    NexiomError,
+)
+from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.providers.calls import call
+from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
+from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
+from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """Steps of jobs that are waiting.
+
+    Args:
+        desk: What every step needs.
+        saving: The steps that follow when the provider is done.
+    """
+
+    desk: Desk
+    saving: Saving
+
+    async def look(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
+        """Ask the provider once and note what it says."""
+        desk = self.desk
+        try:
+            provider, operation = desk.provider_of(job), _operation_of(job)
+            if job.cancel_requested_at is not None and "cancel" not in job.provider_metadata:
+                return await self._cancel(job, provider, operation)
+            outcome = await call(desk.door, provider.name, "poll", lambda: provider.poll(operation))
+        except NexiomError as error:
+            # A look that did not work says nothing about the job: it never ends one that is still within its time.
+            return await (self._overdue(job) if self._over(job) else desk.later(job, error))
+        match outcome:
+            case Running():
+                return await self._running(job, provider, outcome, watched=watched)
+            case Succeeded():
+                return await self._succeeded(job, outcome)
+            case Failed():
+                return await self._failed(job, outcome)
+            case Cancelled():
+                stopped = JobCancelled(f"{provider.name} stopped the order. {outcome.reason}".strip(), charged="no")
+                return await desk.commit(job, moves.cancelled(job, stopped, state="confirmed", now=desk.now()))
+
+    async def _running(
+        self, job: GenerationJob, provider: VideoProvider, running: Running, *, watched: bool
+    ) -> GenerationJob:
+        if self._over(job):
+            return await self._overdue(job)
+        desk, now = self.desk, self.desk.now()
+        seen = moves.looked(job, running, now=now)
+        gap = schedule.next_look(
+            await desk.pace(job, provider, watched=watched),
+            since_submit_seconds=moves.seconds_since(seen, "submit_answered_at", now) or 0.0,
+            since_running_seconds=moves.seconds_since(seen, "running_since", now),
+            queued=running.queued,
+            hint_seconds=running.poll_after_seconds,
+            luck=desk.luck(),
+        )
+        return await desk.commit(job, seen.evolve(run_at=desk.after(gap)))
+
+    async def _succeeded(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
+        if outcome.assets:
+            return await self.saving.begin(job, outcome)
+        error = MalformedResponse(f"{job.provider} reports success without a file.", charged="yes")
+        give_up = job.attempts + 1 >= TRIES_FOR_A_USABLE_RESULT
+        return await (self.desk.end(job, error) if give_up else self.desk.later(job, error))
+
+    async def _failed(self, job: GenerationJob, outcome: Failed) -> GenerationJob:
+        kind = FAILURE_CODES.get(outcome.code, GenerationFailed)
+        error = kind(outcome.message or f"{job.provider} could not make the video.", job_id=job.id)
+        # Once an order was taken, only the provider's own word that it is free makes it free.
+        error.charged = outcome.charged or ("unknown" if error.charged == "no" else error.charged)
+        return await self.desk.elsewhere(job, error) or await self.desk.end(job, error)
+
+    async def _cancel(self, job: GenerationJob, provider: VideoProvider, operation: Operation) -> GenerationJob:
+        desk = self.desk
+        if not isinstance(provider, SupportsCancel):
+            error = JobCancelled(
+                f"{provider.name} cannot stop an order: it goes on there, and its cost is open.", charged="unknown"
+            )
+            return await desk.commit(job, moves.cancelled(job, error, state="not possible", now=desk.now()))
+        state, trouble = "requested", None
+        try:
+            await call(desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
+        except NexiomError as error:
+            state, trouble = "not possible", error.message
+        going_on = job.evolve(run_at=desk.now(), leased_until=None)
+        return await desk.commit(job, going_on.with_metadata(cancel=state, trouble=trouble))
+
+    def _over(self, job: GenerationJob) -> bool:
+        return self.desk.past(job, "submit_answered_at", self.desk.deadline_seconds)
+
+    async def _overdue(self, job: GenerationJob) -> GenerationJob:
+        desk = self.desk
+        deadline = desk.deadline_seconds or 0.0
+        if desk.past(job, "submit_answered_at", deadline + schedule.LATE_WINDOW_SECONDS):
+            return await desk.commit(job, job.evolve(phase=Phase.DONE, run_at=desk.now(), leased_until=None))
+        return await desk.commit(job, moves.timed_out(job, after_seconds=deadline, now=desk.now()))
+
+
+def _operation_of(job: GenerationJob) -> Operation:
+    operation = job.operation
+    if operation is None:  # the row's own rules forbid it, but rows can be edited by hand
+        msg = f"Job {job.id} waits for an order without an id."
+        raise IllegalTransition(msg, job_id=job.id)
+    return operation

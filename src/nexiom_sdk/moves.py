@@ -1,0 +1,290 @@
+"""What a job row looks like after each thing that can happen to it: pure, and the only place that changes rows.
+
+The engine decides what happened and commits; this module knows which columns that touches. Every function takes the
+row as it was and returns it as it shall be, with the lease released unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pydantic import JsonValue
+
+from nexiom_sdk import schedule
+from nexiom_sdk.errors import (
+    FAILURE_CODES,
+    ConfigurationError,
+    JobCancelled,
+    NexiomError,
+    RequestError,
+    StorageError,
+    SubmissionUncertain,
+    TimedOut,
+)
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
+from nexiom_sdk.types import Candidate, Choice, Operation, Running, Succeeded, VideoRequest, VideoSpec
+
+MOST_PROGRESS_WHILE_RUNNING = 0.99
+
+
+def created(
+    job_id: str, request: VideoRequest, choice: Choice, *, user_id: str | None, client_key: str | None, now: datetime
+) -> GenerationJob:
+    """A new row for a request and the model chosen for it; nothing was sent."""
+    job = GenerationJob(
+        id=job_id,
+        prompt=request.prompt,
+        reference_media_path=request.reference_media_path or _first_input(request),
+        quality_tier=choice.tier or request.quality_tier,
+        request=request,
+        user_id=user_id,
+        client_key=client_key,
+        run_at=now,
+        created_at=now,
+        updated_at=now,
+    ).with_metadata(choice=choice.model_dump(mode="json"), timing={"ordered_at": now.isoformat()})
+    return _ordered(job, choice.ranked[0]) if choice.ranked else job
+
+
+def intended(job: GenerationJob, spec: VideoSpec, *, now: datetime) -> GenerationJob:
+    """The paid call goes out next; the lease is kept."""
+    sent = spec.model_dump(mode="json", exclude={"prompt", "negative_prompt", "media"}, exclude_none=True)
+    media: list[JsonValue] = [{"role": one.role, "media_type": one.media_type} for one in spec.media]
+    return job.evolve(phase=Phase.SUBMITTING, status=JobStatus.PROCESSING, submit_started_at=now).with_metadata(
+        request={**sent, "media": media} if media else sent
+    )
+
+
+def unsent(job: GenerationJob, *, run_at: datetime, attempts: int) -> GenerationJob:
+    """The call certainly never left, or was refused for now: the same order is sent again at `run_at`."""
+    return job.evolve(
+        phase=Phase.QUEUED,
+        status=JobStatus.PENDING,
+        submit_started_at=None,
+        run_at=run_at,
+        attempts=attempts,
+        leased_until=None,
+    )
+
+
+def delayed(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
+    """This step did not work out; the same step is tried again at `run_at`."""
+    return job.evolve(run_at=run_at, attempts=job.attempts + 1, leased_until=None).with_metadata(trouble=error.message)
+
+
+def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at: datetime) -> GenerationJob:
+    """The provider took the order."""
+    return job.evolve(
+        phase=Phase.WAITING,
+        status=JobStatus.PROCESSING,
+        provider_job_id=operation.id,
+        run_at=run_at,
+        attempts=0,
+        leased_until=None,
+        error_code=None,
+        error_message=None,
+    ).with_metadata(
+        operation=dict(operation.state),
+        warnings=_more_warnings(job, operation.warnings),
+        timing=_timing(job, submit_answered_at=now),
+        trouble=None,
+        failure=None,
+    )
+
+
+def looked(job: GenerationJob, running: Running, *, now: datetime) -> GenerationJob:
+    """The provider is still at it. Progress never goes back and is not whole before the video is stored."""
+    begun = None if running.queued else (timing_of(job).get("running_since") or now.isoformat())
+    progress = job.progress
+    if running.progress is not None and not math.isnan(running.progress):
+        progress = max(job.progress or 0.0, min(max(running.progress, 0.0), MOST_PROGRESS_WHILE_RUNNING))
+    taken = timing_of(job).get("submit_answered_at") or now.isoformat()  # an adopted order has no such stamp yet
+    return job.evolve(progress=progress, attempts=0, leased_until=None).with_metadata(
+        timing=_timing(job, submit_answered_at=taken, last_running_at=now, running_since=begun), trouble=None
+    )
+
+
+def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> GenerationJob:
+    """The provider has the video; the lease is kept, because saving follows at once."""
+    timing = timing_of(job)
+    submitted = _moment(timing.get("submit_answered_at")) or job.submit_started_at or now
+    seen_running = _moment(timing.get("last_running_at")) or submitted
+    # We noticed it at `now`; it finished somewhere between the last look and now, so half-way is the fair guess.
+    took = (seen_running - submitted + (now - seen_running) / 2).total_seconds()
+    return job.evolve(
+        phase=Phase.SAVING,
+        status=JobStatus.PROCESSING,
+        run_at=now,
+        attempts=0,
+        cost_usd=outcome.cost_usd,
+        error_code=None,
+        error_message=None,
+    ).with_metadata(
+        timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
+        provider_units=dict(outcome.detail) or None,
+        warnings=_more_warnings(job, outcome.warnings),
+        trouble=None,
+        failure=None,
+    )
+
+
+def completed(job: GenerationJob, results: Sequence[JsonValue], *, path: str, url: str, now: datetime) -> GenerationJob:
+    """The checked video is in the store."""
+    return job.evolve(
+        phase=Phase.DONE,
+        status=JobStatus.COMPLETED,
+        result_path=path,
+        result_url=url,
+        progress=1.0,
+        run_at=now,
+        attempts=0,
+        leased_until=None,
+        error_code=None,
+        error_message=None,
+    ).with_metadata(results=list(results), trouble=None, failure=None)
+
+
+def failed(job: GenerationJob, error: NexiomError, *, now: datetime) -> GenerationJob:
+    """The job ends without a video."""
+    return _failure(job.evolve(phase=Phase.DONE, run_at=now), error)
+
+
+def unknown(job: GenerationJob, error: SubmissionUncertain, *, now: datetime) -> GenerationJob:
+    """Nobody can tell whether the order was taken: a person has to decide."""
+    return _failure(job.evolve(phase=Phase.UNKNOWN, run_at=now), error)
+
+
+def timed_out(job: GenerationJob, *, after_seconds: float, now: datetime) -> GenerationJob:
+    """The provider is over its time; the job failed for its user, and is still looked at now and then."""
+    minutes = round(after_seconds / 60)
+    error = TimedOut(f"{job.provider} did not finish within {minutes} min; it may still charge for the clip.")
+    return _failure(job.evolve(run_at=now + timedelta(seconds=schedule.LATE_SECONDS)), error)
+
+
+def cancelled(job: GenerationJob, error: JobCancelled, *, state: str, now: datetime) -> GenerationJob:
+    """The job ends because its user wished so; `state` is confirmed, not possible, or not sent."""
+    return failed(job, error, now=now).with_metadata(cancel=state)
+
+
+def reordered(job: GenerationJob, candidate: Candidate, error: NexiomError, *, now: datetime) -> GenerationJob:
+    """A new order at another model, after one that was not taken or not charged."""
+    return _ordered(_next_order(job, error.code, error.message, now=now), candidate)
+
+
+def resubmitted(job: GenerationJob, *, now: datetime) -> GenerationJob:
+    """A new order of the same, on purpose, after a failed one."""
+    return _next_order(job, job.error_code, job.error_message, now=now)
+
+
+def timing_of(job: GenerationJob) -> dict[str, JsonValue]:
+    """What is known of when things happened, from the row's metadata."""
+    stored = job.provider_metadata.get("timing")
+    return dict(stored) if isinstance(stored, dict) else {}
+
+
+def seconds_since(job: GenerationJob, name: str, now: datetime) -> float | None:
+    """Seconds since a stamp in the row's timing, such as `running_since`; None while it is not set."""
+    moment = _moment(timing_of(job).get(name))
+    return None if moment is None else max((now - moment).total_seconds(), 0.0)
+
+
+def schedule_key_of(job: GenerationJob) -> str:
+    """The setting within which this job's time is comparable."""
+    one = candidate_of(job)
+    return schedule.schedule_key(one) if one else ""
+
+
+def candidate_of(job: GenerationJob) -> Candidate | None:
+    """The model of the present order, with its terms."""
+    ranked = job.choice.ranked if job.choice else ()
+    return next((one for one in ranked if (one.provider, one.model) == (job.provider, job.model)), None)
+
+
+def code_of(error: NexiomError) -> str:
+    """The `error_code` to store: always one of `FAILURE_CODES`."""
+    if error.code in FAILURE_CODES:
+        return error.code
+    match error:
+        case ConfigurationError():
+            return "authentication_failed"
+        case RequestError():
+            return "invalid_input"
+        case StorageError():
+            return "store_unavailable"
+        case _:
+            return "generation_failed"
+
+
+def _ordered(job: GenerationJob, candidate: Candidate) -> GenerationJob:
+    return job.evolve(
+        provider=candidate.provider,
+        model=candidate.model,
+        duration_seconds=candidate.duration_seconds,
+        estimated_cost_usd=candidate.estimated_cost_usd,
+    ).with_metadata(warnings=_more_warnings(job, candidate.warnings))
+
+
+def _next_order(job: GenerationJob, code: str | None, message: str | None, *, now: datetime) -> GenerationJob:
+    attempt: dict[str, JsonValue] = {
+        "order_no": job.order_no,
+        "provider": job.provider,
+        "model": job.model,
+        "provider_job_id": job.provider_job_id,
+        "error_code": code,
+        "error_message": message,
+        "cost_usd": None if job.cost_usd is None else str(job.cost_usd),
+    }
+    earlier = job.provider_metadata.get("attempts")
+    return job.evolve(
+        phase=Phase.QUEUED,
+        status=JobStatus.PENDING,
+        order_no=job.order_no + 1,
+        provider_job_id=None,
+        submit_started_at=None,
+        progress=None,
+        cost_usd=None,
+        run_at=now,
+        attempts=0,
+        leased_until=None,
+        error_code=None,
+        error_message=None,
+    ).with_metadata(
+        attempts=[*(earlier if isinstance(earlier, list) else []), attempt],
+        operation=None,
+        timing={"ordered_at": now.isoformat()},
+        failure=None,
+        trouble=None,
+        cancel=None,
+    )
+
+
+def _failure(job: GenerationJob, error: NexiomError) -> GenerationJob:
+    return job.evolve(
+        status=JobStatus.FAILED,
+        error_code=code_of(error),
+        error_message=str(error),
+        leased_until=None,
+        cost_usd=Decimal(0) if error.charged == "no" else job.cost_usd,
+    ).with_metadata(
+        failure={"message": error.message, "charged": error.charged, "next_step": error.next_step}, trouble=None
+    )
+
+
+def _timing(job: GenerationJob, **stamps: JsonValue | datetime) -> dict[str, JsonValue]:
+    texts = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in stamps.items()}
+    return {name: one for name, one in {**timing_of(job), **texts}.items() if one is not None}
+
+
+def _moment(text: JsonValue) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _more_warnings(job: GenerationJob, new: Sequence[str]) -> list[JsonValue] | None:
+    return list(dict.fromkeys((*job.warnings, *new))) or None
+
+
+def _first_input(request: VideoRequest) -> str | None:
+    return next((media.input_path for media in request.media if media.input_path), None)

@@ -1,0 +1,205 @@
+"""The steps before a provider has the order: where money is spent, once.
+
+The intent is committed, then the paid call is made, then its answer is committed. The call is sent again only when it
+certainly never left, when the provider documents the answer as a refusal, or when it carries a key that makes both one
+order. A job found between intent and answer is settled by what its adapter declares: `key`, `lookup` or `none`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from nexiom_sdk import moves, schedule
+from nexiom_sdk.desk import Desk, Overtaken
+from nexiom_sdk.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    GenerationFailed,
+    JobCancelled,
+    NexiomError,
+    StorageUnavailable,
+    SubmissionUncertain,
+)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.providers.calls import call
+from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoProvider
+from nexiom_sdk.saving import Saving
+from nexiom_sdk.types import Operation, Submission, Succeeded
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+CALL_TIMEOUT_SECONDS = 60.0  # longest that one JSON call may take
+SUBMITS_BEFORE_FALLBACK = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordering:
+    """Steps of jobs that are queued or submitting.
+
+    Args:
+        desk: What every step needs.
+        saving: The steps that follow when a provider answers with the video itself.
+    """
+
+    desk: Desk
+    saving: Saving
+
+    async def submit(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
+        """A queued job: commit the intent, order, commit the answer."""
+        desk = self.desk
+        if job.cancel_requested_at is not None:
+            error = JobCancelled("The job was cancelled before it was sent.", charged="no")
+            return await desk.commit(job, moves.cancelled(job, error, state="not sent", now=desk.now()))
+        try:
+            provider = desk.provider_of(job)
+            submission = await desk.submission(job, provider)
+        except StorageUnavailable as error:
+            return await desk.later(job, error)
+        except ConfigurationError as error:
+            unusable = AuthenticationFailed(f"{job.provider} cannot be used here: {error.message}")
+            unusable.next_step = error.next_step
+            return await self._refused(job, unusable)
+        except NexiomError as error:
+            return await self._refused(job, error)
+        if not await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds):
+            raise Overtaken
+        leased_at = desk.clock.monotonic()
+        intent = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
+        if desk.clock.monotonic() - leased_at > desk.lease_seconds / 2:
+            # This process was frozen: the lease may end before the call does. Nothing was sent, so nothing is lost.
+            return await desk.commit(intent, moves.unsent(intent, run_at=desk.now(), attempts=job.attempts))
+        return await self._order(intent, provider, submission, watched=watched)
+
+    async def settle(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
+        """A job found between intent and answer: its worker died, or the answer was lost."""
+        desk = self.desk
+        try:
+            provider = desk.provider_of(job)
+        except ConfigurationError as error:
+            return await desk.later(job, error)
+        if provider.submission_recovery == "lookup" and isinstance(provider, SupportsLookup):
+            return await self._look_up(job, provider, provider, watched=watched)
+        if provider.submission_recovery == "key" and not self._intended_before(job, desk.deadline_seconds):
+            try:
+                submission = await desk.submission(job, provider)
+            except NexiomError as error:
+                return await desk.later(job, error)
+            return await self._order(job, provider, submission, watched=watched)
+        return await self._uncertain(job)
+
+    async def _order(
+        self, job: GenerationJob, provider: VideoProvider, submission: Submission, *, watched: bool
+    ) -> GenerationJob:
+        ordering = self._order_and_record(job, provider, submission, watched=watched)
+        if provider.submission_recovery == "key":
+            return await ordering  # the same call again is the same order, so this one may be cut short
+        return await _to_its_end(ordering)
+
+    async def _order_and_record(
+        self, job: GenerationJob, provider: VideoProvider, submission: Submission, *, watched: bool
+    ) -> GenerationJob:
+        desk = self.desk
+        try:
+            answer = await call(desk.door, provider.name, "submit", lambda: provider.submit(submission))
+        except GenerationFailed as error:
+            return await desk.end(job, error)
+        except NexiomError as error:
+            if error.charged == "no":
+                return await self._refused(job, error)
+            return await (
+                self._uncertain(job, error) if provider.submission_recovery == "none" else desk.later(job, error)
+            )
+        match answer:
+            case Operation():
+                return await self._taken(job, provider, answer, watched=watched)
+            case Succeeded():
+                return await self.saving.begin(job, answer)
+
+    async def _taken(
+        self, job: GenerationJob, provider: VideoProvider, operation: Operation, *, watched: bool
+    ) -> GenerationJob:
+        desk = self.desk
+        gap = schedule.next_look(
+            await desk.pace(job, provider, watched=watched), since_submit_seconds=0.0, luck=desk.luck()
+        )
+        try:
+            return await desk.commit(job, moves.answered(job, operation, now=desk.now(), run_at=desk.after(gap)))
+        except Overtaken:
+            # The id is money already spent: it is recorded even though somebody else has the job by now.
+            if not await desk.repository.adopt_late_id(job.id, job.order_no, provider.name, operation.id):
+                await self._stop_second_order(job, provider, operation)
+            raise
+
+    async def _stop_second_order(self, job: GenerationJob, provider: VideoProvider, operation: Operation) -> None:
+        _log.error(
+            "job %s: %s also took order %s, which no row holds; it may be charged",
+            job.id,
+            provider.name,
+            operation.id,
+            extra={"action": "second_order"},
+        )
+        if isinstance(provider, SupportsCancel):
+            with contextlib.suppress(NexiomError):
+                await call(self.desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
+
+    async def _refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """Certainly not taken and not charged: send it again later, ask elsewhere, or give up."""
+        desk = self.desk
+        overdue = desk.past(job, "ordered_at", desk.deadline_seconds)
+        again = getattr(error, "retryable", False) and not overdue
+        if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK:
+            return await self._send_again(job, error)
+        try_elsewhere = await desk.elsewhere(job, error)
+        if try_elsewhere is not None:
+            return try_elsewhere
+        return await (self._send_again(job, error) if again else desk.end(job, error))
+
+    async def _send_again(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        desk = self.desk
+        waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
+        return await desk.commit(job, waiting.with_metadata(trouble=error.message))
+
+    async def _look_up(
+        self, job: GenerationJob, provider: VideoProvider, orders: SupportsLookup, *, watched: bool
+    ) -> GenerationJob:
+        desk = self.desk
+        try:
+            found = await call(desk.door, provider.name, "find", lambda: orders.find(job.order_key))
+        except NexiomError as error:
+            return await desk.later(job, error)
+        if found is not None:
+            return await self._taken(job, provider, found, watched=watched)
+        if self._intended_before(job, 2 * (desk.lease_seconds + CALL_TIMEOUT_SECONDS)):
+            # Any call that was on its way has arrived by now, and this look came after it: the order was never taken.
+            return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=job.attempts))
+        return await desk.later(job, SubmissionUncertain(f"{provider.name} does not show the order yet."))
+
+    async def _uncertain(self, job: GenerationJob, cause: NexiomError | None = None) -> GenerationJob:
+        because = f" ({cause.message.rstrip('.')})" if cause else ""
+        error = SubmissionUncertain(f"The order was sent to {job.provider} and its answer was lost{because}.")
+        error.next_step = error.next_step.replace("JOB", job.id)
+        return await self.desk.commit(job, moves.unknown(job, error, now=self.desk.now()))
+
+    def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
+        started = job.submit_started_at
+        return seconds is not None and started is not None and self.desk.now() >= started + timedelta(seconds=seconds)
+
+
+async def _to_its_end(work: Coroutine[None, None, T]) -> T:
+    """Finish the work even when the caller is cancelled meanwhile: an answer that cannot be had again is waited for."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("an order ended badly while it was being cancelled", exc_info=error)
+        raise

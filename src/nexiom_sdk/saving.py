@@ -1,0 +1,79 @@
+"""The steps after a provider is done: bring the video into the store, and never lose it on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexiom_sdk import moves, schedule
+from nexiom_sdk.desk import Desk
+from nexiom_sdk.errors import ConfigurationError, NexiomError, ResultExpired, ResultInvalid, StorageUnavailable
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.providers.calls import call
+from nexiom_sdk.providers.protocol import VideoProvider
+from nexiom_sdk.spool import Spool
+from nexiom_sdk.storage import output_key
+from nexiom_sdk.types import Asset, Succeeded
+
+TRIES_FOR_A_USABLE_RESULT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """Steps of jobs that are saving.
+
+    Args:
+        desk: What every step needs.
+        spool: Where files rest until the store has them.
+    """
+
+    desk: Desk
+    spool: Spool
+
+    async def begin(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
+        """The provider is done: commit that, then save, while its addresses are fresh."""
+        saving = await self.desk.commit(job, moves.finished(job, outcome, now=self.desk.now()))
+        return await self.save(saving, outcome.assets)
+
+    async def save(self, job: GenerationJob, assets: tuple[Asset, ...] = ()) -> GenerationJob:
+        """Fetch, check and store; what fails for now is tried again, with the file kept where there is one."""
+        desk = self.desk
+        try:
+            files = await self.spool.files(job)
+            if not files:
+                provider = desk.provider_of(job)
+                files = await self.spool.fetch(job, provider, assets or await self._assets_again(job, provider))
+            videos = await self.spool.store_all(job, files)
+            path = videos[0].path
+            url = await desk.store.url(output_key(path), ttl_seconds=desk.url_ttl_seconds)
+        except NexiomError as error:
+            return await (desk.later(job, error) if self._may_work_later(job, error) else desk.end(job, error))
+        results = [video.model_dump(mode="json") for video in videos]
+        return await desk.commit(
+            job, moves.completed(job, results, path=path, url=url or output_key(path), now=desk.now())
+        )
+
+    def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
+        match error:
+            case StorageUnavailable() | ConfigurationError():
+                return True  # ours to mend: the job waits for it
+            case ResultInvalid() | ResultExpired():
+                return job.attempts + 1 < TRIES_FOR_A_USABLE_RESULT
+            case _:
+                in_time = not self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
+                return getattr(error, "retryable", False) and in_time
+
+    async def _assets_again(self, job: GenerationJob, provider: VideoProvider) -> tuple[Asset, ...]:
+        """The results of an order that was done before; addresses expire, so they are asked for, not remembered."""
+        desk, operation = self.desk, job.operation
+        if operation is not None:
+            outcome = await call(desk.door, provider.name, "poll", lambda: provider.poll(operation))
+        elif provider.submission_recovery == "key":
+            submission = await desk.submission(job, provider)
+            outcome = await call(desk.door, provider.name, "submit", lambda: provider.submit(submission))
+        else:
+            msg = f"{provider.name} answered with the video itself, and it was lost before it could be stored."
+            raise ResultExpired(msg)
+        if isinstance(outcome, Succeeded) and outcome.assets:
+            return outcome.assets
+        msg = f"{provider.name} no longer offers the finished video."
+        raise ResultExpired(msg)

@@ -1,0 +1,393 @@
+"""The object users hold: wiring, and the verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from typing_extensions import Unpack
+
+from nexiom_sdk import moves
+from nexiom_sdk.backends.urls import repository_of, store_of
+from nexiom_sdk.choosing import Chooser
+from nexiom_sdk.clock import Clock, SystemClock
+from nexiom_sdk.config import Settings
+from nexiom_sdk.desk import Desk, model_chosen
+from nexiom_sdk.engine import Engine
+from nexiom_sdk.errors import IllegalTransition, JobConflict, WaitTimeout
+from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
+from nexiom_sdk.governance import daily_budget
+from nexiom_sdk.inputs import stage
+from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Phase, VideoResult
+from nexiom_sdk.providers.calls import Door
+from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.selection import Policy
+from nexiom_sdk.spool import StoredVideo
+from nexiom_sdk.storage import ObjectStore, output_key
+from nexiom_sdk.types import Choice, RequestFields, VideoRequest
+from nexiom_sdk.worker import Worker
+
+_LONGEST_NAP_SECONDS = 1.0  # another process may finish the job meanwhile
+_GLANCE_SECONDS = 0.2  # how soon a change made by a running step is seen
+
+
+class Studio:
+    """Makes videos: validates, chooses, orders once, follows, checks, stores.
+
+    Everything has a default: without arguments, jobs live in SQLite and videos in a folder below `Settings.home`.
+    What you pass in stays yours to close; what the studio made, it closes.
+
+    Args:
+        settings: How it is set up; None: defaults without the environment (see `from_env`).
+        repository: Where rows live.
+        store: Where bytes live.
+        registry: Which providers exist.
+        policy: Which models each tier prefers.
+        sinks: Who is told what happens; default: the logger `nexiom_sdk`.
+        clock: Time.
+
+    Example:
+        ```python
+        async with Studio.from_env() as studio:
+            result = await studio.generate("a fox in snow", quality_tier="cinematic", duration_seconds=8)
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        repository: JobRepository | None = None,
+        store: ObjectStore | None = None,
+        registry: ProviderRegistry | None = None,
+        policy: Policy | None = None,
+        sinks: Sequence[Sink] = (logging_sink,),
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self._clock = clock or SystemClock()
+        self._sink = Sinks(sinks)
+        self._given_repository = repository
+        self._given_store = store
+        self._given_policy = policy
+        self._chooser = Chooser(
+            registry=registry or ProviderRegistry(allow=self.settings.providers),
+            settings=self.settings,
+            policy=lambda: self.policy,
+            now=self._clock.now,
+        )
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """A studio set up by environment variables; `Settings` lists them.
+
+        Args:
+            env: The environment; None: that of this process.
+
+        Raises:
+            ConfigurationError: A variable holds something impossible.
+        """
+        return cls(settings=Settings.from_env(env))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close what the studio made. Jobs stay as they are."""
+        await self._chooser.aclose()
+        if self._given_repository is None and "repository" in self.__dict__:
+            await self.repository.aclose()
+        if self._given_store is None and "store" in self.__dict__:
+            await self.store.aclose()
+
+    @cached_property
+    def repository(self) -> JobRepository:
+        """Where rows live."""
+        return self._given_repository or repository_of(self.settings.database, clock=self._clock)
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """Where bytes live."""
+        return self._given_store or store_of(self.settings.store, clock=self._clock)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Which models each tier prefers."""
+        if self._given_policy is not None:
+            return self._given_policy
+        return Policy.from_file(self.settings.policy) if self.settings.policy else Policy.default()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        desk = Desk(
+            repository=self.repository,
+            store=self.store,
+            provider=self._chooser.provider,
+            door=Door(clock=self._clock, sink=self._sink),
+            clock=self._clock,
+            sink=self._sink,
+            lease_seconds=self.settings.lease_seconds,
+            deadline_seconds=self.settings.job_deadline_seconds,
+            url_ttl_seconds=self.settings.result_url_ttl_seconds,
+            fallback_on=frozenset(self.policy.fallback_on),
+        )
+        return Engine(desk, spool=self.settings.spool)
+
+    def worker(self, *, concurrency: int = 16) -> Worker:
+        """A worker over this studio's rows; the same as the command `nexiom worker`.
+
+        Args:
+            concurrency: Most steps at once.
+        """
+        return Worker(
+            self._engine,
+            repository=self.repository,
+            clock=self._clock,
+            sink=self._sink,
+            concurrency=concurrency,
+            lease_seconds=self.settings.lease_seconds,
+        )
+
+    async def generate(
+        self,
+        prompt: str | VideoRequest,
+        *,
+        user_id: str | None = None,
+        client_key: str | None = None,
+        timeout_seconds: float | None = None,
+        **fields: Unpack[RequestFields],
+    ) -> VideoResult:
+        """Submit and wait: one call from prompt to stored video.
+
+        Args:
+            prompt: What the video shows, or a whole request.
+            user_id: Whose job it is.
+            client_key: The caller's own key for this order: twice the same key is one job.
+            timeout_seconds: How long to wait; None: as long as it takes. The job goes on after a timeout.
+            fields: Fields of `VideoRequest`, when a prompt is given.
+
+        Raises:
+            RequestError: The request cannot be carried out; nothing was spent.
+            ProviderError: The job failed; the class says why.
+            WaitTimeout: The job is still running.
+        """
+        request = prompt if isinstance(prompt, VideoRequest) else VideoRequest(prompt=prompt, **fields)
+        job = await self.submit(request, user_id=user_id, client_key=client_key, defer=True)
+        return await self.wait(job.id, timeout_seconds=timeout_seconds)
+
+    def estimate(self, request: VideoRequest) -> Choice:
+        """The model that would be used, why, and for how much; asks nobody and spends nothing.
+
+        Raises:
+            ConfigurationError: The provider named by the request cannot be used.
+        """
+        return self._chooser.explain(request)
+
+    async def submit(
+        self,
+        request: VideoRequest,
+        *,
+        user_id: str | None = None,
+        client_key: str | None = None,
+        defer: bool = False,
+    ) -> GenerationJob:
+        """Validate, choose, check the budget, write the row, and take the first step, so that a bad key shows at once.
+
+        Args:
+            request: What is wanted.
+            user_id: Whose job it is.
+            client_key: The caller's own key for this order: twice the same key is one job.
+            defer: Only write the row; a worker or `wait` does the rest.
+
+        Raises:
+            RequestError: The request cannot be carried out, or breaks a budget; nothing was spent.
+            ConfigurationError: No provider is set up for it.
+            StorageError: The row or a reference cannot be stored; nothing was spent.
+        """
+        choice = self._chooser.choose(request)
+        request = await stage(request, store=self.store, user_id=user_id, roots=self.settings.media_roots)
+        now = self._clock.now()
+        new = moves.created(uuid.uuid4().hex, request, choice, user_id=user_id, client_key=client_key, now=now)
+        budget = self.settings.budget_usd_per_day
+        job = await self.repository.add(new, limits=() if budget is None else (daily_budget(budget, now=now),))
+        if job.id == new.id and choice.chosen is not None:
+            self._sink(
+                JobCreated(
+                    job_id=job.id, user_id=user_id, quality_tier=job.quality_tier, prompt_chars=len(request.prompt)
+                )
+            )
+            self._sink(model_chosen(job, choice.chosen))
+        return job if defer else await self.advance(job.id)
+
+    async def get(self, job_id: str) -> GenerationJob:
+        """The row as it is.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
+        return await self._engine.row(job_id)
+
+    async def jobs(
+        self, *, user_id: str | None = None, status: JobStatus | None = None, limit: int = 50
+    ) -> Sequence[GenerationJob]:
+        """Rows, newest first.
+
+        Args:
+            user_id: Only this user's.
+            status: Only with this status.
+            limit: At most this many.
+        """
+        return await self.repository.list(JobQuery(user_id=user_id, status=status, limit=limit))
+
+    async def advance(self, job_id: str) -> GenerationJob:
+        """Take one step of the job if it is due and nobody else has it; else give it as it is.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
+        return await self._engine.advance(job_id)
+
+    async def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> VideoResult:
+        """Drive the job to its end.
+
+        Args:
+            job_id: The job.
+            timeout_seconds: How long to wait; None: as long as it takes.
+
+        Raises:
+            WaitTimeout: The job is still running; it was left alone.
+            ProviderError: The job failed; the class says why.
+            JobNotFound: There is no such job.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                async for _ in self.watch(job_id):
+                    pass
+        except TimeoutError as error:
+            msg = f"Job {job_id} is still running after {timeout_seconds:g} s."
+            raise WaitTimeout(msg, job_id=job_id) from error
+        return await self.result(await self.get(job_id))
+
+    async def watch(self, job_id: str) -> AsyncGenerator[GenerationJob, None]:
+        """Drive the job, and give its row at each change until it has ended.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
+        shown = None
+        while True:
+            step = asyncio.create_task(self._engine.advance(job_id, watched=True))
+            try:
+                while not step.done():
+                    await self._first_of(step, _GLANCE_SECONDS)
+                    job = await self.get(job_id)
+                    if job.updated_at != shown:
+                        shown = job.updated_at
+                        yield job
+            finally:
+                if not step.done():
+                    step.cancel()
+                    await asyncio.wait({step})
+            job = step.result()
+            if job.final or job.status is JobStatus.FAILED:
+                return
+            due = max((job.run_at - self._clock.now()).total_seconds(), 0.0)
+            leased = max(((job.leased_until or job.run_at) - self._clock.now()).total_seconds(), 0.0)
+            await self._clock.sleep(min(max(due, leased, 0.01), _LONGEST_NAP_SECONDS))
+
+    async def cancel(self, job_id: str) -> GenerationJob:
+        """Ask for the job to be stopped, and take the step that does it if the job is free.
+
+        A job that was not sent is cancelled at once and costs nothing. One that the provider has is stopped there where
+        the provider can; where it cannot, the job ends and says that its cost is open.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
+        job = await self.get(job_id)
+        if job.final:
+            return job
+        await self.repository.wake(job_id, cancel=True)
+        return await self.advance(job_id)
+
+    async def resolve(self, job_id: str, *, provider_job_id: str) -> GenerationJob:
+        """Go on with an uncertain order that a person found at the provider.
+
+        Args:
+            job_id: The job.
+            provider_job_id: The provider's id of the order.
+
+        Raises:
+            JobNotFound: There is no such job.
+            IllegalTransition: The job is not uncertain.
+            JobConflict: Another job holds this id.
+        """
+        job = await self.get(job_id)
+        if job.phase is not Phase.UNKNOWN and job.provider_job_id != provider_job_id:
+            msg = f"Job {job_id} is {job.phase}: only an uncertain order can be resolved."
+            raise IllegalTransition(msg, job_id=job_id)
+        if not await self.repository.adopt_late_id(job_id, job.order_no, job.provider or "", provider_job_id):
+            msg = f"Order {provider_job_id} cannot be given to job {job_id}: another job has it, or this one moved on."
+            raise JobConflict(msg, job_id=job_id)
+        return await self.advance(job_id)
+
+    async def resubmit(self, job_id: str) -> GenerationJob:
+        """Order again, on purpose, what failed or is uncertain. This may cost again.
+
+        Raises:
+            JobNotFound: There is no such job.
+            IllegalTransition: The job did not fail.
+            JobConflict: Somebody changed it at the same moment.
+        """
+        job = await self.get(job_id)
+        if job.status is not JobStatus.FAILED:
+            msg = f"Job {job_id} is {job.status}: only a failed or uncertain job can be ordered again."
+            raise IllegalTransition(msg, job_id=job_id)
+        if not await self.repository.save(moves.resubmitted(job, now=self._clock.now()), fence=job.fence):
+            msg = f"Job {job_id} was changed at the same moment."
+            raise JobConflict(msg, job_id=job_id)
+        return await self.advance(job_id)
+
+    async def result(self, job: GenerationJob) -> VideoResult:
+        """The finished video of a row, its address signed anew.
+
+        Raises:
+            ProviderError: The job failed; the class says why.
+            IllegalTransition: The job has not ended.
+        """
+        if job.status is JobStatus.FAILED:
+            raise job.failure()
+        videos = job.provider_metadata.get("results")
+        if job.status is not JobStatus.COMPLETED or not isinstance(videos, list) or not videos:
+            msg = f"Job {job.id} is {job.status}: it has no video yet."
+            raise IllegalTransition(msg, job_id=job.id)
+        video = StoredVideo.model_validate(videos[0])
+        url = await self.store.url(output_key(video.path), ttl_seconds=self.settings.result_url_ttl_seconds)
+        return VideoResult(
+            job=job,
+            url=url or job.result_url or output_key(video.path),
+            path=video.path,
+            poster_path=video.poster_path,
+            sha256=video.sha256,
+            size_bytes=video.size_bytes,
+            probe=video.probe,
+            cost_usd=job.estimated_cost_usd if job.cost_usd is None else job.cost_usd,
+            choice=job.choice,
+            warnings=job.warnings,
+        )
+
+    async def _first_of(self, step: asyncio.Task[GenerationJob], seconds: float) -> None:
+        glance = asyncio.create_task(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((step, glance), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            glance.cancel()

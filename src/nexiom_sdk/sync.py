@@ -1,0 +1,199 @@
+"""`Studio` for code that is not async: the same verbs over one background event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from typing_extensions import Unpack
+
+from nexiom_sdk.clock import Clock
+from nexiom_sdk.config import Settings
+from nexiom_sdk.errors import NexiomError
+from nexiom_sdk.events import Sink, logging_sink
+from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, VideoResult
+from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.selection import Policy
+from nexiom_sdk.storage import ObjectStore
+from nexiom_sdk.studio import Studio
+from nexiom_sdk.types import Choice, RequestFields, VideoRequest
+
+T = TypeVar("T")
+
+
+class SyncStudio:
+    """A `Studio` without `await`. It owns a thread with an event loop, so it also works inside a running loop.
+
+    Ctrl-C during a verb ends the verb; the job goes on where it was. The arguments are those of `Studio`.
+
+    Example:
+        ```python
+        with SyncStudio.from_env() as studio:
+            result = studio.generate("a fox in snow", quality_tier="cinematic", duration_seconds=8)
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        repository: JobRepository | None = None,
+        store: ObjectStore | None = None,
+        registry: ProviderRegistry | None = None,
+        policy: Policy | None = None,
+        sinks: Sequence[Sink] = (logging_sink,),
+        clock: Clock | None = None,
+    ) -> None:
+        self._studio = Studio(
+            settings=settings,
+            repository=repository,
+            store=store,
+            registry=registry,
+            policy=policy,
+            sinks=sinks,
+            clock=clock,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """A studio set up by environment variables; see `Studio.from_env`."""
+        return cls(settings=Settings.from_env(env))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what the studio made, and its thread. Jobs stay as they are."""
+        if self._closed:
+            return
+        if self._loop is not None and self._thread is not None:
+            self._run(self._studio.aclose())
+            self._run(self._loop.shutdown_default_executor())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+        self._closed = True
+
+    @property
+    def settings(self) -> Settings:
+        """How it is set up."""
+        return self._studio.settings
+
+    def generate(
+        self,
+        prompt: str | VideoRequest,
+        *,
+        user_id: str | None = None,
+        client_key: str | None = None,
+        timeout_seconds: float | None = None,
+        **fields: Unpack[RequestFields],
+    ) -> VideoResult:
+        """Submit and wait; see `Studio.generate`."""
+        return self._run(
+            self._studio.generate(
+                prompt, user_id=user_id, client_key=client_key, timeout_seconds=timeout_seconds, **fields
+            )
+        )
+
+    def estimate(self, request: VideoRequest) -> Choice:
+        """The model that would be used, why, and for how much; see `Studio.estimate`."""
+        return self._studio.estimate(request)
+
+    def submit(
+        self,
+        request: VideoRequest,
+        *,
+        user_id: str | None = None,
+        client_key: str | None = None,
+        defer: bool = False,
+    ) -> GenerationJob:
+        """Write the row and take the first step; see `Studio.submit`."""
+        return self._run(self._studio.submit(request, user_id=user_id, client_key=client_key, defer=defer))
+
+    def get(self, job_id: str) -> GenerationJob:
+        """The row as it is; see `Studio.get`."""
+        return self._run(self._studio.get(job_id))
+
+    def jobs(
+        self, *, user_id: str | None = None, status: JobStatus | None = None, limit: int = 50
+    ) -> Sequence[GenerationJob]:
+        """Rows, newest first; see `Studio.jobs`."""
+        return self._run(self._studio.jobs(user_id=user_id, status=status, limit=limit))
+
+    def advance(self, job_id: str) -> GenerationJob:
+        """Take one step if the job is due; see `Studio.advance`."""
+        return self._run(self._studio.advance(job_id))
+
+    def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> VideoResult:
+        """Drive the job to its end; see `Studio.wait`."""
+        return self._run(self._studio.wait(job_id, timeout_seconds=timeout_seconds))
+
+    def watch(self, job_id: str) -> Iterator[GenerationJob]:
+        """Drive the job, and give its row at each change; see `Studio.watch`."""
+        changes = self._studio.watch(job_id)
+        try:
+            while (job := self._run(_next_or_none(changes))) is not None:
+                yield job
+        finally:
+            self._run(_close(changes))
+
+    def cancel(self, job_id: str) -> GenerationJob:
+        """Ask for the job to be stopped; see `Studio.cancel`."""
+        return self._run(self._studio.cancel(job_id))
+
+    def resolve(self, job_id: str, *, provider_job_id: str) -> GenerationJob:
+        """Go on with an uncertain order that a person found; see `Studio.resolve`."""
+        return self._run(self._studio.resolve(job_id, provider_job_id=provider_job_id))
+
+    def resubmit(self, job_id: str) -> GenerationJob:
+        """Order again, on purpose; see `Studio.resubmit`."""
+        return self._run(self._studio.resubmit(job_id))
+
+    def result(self, job: GenerationJob) -> VideoResult:
+        """The finished video of a row; see `Studio.result`."""
+        return self._run(self._studio.result(job))
+
+    def _run(self, verb: Coroutine[None, None, T]) -> T:
+        try:
+            loop = self._running_loop()
+        except NexiomError:
+            verb.close()
+            raise
+        future = asyncio.run_coroutine_threadsafe(verb, loop)
+        try:
+            return future.result()
+        except BaseException:  # Ctrl-C reaches this thread, not the loop's: end the verb there too
+            future.cancel()
+            raise
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._closed:
+            msg = "This SyncStudio is closed."
+            raise NexiomError(msg, next_step="Make a new one.")
+        if threading.current_thread() is self._thread:
+            msg = "A SyncStudio cannot be used from its own event loop."
+            raise NexiomError(msg, next_step="Use Studio and await there.")
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name="nexiom_sdk", daemon=True)
+            self._thread.start()
+        return self._loop
+
+
+async def _next_or_none(changes: AsyncGenerator[GenerationJob, None]) -> GenerationJob | None:
+    return await anext(changes, None)
+
+
+async def _close(changes: AsyncGenerator[GenerationJob, None]) -> None:
+    await changes.aclose()

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rig import Rig
+
+from nexiom_sdk.clock import Clock
+from nexiom_sdk.testing import FakeProvider, VirtualClock
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def rig_of(tmp_path: Path, clock: VirtualClock) -> Callable[..., Rig]:
+    """Makes a studio on memory and a virtual clock around one or more fake providers."""
+
+    def make(*providers: FakeProvider, time: Clock | None = None, **settings: object) -> Rig:
+        return Rig(tmp_path, clock, providers, settings, time)
+
+    return make

@@ -1,0 +1,113 @@
+"""A studio on memory and a virtual clock, around fake providers: what most tests of the engine need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from nexiom_sdk import GenerationJob, Policy, Settings, Studio, VideoRequest
+from nexiom_sdk.backends.memory import MemoryRepository, MemoryStore
+from nexiom_sdk.clock import Clock
+from nexiom_sdk.events import Event
+from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
+from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.testing import FakeProvider, VirtualClock
+
+
+_LONGEST_RETRY_PAUSE_SECONDS = 10
+
+
+class Rig:
+    """A studio, and everything a test wants to look at."""
+
+    def __init__(
+        self,
+        home: Path,
+        clock: VirtualClock,
+        providers: Sequence[FakeProvider],
+        settings: Mapping[str, object],
+        time: Clock | None = None,
+    ) -> None:
+        self.clock = clock
+        time = time or clock
+        self.events: list[Event] = []
+        self.repository = MemoryRepository(clock=time)
+        self.store = MemoryStore()
+        registry = ProviderRegistry(entry_points=[])
+        for provider in providers:
+            registry.register(provider.name, _factory(provider))
+        self.studio = Studio(
+            settings=Settings(home=home, **settings),  # type: ignore[arg-type]
+            repository=self.repository,
+            store=self.store,
+            registry=registry,
+            policy=policy_over(*(f"{one.name}/{card.model}" for one in providers for card in one.models)),
+            sinks=[self.events.append],
+            clock=time,
+        )
+
+    async def submitted(self, **fields: object) -> GenerationJob:
+        """A job that is only written down."""
+        request = VideoRequest(**{"prompt": "a fox in snow", **fields})  # type: ignore[arg-type]
+        return await self.studio.submit(request, defer=True)
+
+    async def step(self, job: GenerationJob) -> GenerationJob:
+        """One step, at the moment the job is due."""
+        row = await self.studio.get(job.id)
+        due = max(row.run_at, row.leased_until or row.run_at)
+        self.clock.advance(max((due - self.clock.now()).total_seconds(), 0.0) + 0.001)
+        stepping = asyncio.create_task(self.studio.advance(job.id))
+        while not stepping.done():
+            await asyncio.wait({stepping}, timeout=0.001)
+            pause = self.clock.until_next()
+            if pause is not None and pause < _LONGEST_RETRY_PAUSE_SECONDS:  # a heartbeat sleeps longer
+                self.clock.advance(pause)
+        return stepping.result()
+
+    async def steps(self, job: GenerationJob, most: int = 60) -> GenerationJob:
+        """Steps until nothing more happens by itself."""
+        for _ in range(most):
+            job = await self.step(job)
+            if job.final:
+                return job
+        raise AssertionError(f"{job.phase} after {most} steps: {job.provider_metadata.get('trouble')}")
+
+    async def left_in_submitting(self, job: GenerationJob) -> GenerationJob:
+        """The row as a worker leaves it that dies after its intent: claimed, intended, nothing more."""
+        from nexiom_sdk import moves
+
+        [claimed] = await self.repository.claim(limit=1, lease_seconds=60, job_id=job.id)
+        provider = self.studio._chooser.provider(claimed.provider or "")
+        submission = await self.studio._engine._desk.submission(claimed, provider)
+        intent = moves.intended(claimed, submission.spec, now=self.clock.now())
+        assert await self.repository.save(intent, fence=claimed.fence)
+        return await self.studio.get(job.id)
+
+    def later(self, **delta: float) -> None:
+        """Let time pass."""
+        self.clock.advance(timedelta(**delta).total_seconds())
+
+
+def policy_over(*targets: str, fallback_on: Sequence[str] = ("rate_limited", "provider_unavailable", "quota_exhausted")) -> Policy:
+    """A policy whose three tiers prefer the targets in this order."""
+    candidates = [{"target": target, "weight": 100 - index} for index, target in enumerate(targets)]
+    tier = {"intent": "test", "defaults": {"resolution": "720p", "duration_seconds": 4}, "candidates": candidates}
+    return Policy.model_validate(
+        {
+            "version": "test",
+            "as_of": "2026-11-24",
+            "tiers": dict.fromkeys(("standard", "cinematic", "ultra_realistic"), tier),
+            "fallback_on": list(fallback_on),
+        }
+    )
+
+
+def _factory(provider: FakeProvider) -> object:
+    def make(config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> VideoProvider:  # noqa: ARG001
+        return provider
+
+    return make

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from nexiom_sdk import Settings
+from nexiom_sdk.errors import ConfigurationError
+
+
+def test_every_variable_sets_its_field(tmp_path: Path) -> None:
+    settings = Settings.from_env(
+        {
+            "NEXIOM_HOME": str(tmp_path),
+            "NEXIOM_DATABASE_URL": "sqlite:///x.db",
+            "NEXIOM_STORE_URL": "file:///videos",
+            "NEXIOM_SUPABASE_URL": "https://p.example",
+            "NEXIOM_SUPABASE_SECRET_KEY": "CANARY-KEY",
+            "NEXIOM_POLICY": "policy.json",
+            "NEXIOM_PROVIDERS": "acme, bolt,",
+            "NEXIOM_BUDGET_USD_PER_DAY": "12.50",
+            "NEXIOM_LEASE_SECONDS": "90",
+            "NEXIOM_JOB_DEADLINE_SECONDS": "120",
+            "NEXIOM_RESULT_URL_TTL_SECONDS": "60",
+            "NEXIOM_MEDIA_ROOTS": os.pathsep.join(["/a", "/b"]),
+            "NEXIOM_LOG": "debug",
+        }
+    )
+    assert settings.home == tmp_path
+    assert settings.providers == ("acme", "bolt")
+    assert settings.budget_usd_per_day == Decimal("12.50")
+    assert settings.lease_seconds == 90
+    assert settings.media_roots == (Path("/a"), Path("/b"))
+    assert set(Settings.variables) <= set(Settings.model_fields)
+    assert "CANARY-KEY" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("NEXIOM_LEASE_SECONDS", "soon"),
+        ("NEXIOM_LEASE_SECONDS", "0"),
+        ("NEXIOM_BUDGET_USD_PER_DAY", "-5"),
+        ("NEXIOM_JOB_DEADLINE_SECONDS", "never"),
+    ],
+)
+def test_an_impossible_variable_is_named(variable: str, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=variable):
+        Settings.from_env({variable: text})
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    assert Settings.from_env({"NEXIOM_LEASE_SECONDS": " "}).lease_seconds == 60
+
+
+def test_arguments_win_over_the_environment() -> None:
+    assert Settings.from_env({"NEXIOM_LEASE_SECONDS": "90"}, lease_seconds=30).lease_seconds == 30
+
+
+def test_a_provider_gets_its_own_variables_as_secrets_and_no_others() -> None:
+    settings = Settings.from_env({"ACME_API_KEY": "k1", "OTHER": "x", "ACME_BASE_URL": ""})
+    found = settings.configuration("acme", {"api_key": "ACME_API_KEY", "base_url": "ACME_BASE_URL"})
+    assert found == {"api_key": SecretStr("k1")}
+
+
+def test_configured_values_win_over_variables() -> None:
+    settings = Settings.from_env({"ACME_API_KEY": "k1"}, provider_config={"acme": {"api_key": SecretStr("k2")}})
+    assert settings.configuration("acme", {"api_key": "ACME_API_KEY"}) == {"api_key": SecretStr("k2")}
+
+
+def test_nothing_of_the_environment_is_in_the_repr_or_the_dump() -> None:
+    settings = Settings.from_env({"ACME_API_KEY": "CANARY-KEY", "NEXIOM_DATABASE_URL": "postgresql://u:CANARY-PW@h/d"})
+    assert "CANARY" not in repr(settings)
+
+
+def test_everything_lives_below_home_by_default(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "my videos")
+    assert settings.database.startswith("sqlite:///")
+    assert settings.database.endswith("/my%20videos/nexiom.db")
+    assert settings.store == (tmp_path / "my videos").as_uri()
+    assert settings.spool == tmp_path / "my videos" / "spool"
+
+
+def test_home_follows_the_user_data_folder_of_the_environment() -> None:
+    assert Settings.from_env({"XDG_DATA_HOME": "/data"}).home == Path("/data/nexiom")

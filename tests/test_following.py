@@ -1,0 +1,140 @@
+"""While the provider works: looks, progress, cancelling, deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from rig import Rig
+
+from nexiom_sdk import JobStatus
+from nexiom_sdk.errors import FAILURE_CODES
+from nexiom_sdk.jobs import Phase
+from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
+
+RigOf = Callable[..., Rig]
+
+
+async def test_progress_never_goes_back_and_is_whole_only_at_the_end(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).progress(0.0, 0.8, 0.3, 1.5, float("nan")).succeed()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    shown = [(job := await rig.step(job)).progress for _ in range(5)]
+    assert shown == [0.0, 0.8, 0.8, 0.99, 0.99]
+    assert (await rig.steps(job)).progress == 1.0
+
+
+async def test_polls_that_fail_never_end_a_job(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).break_polls(40).succeed()
+    rig = rig_of(fake)
+    assert (await rig.steps(await rig.submitted())).status is JobStatus.COMPLETED
+
+
+async def test_a_status_that_goes_back_changes_nothing(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).regress()
+    rig = rig_of(fake)
+    assert (await rig.steps(await rig.submitted())).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("code", sorted(FAILURE_CODES))
+async def test_every_failure_that_a_provider_reports_is_kept_with_its_class(
+    code: str, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).running(1).fail(code))
+    job = await rig.steps(await rig.submitted())
+    assert (job.status, job.error_code) == (JobStatus.FAILED, code)
+    with pytest.raises(FAILURE_CODES[code]) as caught:
+        await rig.studio.result(job)
+    assert caught.value.job_id == job.id
+    assert caught.value.charged != "no"
+
+
+async def test_success_without_a_file_is_looked_at_again_and_then_fails_as_charged(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed_without_file()
+    rig = rig_of(fake)
+    job = await rig.steps(await rig.submitted())
+    assert job.error_code == "malformed_response"
+    assert "probably charged" in str(job.error_message)
+    assert fake.calls.count("poll") == 3
+
+
+async def test_a_hanging_job_times_out_and_is_still_collected_within_a_day(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).running(1, after_seconds=0).succeed(after_seconds=10 * 3600)
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    while (job := await rig.step(job)).status is not JobStatus.FAILED:
+        pass
+    assert (job.phase, job.error_code) == (Phase.WAITING, "timed_out")
+    assert 3600 <= (clock.now() - job.created_at).total_seconds() < 3800
+    job = await rig.steps(job, most=100)
+    assert (job.status, job.error_code, job.error_message) == (JobStatus.COMPLETED, None, None)
+
+
+async def test_a_job_that_never_ends_is_given_up_after_a_day(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.steps(await rig.submitted(), most=1000)
+    assert (job.phase, job.status, job.error_code) == (Phase.DONE, JobStatus.FAILED, "timed_out")
+    assert 25 * 3600 <= (clock.now() - job.created_at).total_seconds() < 26 * 3600
+
+
+async def test_an_own_server_may_have_no_deadline(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).running(1, after_seconds=0).succeed(after_seconds=50 * 3600)
+    rig = rig_of(fake, job_deadline_seconds=None)
+    job = await rig.steps(await rig.submitted(), most=30_000)
+    assert job.status is JobStatus.COMPLETED
+
+
+async def test_a_cancel_is_confirmed_by_the_provider(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = CancellableFakeProvider("acme", clock=clock).hang()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    requested = await rig.studio.cancel(job.id)
+    assert (requested.phase, requested.provider_metadata["cancel"]) == (Phase.WAITING, "requested")
+    job = await rig.steps(job)
+    assert (job.status, job.error_code, job.provider_metadata["cancel"]) == (JobStatus.FAILED, "cancelled", "confirmed")
+
+
+async def test_a_cancel_that_comes_too_late_still_collects_the_paid_clip(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = CancellableFakeProvider("acme", clock=clock).running(2).succeed().too_late_to_cancel()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    assert (await rig.studio.cancel(job.id)).provider_metadata["cancel"] == "not possible"
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+async def test_where_nothing_can_be_cancelled_the_job_says_that_its_cost_is_open(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.studio.cancel((await rig.step(await rig.submitted())).id)
+    assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "cancelled", None)
+    assert "its cost is open" in str(job.error_message)
+
+
+async def test_the_first_look_is_early_and_the_next_one_waits(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, models=(fake_card(typical_seconds=200),)).running(9).succeed()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    assert 9 <= (job.run_at - clock.now()).total_seconds() <= 11
+    job = await rig.step(job)
+    assert 60 <= (job.run_at - clock.now()).total_seconds() <= 100
+
+
+async def test_history_of_finished_jobs_teaches_the_schedule(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, models=(fake_card(typical_seconds=1000),))
+    rig = rig_of(fake)
+
+    async def silence() -> float:
+        fake.running(1, after_seconds=0).succeed(after_seconds=15)
+        early = await rig.step(await rig.step(await rig.submitted()))
+        gap = (early.run_at - clock.now()).total_seconds()
+        await rig.steps(early)
+        return gap
+
+    untaught = await silence()
+    for _ in range(4):
+        await silence()
+    rig.later(minutes=2)
+    assert await silence() < 0.8 * untaught

@@ -1,0 +1,120 @@
+"""Any story that can happen to a job keeps its row sound."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexiom_sdk import GenerationJob, JobStatus, VideoRequest, moves
+from nexiom_sdk.errors import FAILURE_CODES, ContentRejected, RateLimited, SubmissionUncertain
+from nexiom_sdk.jobs import Phase, may_move
+from nexiom_sdk.types import Asset, Candidate, Choice, Operation, Running, Succeeded, VideoSpec
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CHOICE = Choice(
+    tier="standard",
+    ranked=(
+        Candidate(provider="acme", model="a1", duration_seconds=4, estimated_cost_usd=Decimal("0.40")),
+        Candidate(provider="bolt", model="b1", duration_seconds=6, estimated_cost_usd=Decimal("0.60"), warnings=("6 s",)),
+    ),
+    policy_version="7",
+)
+
+
+def _new() -> GenerationJob:
+    request = VideoRequest(prompt="a fox", quality_tier="standard")
+    return moves.created("j1", request, CHOICE, user_id="u1", client_key=None, now=START)
+
+
+MOVES = {
+    "intended": lambda job, now: moves.intended(job, VideoSpec(model="a1", prompt="a fox"), now=now),
+    "unsent": lambda job, now: moves.unsent(job, run_at=now, attempts=job.attempts + 1),
+    "delayed": lambda job, now: moves.delayed(job, RateLimited("busy"), run_at=now),
+    "answered": lambda job, now: moves.answered(job, Operation(id="op", state={"path": "/x"}), now=now, run_at=now),
+    "looked": lambda job, now: moves.looked(job, Running(progress=0.5), now=now),
+    "finished": lambda job, now: moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=now),
+    "completed": lambda job, now: moves.completed(job, [{}], path="u1/j1/0.mp4", url="file:///x", now=now),
+    "failed": lambda job, now: moves.failed(job, ContentRejected("no"), now=now),
+    "unknown": lambda job, now: moves.unknown(job, SubmissionUncertain("lost"), now=now),
+    "timed_out": lambda job, now: moves.timed_out(job, after_seconds=3600, now=now),
+    "reordered": lambda job, now: moves.reordered(job, CHOICE.ranked[1], RateLimited("busy"), now=now),
+    "resubmitted": lambda job, now: moves.resubmitted(job, now=now),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(MOVES)), max_size=30))
+def test_whatever_happens_status_and_phase_agree(story: list[str]) -> None:
+    job, now = _new(), START
+    for name in story:
+        now += timedelta(seconds=7)
+        after: GenerationJob = MOVES[name](job, now)
+        if not may_move(job.phase, after.phase):
+            continue
+        if name in {"timed_out", "looked"} and job.phase is not Phase.WAITING:
+            continue
+        if name == "delayed" and job.phase not in {Phase.QUEUED, Phase.SUBMITTING, Phase.WAITING, Phase.SAVING}:
+            continue
+        if name in {"resubmitted", "reordered"} and job.status is JobStatus.COMPLETED:
+            continue
+        if name in {"completed"} and job.phase is not Phase.SAVING:
+            continue
+        if name == "unsent" and job.phase not in {Phase.QUEUED, Phase.SUBMITTING}:
+            continue
+        if name == "answered" and job.phase is not Phase.SUBMITTING:
+            continue
+        job = after
+        assert _sound(job), (name, job)
+
+
+def _sound(job: GenerationJob) -> bool:
+    match job.phase:
+        case Phase.QUEUED:
+            fits = job.status is JobStatus.PENDING and job.provider_job_id is None
+        case Phase.SUBMITTING:
+            fits = job.status is JobStatus.PROCESSING and job.submit_started_at is not None
+        case Phase.WAITING:
+            fits = job.provider_job_id is not None and job.status in {JobStatus.PROCESSING, JobStatus.FAILED}
+        case Phase.SAVING:
+            fits = job.status is JobStatus.PROCESSING and job.error_code is None
+        case Phase.UNKNOWN:
+            fits = job.error_code == "submission_uncertain" and job.status is JobStatus.FAILED
+        case Phase.DONE:
+            fits = job.status in {JobStatus.COMPLETED, JobStatus.FAILED}
+    failed = job.status is JobStatus.FAILED
+    return (
+        fits
+        and failed == (job.error_code is not None) == (job.error_message is not None)
+        and (job.error_code is None or job.error_code in FAILURE_CODES)
+        and (job.status is not JobStatus.COMPLETED or job.result_url is not None)
+        and job.order_key == f"j1.{job.order_no}"
+    )
+
+
+def test_a_new_order_takes_the_terms_and_the_price_of_its_model() -> None:
+    job = moves.reordered(_new(), CHOICE.ranked[1], RateLimited("busy"), now=START)
+    assert (job.provider, job.model, job.duration_seconds, job.estimated_cost_usd) == ("bolt", "b1", 6, Decimal("0.60"))
+    assert job.warnings == ("6 s",)
+    assert job.order_key == "j1.1"
+
+
+def test_the_time_a_job_took_ends_half_way_between_the_last_look_and_the_notice() -> None:
+    job = moves.answered(_new(), Operation(id="op"), now=START, run_at=START)
+    job = moves.looked(job, Running(), now=START + timedelta(seconds=60))
+    job = moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=START + timedelta(seconds=70))
+    assert moves.timing_of(job)["took_seconds"] == 65
+
+
+def test_a_row_remembers_its_failure_across_processes() -> None:
+    job = moves.failed(_new(), ContentRejected("violence", charged="yes"), now=START)
+    again = GenerationJob.model_validate_json(job.model_dump_json()).failure()
+    assert isinstance(again, ContentRejected)
+    assert (again.message, again.charged, str(again)) == ("violence", "yes", job.error_message)
+
+
+def test_what_was_sent_is_kept_without_the_prompt() -> None:
+    spec = VideoSpec(model="a1", prompt="CANARY", negative_prompt="CANARY", duration_seconds=4, options={"motion": 3})
+    job = moves.intended(_new(), spec, now=START)
+    assert job.provider_metadata["request"] == {"model": "a1", "duration_seconds": 4.0, "options": {"motion": 3}}

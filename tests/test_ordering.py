@@ -1,0 +1,292 @@
+"""Money is spent here: what is sent, how often, and what the row says when an answer is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from rig import Rig
+
+from nexiom_sdk import JobStatus
+from nexiom_sdk.errors import (
+    FAILURE_CODES,
+    AuthenticationFailed,
+    ContentRejected,
+    InvalidInput,
+    ProviderError,
+    ProviderUnavailable,
+    QuotaExhausted,
+    RateLimited,
+    SubmissionUncertain,
+)
+from nexiom_sdk.jobs import Phase
+from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
+from nexiom_sdk.types import SubmissionRecovery
+
+RigOf = Callable[..., Rig]
+RECOVERIES: tuple[SubmissionRecovery, ...] = ("key", "lookup", "none")
+
+
+async def test_a_job_is_ordered_once_and_ends_with_a_video(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).queued(1).running(2, progress=True).succeed()
+    rig = rig_of(fake)
+    job = await rig.steps(await rig.submitted())
+    assert job.status is JobStatus.COMPLETED
+    assert fake.accepted == [f"{job.id}.0"]
+    assert job.provider_job_id
+
+
+async def test_the_intent_is_committed_before_the_call_goes_out(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    seen: list[Phase] = []
+    submit = fake.submit
+
+    async def spy(submission: object) -> object:
+        row = await rig.repository.get(job.id)
+        assert row is not None
+        seen.append(row.phase)
+        assert row.submit_started_at is not None
+        return await submit(submission)  # type: ignore[arg-type]
+
+    fake.submit = spy  # type: ignore[assignment, method-assign]
+    job = await rig.submitted()
+    await rig.step(job)
+    assert seen == [Phase.SUBMITTING]
+
+
+@pytest.mark.parametrize("recovery", RECOVERIES)
+async def test_a_job_found_between_intent_and_answer_never_pays_twice(
+    recovery: SubmissionRecovery, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery=recovery).lose_answer().succeed()
+    rig = rig_of(fake)
+    job = await rig.steps(await rig.submitted())
+    assert len(fake.accepted) == 1
+    if recovery == "none":
+        assert (job.phase, job.status, job.error_code) == (Phase.UNKNOWN, JobStatus.FAILED, "submission_uncertain")
+        assert f"nexiom jobs resolve {job.id}" in str(job.error_message)
+    else:
+        assert job.status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("recovery", RECOVERIES)
+async def test_a_worker_that_died_before_its_call_went_out_loses_nothing(
+    recovery: SubmissionRecovery, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery=recovery).succeed()
+    rig = rig_of(fake)
+    job = await rig.steps(await rig.left_in_submitting(await rig.submitted()))
+    if recovery == "none":
+        assert (job.phase, fake.accepted) == (Phase.UNKNOWN, [])
+    else:
+        assert (job.status, fake.accepted) == (JobStatus.COMPLETED, [f"{job.id}.0"])
+
+
+async def test_an_order_that_cannot_be_found_is_sent_again_only_after_the_settle_time(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="lookup").succeed()
+    rig = rig_of(fake)
+    job = await rig.left_in_submitting(await rig.submitted())
+    intended_at = clock.now()
+    while not fake.accepted:
+        job = await rig.step(job)
+    assert (clock.now() - intended_at).total_seconds() >= 2 * (60 + 60)
+    assert fake.accepted == [f"{job.id}.0"]
+    assert fake.calls.count("find") >= 2
+
+
+@pytest.mark.parametrize("code", sorted(FAILURE_CODES))
+async def test_every_failure_on_submit_is_sorted_into_refused_or_uncertain(
+    code: str, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    kind = FAILURE_CODES[code]
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").refuse(kind("said so"))
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    if kind.default_charged == "no":
+        again = getattr(kind, "retryable", False)
+        assert job.phase is (Phase.QUEUED if again else Phase.DONE)
+        assert again or job.error_code == code
+    elif code == "generation_failed":
+        assert (job.phase, job.error_code) == (Phase.DONE, code)
+    else:
+        assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
+    assert fake.calls.count("submit") == 1
+
+
+async def test_a_foreign_exception_on_submit_counts_as_uncertain(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").explode("submit")
+    job = await (rig := rig_of(fake)).step(await rig.submitted())
+    assert job.error_code == "submission_uncertain"
+    assert "ValueError" in str(job.error_message)
+
+
+async def test_what_never_left_is_sent_again_later(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).drop_before_sending().succeed()
+    rig = rig_of(fake)
+    first = await rig.step(await rig.submitted())
+    assert (first.phase, first.status, first.submit_started_at) == (Phase.QUEUED, JobStatus.PENDING, None)
+    job = await rig.steps(first)
+    assert (job.status, len(fake.accepted)) == (JobStatus.COMPLETED, 1)
+
+
+async def test_a_busy_provider_is_asked_again_when_it_said(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).refuse(RateLimited("slow down", retry_after_seconds=300)).succeed()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    assert (job.run_at - clock.now()).total_seconds() == pytest.approx(300, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "goes_elsewhere"),
+    [
+        (QuotaExhausted("no credit"), True),
+        (ContentRejected("violence"), False),
+        (InvalidInput("bad size"), False),
+        (SubmissionUncertain("lost"), False),
+    ],
+)
+async def test_only_an_uncharged_refusal_goes_to_another_provider(
+    error: ProviderError, goes_elsewhere: bool, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    first = FakeProvider("acme", clock=clock, submission_recovery="none").refuse(error)
+    second = FakeProvider("bolt", clock=clock).succeed()
+    rig = rig_of(first, second)
+    job = await rig.steps(await rig.submitted())
+    assert (job.status is JobStatus.COMPLETED) is goes_elsewhere
+    assert second.accepted == ([f"{job.id}.1"] if goes_elsewhere else [])
+    if goes_elsewhere:
+        assert (job.provider, job.order_no) == ("bolt", 1)
+        [attempt] = job.provider_metadata["attempts"]  # type: ignore[misc]
+        assert attempt["error_code"] == "quota_exhausted"  # type: ignore[index, call-overload]
+
+
+async def test_at_most_two_other_providers_are_asked(rig_of: RigOf, clock: VirtualClock) -> None:
+    fakes = [FakeProvider(name, clock=clock).refuse(QuotaExhausted("no credit")) for name in ("aa", "bb", "cc", "dd")]
+    rig = rig_of(*fakes)
+    job = await rig.steps(await rig.submitted())
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "quota_exhausted")
+    assert [len(fake.calls) for fake in fakes] == [1, 1, 1, 0]
+
+
+async def test_a_provider_that_stays_down_keeps_the_job_queued_until_its_deadline(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    for _ in range(200):
+        fake.refuse(ProviderUnavailable("down"))
+    rig = rig_of(fake, job_deadline_seconds=600)
+    job = await rig.submitted()
+    job = await rig.steps(job, most=200)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "provider_unavailable")
+    assert 600 <= (clock.now() - job.created_at).total_seconds() < 700
+
+
+async def test_a_bad_key_shows_at_once(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).refuse(AuthenticationFailed("key refused")))
+    job = await rig.studio.submit((await rig.submitted()).request)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "authentication_failed")
+
+
+async def test_a_frozen_worker_that_wakes_up_records_its_late_id(rig_of: RigOf, clock: VirtualClock) -> None:
+    """The first worker's answer comes after its lease ran out and another worker claimed the job."""
+    fake = FakeProvider("acme", clock=clock, submission_recovery="lookup", lookup_lag=99).succeed()
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    submit = fake.submit
+
+    async def frozen(submission: object) -> object:
+        answer = await submit(submission)  # type: ignore[arg-type]
+        row = await rig.repository.get(job.id)
+        assert row is not None
+        await rig.repository.extend(job.id, fence=row.fence, seconds=0)
+        rig.later(seconds=1)
+        [stolen] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=job.id)
+        assert stolen.fence == row.fence + 1
+        return answer
+
+    fake.submit = frozen  # type: ignore[assignment, method-assign]
+    row = await rig.step(job)
+    assert row.phase is Phase.WAITING
+    assert row.provider_job_id is not None
+    assert (await rig.steps(row)).status is JobStatus.COMPLETED
+    assert len(fake.accepted) == 1
+
+
+async def test_a_second_order_that_no_row_can_hold_is_cancelled_at_the_provider(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = CancellableFakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    submit = fake.submit
+
+    async def overtaken(submission: object) -> object:
+        answer = await submit(submission)  # type: ignore[arg-type]
+        assert await rig.repository.adopt_late_id(job.id, 0, "acme", "somebody-elses")
+        return answer
+
+    fake.submit = overtaken  # type: ignore[assignment, method-assign]
+    row = await rig.step(job)
+    assert row.provider_job_id == "somebody-elses"
+    assert fake.calls == ["submit", "cancel"]
+
+
+async def test_cancelling_the_caller_waits_for_an_answer_that_cannot_be_had_again(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    sent, answer_now = asyncio.Event(), asyncio.Event()
+    submit = fake.submit
+
+    async def slow(submission: object) -> object:
+        sent.set()
+        await answer_now.wait()
+        return await submit(submission)  # type: ignore[arg-type]
+
+    fake.submit = slow  # type: ignore[assignment, method-assign]
+    stepping = asyncio.create_task(rig.step(job))
+    await sent.wait()
+    stepping.cancel()
+    await asyncio.sleep(0)
+    answer_now.set()
+    with pytest.raises(asyncio.CancelledError):
+        await stepping
+    row = await rig.studio.get(job.id)
+    assert (row.phase, len(fake.accepted)) == (Phase.WAITING, 1)
+
+
+async def test_a_job_cancelled_before_it_was_sent_costs_nothing(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    job = await rig.studio.cancel((await rig.submitted()).id)
+    assert (job.status, job.error_code, job.cost_usd, fake.calls) == (JobStatus.FAILED, "cancelled", 0, [])
+    assert "Nothing was charged" in str(job.error_message)
+
+
+async def test_a_resubmitted_job_carries_a_new_key(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().succeed().succeed()
+    rig = rig_of(fake)
+    lost = await rig.step(await rig.submitted())
+    assert lost.phase is Phase.UNKNOWN
+    await rig.studio.resubmit(lost.id)
+    job = await rig.steps(lost)
+    assert job.status is JobStatus.COMPLETED
+    assert fake.accepted == [f"{job.id}.0", f"{job.id}.1"]
+
+
+async def test_a_resolved_job_goes_on_with_the_order_that_was_found(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().succeed()
+    rig = rig_of(fake)
+    lost = await rig.step(await rig.submitted())
+    rig.later(days=30)
+    found = await fake.find(lost.order_key)
+    assert found is not None
+    await rig.studio.resolve(lost.id, provider_job_id=found.id)
+    job = await rig.steps(lost)
+    assert (job.status, job.error_code, len(fake.accepted)) == (JobStatus.COMPLETED, None, 1)

@@ -1,0 +1,127 @@
+"""The way of the video into the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from rig import Rig
+
+from nexiom_sdk import JobStatus
+from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.jobs import Phase
+from nexiom_sdk.storage import ObjectInfo
+from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
+from nexiom_sdk.types import SubmissionRecovery
+
+RigOf = Callable[..., Rig]
+
+
+async def test_the_row_describes_the_stored_video(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    result = await rig.studio.result(await rig.steps(await rig.submitted()))
+    assert result.path == f"_/{result.job.id}/0.mp4"
+    assert result.sha256 == hashlib.sha256(sample_video()).hexdigest()
+    assert (result.probe.width, result.probe.height, result.probe.has_audio) == (320, 180, True)
+    stored = b"".join([chunk async for chunk in rig.store.open(f"outputs/{result.path}")])
+    assert stored == sample_video()
+
+
+async def test_a_user_has_a_folder_of_their_own(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    job = await rig.studio.submit((await rig.submitted()).request, user_id="u1")
+    assert (await rig.steps(job)).result_path == f"u1/{job.id}/0.mp4"
+
+
+async def test_a_half_file_is_fetched_again_and_never_stored(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).half_file().succeed())
+    job = await rig.steps(await rig.submitted())
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "result_invalid")
+    assert [one.key async for one in rig.store.list("outputs/")] == []
+    assert list((rig.studio.settings.spool).iterdir()) == []
+
+
+async def test_an_expired_result_is_asked_for_again_and_then_given_up(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).expire_result().succeed()
+    rig = rig_of(fake)
+    job = await rig.steps(await rig.submitted())
+    assert (job.error_code, fake.calls.count("poll")) == ("result_expired", 3)
+
+
+class _BrokenStore:
+    """A store whose first writes fail."""
+
+    def __init__(self, failures: int, rig: Rig) -> None:
+        self._failures, self._put = failures, rig.store.put
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise StorageUnavailable("The store is down.")
+        return await self._put(key, chunks, media_type=media_type)
+
+
+async def test_a_store_that_is_down_costs_only_time(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    monkeypatch.setattr(rig.store, "put", _BrokenStore(3, rig).put)
+    job = await rig.step(await rig.submitted())
+    job = await rig.step(job)
+    assert (job.phase, job.status) == (Phase.SAVING, JobStatus.PROCESSING)
+    assert job.provider_metadata["trouble"] == "The store is down."
+    job = await rig.steps(job)
+    assert (job.status, len(fake.accepted), fake.calls.count("fetch")) == (JobStatus.COMPLETED, 1, 1)
+
+
+@pytest.mark.parametrize("spool_is_lost", [False, True])
+@pytest.mark.parametrize("recovery", ["key", "none"])
+async def test_a_synchronous_answer_survives_a_store_that_is_down(
+    recovery: SubmissionRecovery,
+    spool_is_lost: bool,
+    rig_of: RigOf,
+    clock: VirtualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    import shutil
+
+    fake = FakeProvider("acme", clock=clock, submission_recovery=recovery).answer_at_once(data=sample_video())
+    rig = rig_of(fake)
+    monkeypatch.setattr(rig.store, "put", _BrokenStore(1, rig).put)
+    job = await rig.step(await rig.submitted())
+    assert (job.phase, job.provider_job_id) == (Phase.SAVING, None)
+    if spool_is_lost:
+        shutil.rmtree(rig.studio.settings.spool)
+    job = await rig.steps(job)
+    assert len(fake.accepted) == 1
+    if spool_is_lost and recovery == "none":
+        assert job.error_code == "result_expired"
+    else:
+        assert job.status is JobStatus.COMPLETED
+
+
+async def test_a_spool_that_cannot_be_written_keeps_the_job_in_saving(
+    rig_of: RigOf, clock: VirtualClock, tmp_path: Path
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    job = await rig.step(await rig.submitted())
+    job = await rig.step(job)
+    assert job.phase is Phase.SAVING
+    assert "cannot be written to the spool" in str(job.provider_metadata["trouble"])
+    (tmp_path / "spool").unlink()
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+async def test_an_order_without_a_trace_of_its_signed_address(rig_of: RigOf, clock: VirtualClock) -> None:
+    url = "https://cdn.example/clip.mp4?signature=CANARY-SIGNED"
+    fake = FakeProvider("acme", clock=clock, submission_recovery="key").answer_at_once(url=url)
+    rig = rig_of(fake)
+    job = await rig.steps(await rig.submitted())
+    assert job.status is JobStatus.COMPLETED
+    assert "CANARY-SIGNED" not in job.model_dump_json()
+    assert "CANARY-SIGNED" not in repr(rig.events)

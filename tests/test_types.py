@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import typing
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexiom_sdk import Choice, Media, VideoRequest
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.types import Candidate, Rejection, RequestFields, mode_of
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"prompt": ""}, "The prompt is empty"),
+        ({"prompt": " \n "}, "The prompt is empty"),
+        ({"prompt": "a\0b"}, "NUL"),
+        ({"prompt": "x" * 1_000_000}, "1,000,000 bytes; 65,536 are allowed"),
+        ({"prompt": "\ud83d"}, "surrogate"),
+        ({"prompt": None}, "prompt"),
+        ({}, "prompt is missing"),
+        ({"prompt": "x", "duration_seconds": 0}, "duration_seconds: it should be greater than 0"),
+        ({"prompt": "x", "duration_seconds": -1}, "greater than 0"),
+        ({"prompt": "x", "duration_seconds": float("nan")}, "finite"),
+        ({"prompt": "x", "duration_seconds": float("inf")}, "finite"),
+        ({"prompt": "x", "duration_seconds": "8"}, "duration_seconds"),
+        ({"prompt": "x", "quality_tier": "cinematc"}, "Did you mean 'cinematic'?"),
+        ({"prompt": "x", "resolution": "720"}, "Did you mean '720p'?"),
+        ({"prompt": "x", "aspect_ratio": "16x9"}, "Did you mean '16:9'?"),
+        ({"prompt": "x", "max_cost_usd": Decimal("-1")}, "max_cost_usd"),
+        ({"prompt": "x", "seed": -1}, "seed"),
+        ({"prompt": "x", "durration": 8}, "There is no field 'durration'"),
+        ({"prompt": "x", "media": [{"input_path": "a", "url": "https://b"}]}, "exactly one of"),
+        ({"prompt": "x", "media": [{"url": "http://b"}]}, "https://"),
+        ({"prompt": "x", "media": [{"input_path": "a", "role": "first"}]}, "Did you mean 'first_frame'?"),
+    ],
+)
+def test_an_impossible_request_says_what_is_wrong(fields: dict[str, object], says: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        VideoRequest(**fields)  # type: ignore[arg-type]
+    assert says in str(caught.value)
+    assert "Nothing was charged" in str(caught.value)
+    assert str(caught.value).count("Nothing was charged") == 1
+
+
+def test_an_error_never_repeats_the_prompt() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        VideoRequest(prompt="CANARY-PROMPT" + "x" * 100_000)
+    assert "CANARY-PROMPT" not in str(caught.value)
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_any_text_is_a_prompt_or_invalid_input(prompt: str) -> None:
+    try:
+        assert VideoRequest(prompt=prompt).prompt == prompt
+    except InvalidInput:
+        assert not prompt.strip() or "\0" in prompt
+
+
+def test_a_request_survives_json() -> None:
+    request = VideoRequest(
+        prompt="Un phare, 電影感 🌊",
+        duration_seconds=6,
+        media=(Media.from_input("a.png"), Media.from_url("https://x.example/b.png", role="last_frame")),
+        max_cost_usd=Decimal("1.50"),
+        options={"acme": {"motion": 3}},
+    )
+    assert VideoRequest.model_validate_json(request.model_dump_json()) == request
+
+
+def test_the_keywords_of_generate_are_the_fields_of_a_request() -> None:
+    assert set(typing.get_type_hints(RequestFields)) == set(VideoRequest.model_fields) - {"prompt"}
+
+
+def test_bytes_and_prompts_stay_out_of_reprs() -> None:
+    media = Media.from_bytes(b"CANARY-BYTES")
+    assert "CANARY" not in repr(media)
+
+
+def test_the_reference_path_comes_first_and_makes_an_image_order() -> None:
+    request = VideoRequest(prompt="x", reference_media_path="a.png", media=(Media.from_input("b.png", role="last_frame"),))
+    assert [one.input_path for one in request.references] == ["a.png", "b.png"]
+    assert request.mode == "image"
+
+
+def test_modes_rank_from_video_down_to_text() -> None:
+    assert mode_of(["first_frame", "reference_audio", "source_video"]) == "video"
+    assert mode_of(["first_frame", "reference_audio"]) == "reference"
+    assert mode_of(["last_frame"]) == "image"
+    assert mode_of([]) == "text"
+
+
+def test_a_choice_explains_itself() -> None:
+    choice = Choice(
+        tier="cinematic",
+        ranked=(
+            Candidate(provider="acme", model="a1", duration_seconds=8, resolution="1080p", audio=True,
+                      estimated_cost_usd=Decimal("1.20"), why="best", warnings=("asked for 7 s, takes 8 s",)),
+            Candidate(provider="bolt", model="b1"),
+        ),
+        rejected=(Rejection(provider="cora", model="c1", reasons=("no key", "7 s is not offered")),),
+    )  # fmt: skip
+    assert choice.explain().splitlines() == [
+        "chosen   acme/a1 · 8 s · 1080p · sound · $1.20: best",
+        "spare    bolt/b1 · price unknown",
+        "         warning: asked for 7 s, takes 8 s",
+        "dropped  cora/c1: no key; 7 s is not offered",
+    ]
+    assert Choice().explain() == "no model is known"
+
+
