@@ -92,7 +92,9 @@ class Rig:
         self.clock.advance(timedelta(**delta).total_seconds())
 
 
-def policy_over(*targets: str, fallback_on: Sequence[str] = ("rate_limited", "provider_unavailable", "quota_exhausted")) -> Policy:
+def policy_over(
+    *targets: str, fallback_on: Sequence[str] = ("rate_limited", "provider_unavailable", "quota_exhausted")
+) -> Policy:
     """A policy whose three tiers prefer the targets in this order."""
     candidates = [{"target": target, "weight": 100 - index} for index, target in enumerate(targets)]
     tier = {"intent": "test", "defaults": {"resolution": "720p", "duration_seconds": 4}, "candidates": candidates}

@@ -18,7 +18,9 @@ CHOICE = Choice(
     tier="standard",
     ranked=(
         Candidate(provider="acme", model="a1", duration_seconds=4, estimated_cost_usd=Decimal("0.40")),
-        Candidate(provider="bolt", model="b1", duration_seconds=6, estimated_cost_usd=Decimal("0.60"), warnings=("6 s",)),
+        Candidate(
+            provider="bolt", model="b1", duration_seconds=6, estimated_cost_usd=Decimal("0.60"), warnings=("6 s",)
+        ),
     ),
     policy_version="7",
 )

@@ -250,7 +250,7 @@ async def test_cancelling_the_caller_waits_for_an_answer_that_cannot_be_had_agai
         return await submit(submission)  # type: ignore[arg-type]
 
     fake.submit = slow  # type: ignore[assignment, method-assign]
-    stepping = asyncio.create_task(rig.step(job))
+    stepping = asyncio.create_task(rig.studio.advance(job.id))
     await sent.wait()
     stepping.cancel()
     await asyncio.sleep(0)

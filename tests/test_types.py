@@ -81,7 +81,9 @@ def test_bytes_and_prompts_stay_out_of_reprs() -> None:
 
 
 def test_the_reference_path_comes_first_and_makes_an_image_order() -> None:
-    request = VideoRequest(prompt="x", reference_media_path="a.png", media=(Media.from_input("b.png", role="last_frame"),))
+    request = VideoRequest(
+        prompt="x", reference_media_path="a.png", media=(Media.from_input("b.png", role="last_frame"),)
+    )
     assert [one.input_path for one in request.references] == ["a.png", "b.png"]
     assert request.mode == "image"
 
@@ -110,5 +112,3 @@ def test_a_choice_explains_itself() -> None:
         "dropped  cora/c1: no key; 7 s is not offered",
     ]
     assert Choice().explain() == "no model is known"
-
-

@@ -6,18 +6,16 @@ the nearest word that would be right.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     JsonValue,
     StrictBool,
@@ -25,18 +23,27 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import from_json
 
-from nexiom_sdk.errors import FAILURE_CODES, InvalidInput, InvalidPolicy
+from nexiom_sdk.errors import FAILURE_CODES, InvalidPolicy
+from nexiom_sdk.policy_problems import dotted, line_of, problems
 from nexiom_sdk.types import AspectRatio, Frozen, QualityTier, Resolution
 from nexiom_sdk.wording import printable, unknown
 
 NEVER_ELSEWHERE = frozenset({"content_rejected", "invalid_input", "submission_uncertain"})
 
-_Path: TypeAlias = tuple[str | int, ...]
+
+def _first_line_only(schema: dict[str, JsonValue]) -> None:
+    schema["description"] = str(schema["description"]).partition("\n")[0]
 
 
-class TierDefaults(Frozen):
+class _Part(Frozen):
+    """Base of what a policy file consists of."""
+
+    model_config = ConfigDict(json_schema_extra=_first_line_only)
+
+
+class TierDefaults(_Part):
     """What to ask a model for where the user said nothing; taken to the nearest value that the model offers.
 
     Args:
@@ -56,7 +63,17 @@ class TierDefaults(Frozen):
         return self.evolve(**nearer.model_dump(exclude_none=True))
 
 
-class PolicyCandidate(Frozen):
+class Entry(NamedTuple):
+    """A model that may be chosen, with everything the policy says of it."""
+
+    provider: str
+    model: str
+    weight: int
+    why: str
+    defaults: TierDefaults
+
+
+class PolicyCandidate(_Part):
     """One model of a tier.
 
     Args:
@@ -71,18 +88,13 @@ class PolicyCandidate(Frozen):
     why: str = ""
     defaults: TierDefaults = Field(default_factory=TierDefaults)
 
-    @cached_property
-    def provider(self) -> str:
-        """Name of the provider."""
-        return self.target.partition("/")[0]
-
-    @cached_property
-    def model(self) -> str:
-        """The model's id there."""
-        return self.target.partition("/")[2]
+    def entry(self, defaults: TierDefaults) -> Entry:
+        """This model, with a tier's defaults under its own."""
+        provider, _, model = self.target.partition("/")
+        return Entry(provider, model, self.weight, self.why, defaults.under(self.defaults))
 
 
-class TierPolicy(Frozen):
+class TierPolicy(_Part):
     """What one tier means.
 
     Args:
@@ -105,8 +117,14 @@ class TierPolicy(Frozen):
             seen.add(candidate.target)
         return self
 
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """The candidates, the preferred first, equals by name; each with all its defaults."""
+        ranked = sorted(self.candidates, key=lambda one: (-one.weight, one.target))
+        return tuple(one.entry(self.defaults) for one in ranked)
 
-class Policy(Frozen):
+
+class Policy(_Part):
     """Which models each tier prefers, and when another one may be asked.
 
     Args:
@@ -127,7 +145,8 @@ class Policy(Frozen):
     """
 
     version: Annotated[
-        str, BeforeValidator(lambda given: str(given) if type(given) is int else given, json_schema_input_type=str | int)
+        str,
+        BeforeValidator(lambda given: str(given) if type(given) is int else given, json_schema_input_type=str | int),
     ]
     as_of: str
     default_tier: QualityTier = "standard"
@@ -147,7 +166,8 @@ class Policy(Frozen):
             try:
                 BaseModel.__init__(self, **fields)
             except ValidationError as error:
-                raise InvalidPolicy(" ".join(f"{_dotted(path)}: {wrong}" for path, wrong in _problems(error))) from error
+                found = problems(error, _KEYS)
+                raise InvalidPolicy(" ".join(f"{dotted(place)}: {wrong}" for place, wrong in found)) from error
 
     @field_validator("fallback_on")
     @classmethod
@@ -169,8 +189,7 @@ class Policy(Frozen):
     def providers(self, tier: QualityTier | None = None) -> tuple[str, ...]:
         """The providers of a tier, the preferred ones first; None: of the default tier."""
         named = self.tiers.get(tier or self.default_tier)
-        candidates = sorted(named.candidates if named else (), key=lambda one: -one.weight)
-        return tuple(dict.fromkeys(one.provider for one in candidates))
+        return tuple(dict.fromkeys(entry.provider for entry in named.entries)) if named else ()
 
     @classmethod
     def default(cls) -> Self:
@@ -189,7 +208,8 @@ class Policy(Frozen):
             text = Path(path).read_text("utf-8-sig")  # editors on Windows begin files with a mark
         except OSError as error:
             msg = f"The policy {path} cannot be read: {error.strerror or error}."
-            raise InvalidPolicy(msg, next_step="Correct NEXIOM_POLICY, or unset it for the policy that ships.") from error
+            hint = "Correct NEXIOM_POLICY, or unset it for the policy that ships."
+            raise InvalidPolicy(msg, next_step=hint) from error
         except ValueError as error:
             raise InvalidPolicy(f"The policy {path} is not UTF-8 text.") from error
         return cls.from_json(text, source=str(path))
@@ -206,27 +226,26 @@ class Policy(Frozen):
             InvalidPolicy: It is not JSON, or breaks a rule; the message names the source, the line and the place.
 
         Example:
-            >>> Policy.from_json('{"version": 1, "as_of": "today", "tiers": {"cinematc": {}}}')
-            Traceback (most recent call last):
-            ...
-            nexiom_sdk.errors.InvalidPolicy: ...line 1: tiers.cinematc: There is no tier 'cinematc'...
+            >>> tiers = '{"standard": {"candidates": [{"target": "openrouter/alibaba/wan-3.0", "weight": 1}]}}'
+            >>> Policy.from_json(f'{{"version": 1, "as_of": "2026-11-24", "tiers": {tiers}}}').providers("standard")
+            ('openrouter',)
         """
         try:
-            fields = from_json(text, allow_inf_nan=False)
+            fields: object = from_json(text, allow_inf_nan=False)
         except ValueError as error:
             raise InvalidPolicy(f"{source} is not JSON: {printable(str(error), 200)}.") from error
         if not isinstance(fields, dict):
             raise InvalidPolicy(f"{source}, line 1: a policy is a JSON object.")
         try:
-            return cls(**fields)
+            return cls.model_validate(fields)
         except InvalidPolicy as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise
-            sentences = (
-                f"{source}, line {_line(text, path)}: {_dotted(path)}: {wrong}"
-                for path, wrong in _problems(error.__cause__)
+            found = problems(error.__cause__, _KEYS)
+            msg = "\n".join(
+                f"{source}, line {line_of(text, place)}: {dotted(place)}: {wrong}" for place, wrong in found
             )
-            raise InvalidPolicy("\n".join(sentences)) from error.__cause__
+            raise InvalidPolicy(msg) from error.__cause__
 
     @classmethod
     def json_schema(cls) -> dict[str, JsonValue]:
@@ -234,74 +253,4 @@ class Policy(Frozen):
         return cls.model_json_schema()
 
 
-_KEYS: Mapping[str, Sequence[str]] = {
-    model.__name__: tuple(model.model_fields) for model in (TierDefaults, PolicyCandidate, TierPolicy, Policy)
-}
-
-
-def _problems(error: ValidationError, outer: _Path = ()) -> Iterator[tuple[_Path, str]]:
-    """Every problem as its place and a sentence; those of inner values travel as causes of their `InvalidInput`."""
-    for problem in error.errors(include_url=False):
-        path = (*outer, *(part for part in problem["loc"] if part != "[key]"))
-        inner = problem.get("ctx", {}).get("error")
-        if isinstance(inner, InvalidInput) and isinstance(inner.__cause__, ValidationError):
-            yield from _problems(inner.__cause__, path)
-        else:
-            yield path, _sentence(problem, error.title)
-
-
-def _sentence(problem: ErrorDetails, model: str) -> str:
-    given = problem["input"]
-    place, context = problem["loc"], problem.get("ctx", {})
-    match problem["type"]:
-        case "missing":
-            return "It is missing."
-        case "extra_forbidden":
-            return unknown("key", str(place[-1]), _KEYS[model])
-        case "literal_error" if isinstance(given, str):
-            what = "tier" if place[0] in {"tiers", "default_tier"} else str(place[-1])
-            return unknown(what, given, re.findall(r"'([^']*)'", str(context["expected"])))
-        case "string_pattern_mismatch":
-            return f"'{printable(str(given), 80)}' is not of the form provider/model, such as kling/kling-3.0."
-        case "value_error":
-            return str(context["error"])
-        case _:
-            return f"{problem['msg'].replace('Input should', 'It should', 1)}."
-
-
-def _dotted(path: _Path) -> str:
-    """The place as people write it: `tiers.cinematic.candidates[3].weight`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "policy"
-
-
-def _line(text: str, path: _Path) -> int:
-    """The line of a place in a JSON text; of the innermost value around it, where the place itself is missing."""
-    decode = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-    at = found = _next_token(text, 0)
-    for part in path:
-        if text[at] != ("[" if isinstance(part, int) else "{"):
-            break
-        at = _next_token(text, at + 1)
-        for index in count():
-            if text[at] in "]}":
-                return _line_at(text, found)
-            begin, name = at, index
-            if isinstance(part, str):
-                name, at = decode(text, at)
-                at = _next_token(text, at)
-            if name == part:
-                found = begin
-                break
-            at = _next_token(text, decode(text, at)[1])
-    return _line_at(text, found)
-
-
-def _next_token(text: str, at: int) -> int:
-    """Where the next value, key or bracket begins."""
-    while text[at] in " \t\r\n,:":
-        at += 1
-    return at
-
-
-def _line_at(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1
+_KEYS = {part.__name__: tuple(part.model_fields) for part in (TierDefaults, PolicyCandidate, TierPolicy, Policy)}

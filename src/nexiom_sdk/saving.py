@@ -12,7 +12,7 @@ from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.spool import Spool
 from nexiom_sdk.storage import output_key
-from nexiom_sdk.types import Asset, Succeeded
+from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
 
 TRIES_FOR_A_USABLE_RESULT = 3
 
@@ -65,6 +65,7 @@ class Saving:
     async def _assets_again(self, job: GenerationJob, provider: VideoProvider) -> tuple[Asset, ...]:
         """The results of an order that was done before; addresses expire, so they are asked for, not remembered."""
         desk, operation = self.desk, job.operation
+        outcome: Poll | Operation
         if operation is not None:
             outcome = await call(desk.door, provider.name, "poll", lambda: provider.poll(operation))
         elif provider.submission_recovery == "key":

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
-from pydantic_core import from_json
-
 from nexiom_sdk.backends import rows
 from nexiom_sdk.backends.memory_store import MemoryStore, check_url
 from nexiom_sdk.clock import Clock, SystemClock
@@ -62,8 +60,8 @@ class MemoryRepository:
             rows.check_limit(limit, self._usage(limit.over), job)
         if job.id in self._rows:
             raise rows.refused(job.id, "there is one with this id")
-        self._write(_tidy(job))
-        return self._rows[job.id]
+        rows.json_text(job.id, job.request)  # bytes do not belong into a row
+        return self._write(rows.tidy(job))
 
     async def get(self, job_id: str, /) -> GenerationJob | None:
         return self._rows.get(job_id)
@@ -98,7 +96,7 @@ class MemoryRepository:
         row = self._under_fence(job.id, fence)
         if row is None:
             return False
-        new = _tidy(job)
+        new = rows.tidy(job)
         run_at, as_read = new.run_at, utc(job.run_at_read)
         if run_at == as_read:
             run_at = row.run_at
@@ -209,10 +207,3 @@ class MemoryRepository:
                 raise rows.refused(job.id, "another job holds this id of the provider")
         self._jobs[job.id] = job.as_read()
         return self._jobs[job.id]
-
-
-def _tidy(job: GenerationJob) -> GenerationJob:
-    """The job as a database gives it back: times in UTC, metadata a JSON copy of its own."""
-    rows.json_text(job.id, job.request)
-    times = {name: utc(moment) for name in rows.TIMES if (moment := getattr(job, name)) is not None}
-    return job.evolve(**times, provider_metadata=from_json(rows.json_text(job.id, job.provider_metadata)))

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from nexiom_sdk.errors import BudgetExceeded, IdempotencyConflict, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Limit, Usage
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Limit, Usage, utc
 from nexiom_sdk.wording import validation_sentences
 
 COLUMNS = tuple(GenerationJob.model_fields)
@@ -31,6 +31,17 @@ def json_text(job_id: str, value: object) -> str:
         return to_json(value, inf_nan_mode="null").decode()
     except ValueError as error:
         raise refused(job_id, f"it holds a value that is no JSON ({error})") from error
+
+
+def tidy(job: GenerationJob) -> GenerationJob:
+    """The job as every store gives it back: times in UTC, metadata a JSON copy of its own, read just now.
+
+    Raises:
+        StorageError: Its metadata cannot be written as JSON.
+    """
+    times = {name: utc(moment) for name in TIMES if (moment := getattr(job, name)) is not None}
+    metadata = from_json(json_text(job.id, job.provider_metadata))
+    return job.evolve(**times, provider_metadata=metadata).as_read()
 
 
 def job_of(row: Mapping[str, object]) -> GenerationJob:

@@ -68,14 +68,16 @@ class SqliteRepository:
         return f"{type(self).__name__}('{self._file.path}')"
 
     async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
+        tidy = rows.tidy(job)
+
         def work(db: sqlite3.Connection, _: datetime) -> GenerationJob:
-            row = _row_of(job)
+            row = _row_of(tidy) | {"request": rows.json_text(job.id, job.request)}
             if job.client_key is not None and (held := _jobs(db, sql.BY_CLIENT_KEY, row)):
                 return rows.same_order(held[0], job)
             for limit in limits:
                 rows.check_limit(limit, _usage(db, limit.over), job)
             db.execute(sql.ADD, row)
-            return _job_of(tuple(row.values()))
+            return tidy
 
         return await self._write(work)
 
@@ -182,7 +184,6 @@ def _row_of(job: GenerationJob) -> dict[str, object]:
         **{name: _stamp(getattr(job, name)) for name in rows.TIMES},
         **{name: None if (amount := getattr(job, name)) is None else str(amount) for name in rows.MONEY},
         "provider_metadata": rows.json_text(job.id, job.provider_metadata),
-        "request": rows.json_text(job.id, job.request),
     }
 
 
@@ -195,6 +196,4 @@ def _job_of(row: _Row) -> GenerationJob:
 
 def _stamp(moment: datetime | None) -> str | None:
     """A time as it stands in the table; such texts compare as their times do."""
-    if moment is None:
-        return None
-    return utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return None if moment is None else utc(moment).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

@@ -11,7 +11,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -52,7 +51,8 @@ class SqliteFile:
             StorageUnavailable: The database cannot be used; the next call opens it anew.
             StorageError: It refuses what it was given, or this was closed.
         """
-        future: Future[_Result] = Future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Result] = loop.create_future()
         with self._state:
             if self._closed:
                 raise rows.closed()
@@ -60,8 +60,8 @@ class SqliteFile:
                 # A daemon, because the end of a program must not wait for a lock; the file is safe against that.
                 self._thread = threading.Thread(target=self._serve, name=f"nexiom {self.path.name}", daemon=True)
                 self._thread.start()
-            self._calls.put(partial(self._fulfil, future, work))
-        return await asyncio.wrap_future(future)
+            self._calls.put(partial(self._fulfil, work, answer, loop))
+        return await answer
 
     async def aclose(self) -> None:
         """Let the calls that are waiting finish, then close the file."""
@@ -78,15 +78,22 @@ class SqliteFile:
             call()
         self._drop_connection()
 
-    def _fulfil(self, future: Future[_Result], work: Callable[[sqlite3.Connection], _Result]) -> None:
-        if not future.set_running_or_notify_cancel():
+    def _fulfil(
+        self,
+        work: Callable[[sqlite3.Connection], _Result],
+        answer: asyncio.Future[_Result],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        if answer.cancelled():
             return
         try:
-            future.set_result(self._answer(work))
+            settle = partial(_set_result, answer, self._result(work))
         except BaseException as error:  # noqa: BLE001 - the edge of the thread: whoever waits gets the error
-            future.set_exception(error)
+            settle = partial(_set_exception, answer, error)
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+            loop.call_soon_threadsafe(settle)
 
-    def _answer(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    def _result(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         try:
             if self._connection is None:
                 self._connection = _opened(self.path)
@@ -103,6 +110,16 @@ class SqliteFile:
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
+
+
+def _set_result(answer: asyncio.Future[_Result], result: _Result) -> None:
+    if not answer.done():
+        answer.set_result(result)
+
+
+def _set_exception(answer: asyncio.Future[_Result], error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -1,7 +1,7 @@
 """Which way text runs: the implicit rules of the Unicode bidirectional algorithm (UAX 9).
 
-The library that shapes letters knows these rules too, but only for a line in one font; a line in two fonts has to be put
-in order piece by piece. The explicit rules have nothing to do: `letters.clean` takes their characters out.
+The library that shapes letters knows these rules too, but only for a line in one font; a line in two fonts has to be
+put in order piece by piece. The explicit rules have nothing to do: `letters.clean` takes their characters out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 # Classes as single letters, so that rules are patterns; what is not named here is neutral: O.
 _CLASSES = {"L": "L", "R": "R", "AL": "A", "EN": "E", "AN": "N", "ES": "S", "ET": "T", "CS": "C", "NSM": "M"}
-_BRACKETS = dict(zip("([{（［｛「『【〈《", ")]}）］｝」』】〉》", strict=True))
+_BRACKETS = dict(zip("([{\uff08\uff3b\uff5b「『【〈《", ")]}\uff09\uff3d\uff5d」』】〉》", strict=True))
 
 
 def reads_right_to_left(text: str) -> bool:
@@ -57,10 +57,8 @@ def visual_order(of_levels: Sequence[int]) -> list[int]:
     """
     order = list(range(len(of_levels)))
     for level in range(max(of_levels, default=0), 0, -1):
-        turned: list[int] = []
-        for inside, run in itertools.groupby(order, key=lambda position: of_levels[position] >= level):
-            turned += reversed(list(run)) if inside else run
-        order = turned
+        runs = itertools.groupby(order, key=lambda position: of_levels[position] >= level)
+        order = [position for high, run in runs for position in (reversed(list(run)) if high else run)]
     return order
 
 
@@ -70,7 +68,7 @@ def _with_brackets(kinds: str, line: str) -> str:
     for start, end in sorted(_pairs(line)):
         inside = {_side(kind) for kind in found[start + 2 : end + 1]} - {""}
         if inside:
-            before = next(filter(None, map(_side, reversed(found[: start + 1]))))
+            before = next(side for kind in reversed(found[: start + 1]) if (side := _side(kind)))
             found[start + 1] = found[end + 1] = base if base in inside else before if before in inside else base
     return "".join(found)
 

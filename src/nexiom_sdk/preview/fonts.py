@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 _FOLDERS = (
-    "~/.fonts",
-    "~/.local/share/fonts",
+    "${HOME}/.fonts",
+    "${HOME}/.local/share/fonts",
     "/usr/local/share/fonts",
     "/usr/share/fonts",
-    "~/Library/Fonts",
+    "${HOME}/Library/Fonts",
     "/Library/Fonts",
     "/System/Library/Fonts",
     "${LOCALAPPDATA}/Microsoft/Windows/Fonts",
@@ -102,16 +102,17 @@ class FontBook:
         """The best font for each cluster; None where no font has all of it."""
         wanted = dict.fromkeys(clusters)
         if len(self._known) > _MOST_KNOWN:
-            self._known.clear()
-        missing = wanted.keys() - self._known.keys()
+            self._known = {}  # a new one: another thread may still read the old one
+        known = self._known
+        missing = wanted.keys() - known.keys()
         for font in self._fonts:
             if not missing:
                 break
             covered = font.covered(missing)
-            self._known.update(dict.fromkeys(covered, font))
+            known.update(dict.fromkeys(covered, font))
             missing -= covered
-        self._known.update(dict.fromkeys(missing, None))
-        return {cluster: self._known[cluster] for cluster in wanted}
+        known.update(dict.fromkeys(missing))
+        return {cluster: known[cluster] for cluster in wanted}
 
 
 @functools.cache
@@ -127,7 +128,7 @@ def visible(cluster: str) -> str:
 
 def _font_files() -> Iterator[Path]:
     for folder in _FOLDERS:
-        for place, _, names in os.walk(Path(os.path.expandvars(folder)).expanduser()):
+        for place, _, names in os.walk(os.path.expandvars(folder)):
             yield from (Path(place, name) for name in names if Path(name).suffix.lower() in _SUFFIXES)
 
 

@@ -94,7 +94,11 @@ def _continues(cluster: str, letter: str) -> bool:
 
 
 def _may_break(before: str, after: str) -> bool:
-    wide = any(unicodedata.east_asian_width(cluster[0]) in {"W", "F"} for cluster in (before, after))
+    """Between ideographs and kana, but neither after an opening bracket nor before what closes or continues."""
+    written_without_spaces = any(
+        unicodedata.east_asian_width(cluster[0]) in {"W", "F"} and not "\uac00" <= cluster[0] <= "\ud7af"
+        for cluster in (before, after)
+    )
     opens = unicodedata.category(before[0]) in {"Ps", "Pi"}
-    closes = unicodedata.category(after[0]) in {"Pe", "Pf", "Po"}
-    return wide and before != " " and not opens and not closes
+    closes = unicodedata.category(after[0]) in {"Pe", "Pf", "Po", "Lm"}
+    return written_without_spaces and before != " " and not opens and not closes

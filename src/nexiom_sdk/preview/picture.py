@@ -1,5 +1,8 @@
 """Somebody's picture, opened with care and cropped to the shape of the clip."""
 
+# pyright: reportUnknownMemberType=false
+# Pillow's annotations name NumPy, which need not be installed.
+
 from __future__ import annotations
 
 import io
@@ -30,8 +33,7 @@ def opened(data: bytes, *, shape: tuple[int, int], side: int) -> Image:
 
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-            if picture.width * picture.height > _MOST_PIXELS:
-                raise Image.DecompressionBombError
+            _refuse_bombs(picture)
             picture.draft("RGB", (side, side))
             upright = _opaque(ImageOps.exif_transpose(picture))
             return upright.resize((side, side), Image.Resampling.BICUBIC, box=_middle(upright.size, shape))
@@ -41,6 +43,13 @@ def opened(data: bytes, *, shape: tuple[int, int], side: int) -> Image:
     except Exception as error:  # decoders raise nearly anything on broken files
         hint = "Open it in an image editor and save it again as JPEG or PNG."
         raise InvalidInput("The reference image cannot be decoded.", next_step=hint) from error
+
+
+def _refuse_bombs(picture: Image) -> None:
+    from PIL.Image import DecompressionBombError
+
+    if picture.width * picture.height > _MOST_PIXELS:
+        raise DecompressionBombError
 
 
 def _opaque(picture: Image) -> Image:

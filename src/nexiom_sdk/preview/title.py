@@ -1,5 +1,8 @@
 """The words of a preview as a picture: a title card, or a caption for somebody else's picture."""
 
+# pyright: reportUnknownMemberType=false
+# Pillow's annotations name NumPy, which need not be installed.
+
 from __future__ import annotations
 
 import colorsys
@@ -21,6 +24,7 @@ FOOTER = "Preview · rendered locally · not AI"
 BADGE = "PREVIEW"
 
 _LONGEST = 480  # characters; more cannot be read in a few seconds
+_NAMED = 5  # missing characters that a warning names
 _MARGIN = 0.085
 _SKETCH = 192
 _GRAIN = 4  # without a little noise, eight bits show the steps of a dark gradient
@@ -66,14 +70,14 @@ def wording(prompt: str, fonts: FontBook) -> Wording:
     return Wording((), (_not_covered(missing),))
 
 
-def title_card(shown: Wording, size: tuple[int, int], fonts: FontBook, *, accent: str) -> Image:
-    """The words of a clip that has no picture: transparent, to be laid over a backdrop.
+def title_card(prompt: str, shown: Wording, size: tuple[int, int], fonts: FontBook) -> Image:
+    """The words of a clip that has no picture: transparent, to be laid over its backdrop.
 
     Args:
+        prompt: Its hash chooses the colour of the mark above the title.
         shown: What can be shown of the prompt.
         size: Width and height in pixels.
         fonts: The fonts there are.
-        accent: Colour of the mark above the title.
     """
     from PIL import Image, ImageDraw
 
@@ -94,6 +98,7 @@ def title_card(shown: Wording, size: tuple[int, int], fonts: FontBook, *, accent
     card = Image.new("RGBA", size, "white")
     card.putalpha(mask)
     start = left + inner - 9 * unit if title.right_to_left else left
+    accent = _colour(_dice(prompt)[0] + 0.1, 0.55, 1.0)
     ImageDraw.Draw(card).rectangle((start, top - 4 * unit, start + 9 * unit, top - 3.2 * unit), fill=accent)
     return card
 
@@ -157,11 +162,6 @@ def backdrop(prompt: str, side: int) -> Image:
     return ImageChops.add(picture, Image.merge("RGB", [grain] * 3), offset=-128)
 
 
-def accent(prompt: str) -> str:
-    """The bright colour that belongs to this prompt."""
-    return _colour(_dice(prompt)[0] + 0.1, 0.55, 1.0)
-
-
 def _dice(prompt: str) -> list[float]:
     digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()
     return [byte / 255 for byte in digest[:5]]
@@ -178,7 +178,7 @@ def _typesetter(letters: Sequence[str], fonts: FontBook) -> Typesetter:
 
 
 def _some(missing: Sequence[str]) -> str:
-    return printable(" ".join(missing[:5])) + (" …" if len(missing) > 5 else "")
+    return printable(" ".join(missing[:_NAMED])) + (" …" if len(missing) > _NAMED else "")
 
 
 def _not_covered(missing: Sequence[str]) -> str:

@@ -31,6 +31,8 @@ few_examples = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 
+ANOTHER_REQUEST = VideoRequest(prompt="a hare in snow")
+
 
 class RowContract:
     """Add, get, list."""

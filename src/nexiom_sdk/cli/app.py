@@ -1,0 +1,279 @@
+"""The commands and their options, and the one place where endings become exit codes.
+
+Nothing heavy is imported before a command runs, so that `--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nexiom_sdk.cli import jobs
+from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, USAGE, Interrupted, Problem
+from nexiom_sdk.cli.options import (
+    AspectRatio,
+    Audio,
+    Duration,
+    Json,
+    MaxCost,
+    Model,
+    Nearest,
+    NegativePrompt,
+    OutputFile,
+    Prompt,
+    Provider,
+    Quiet,
+    Reference,
+    Resolution,
+    Seed,
+    Tier,
+    Timeout,
+    asks_for_json,
+    examples,
+    output_for,
+    roots_of,
+)
+from nexiom_sdk.errors import NexiomError
+
+if TYPE_CHECKING:
+    from nexiom_sdk.types import VideoRequest
+
+_log = logging.getLogger(__name__)
+
+app = typer.Typer(
+    name="nexiom",
+    help="Dependable AI video generation.",
+    epilog="\n\n".join(("Exit codes:", *(f"  {code:3}  {meaning}" for code, meaning in MEANINGS.items()))),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(jobs.app, name="jobs")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command.
+
+    Args:
+        arguments: What follows `nexiom` on the command line.
+
+    Returns:
+        The exit code; `exits.MEANINGS` says what it means.
+    """
+    json = asks_for_json(arguments)
+    _prepare_streams(json=json)
+    try:
+        code: object = app(list(arguments), prog_name="nexiom", standalone_mode=False)
+    except typer.TyperException as error:
+        problem = _usage(error)
+    except typer.Abort:
+        problem = Problem(code="declined", message="Nothing was done.", exit_code=INTERRUPTED)
+    except Interrupted as interruption:
+        problem = interruption.problem
+    except NexiomError as error:
+        _log.debug("where it came from", exc_info=error)
+        problem = Problem.of(error)
+    else:
+        return code if isinstance(code, int) else 0
+    try:
+        output_for(json=json).problem(problem)
+    except typer.Exit as reader_gone:
+        return reader_gone.exit_code
+    return problem.exit_code
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder for jobs and videos, instead of NEXIOM_HOME.", file_okay=False)
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.", is_eager=True)] = False,
+) -> None:
+    """Dependable AI video generation."""
+    if version:
+        from importlib.metadata import version as installed
+
+        sys.stdout.write(f"nexiom {installed('nexiom_sdk')}\n")
+        raise typer.Exit
+    context.obj = home
+
+
+@app.command(
+    epilog=examples(
+        'nexiom generate "a fox in snow" --tier cinematic --duration 8 --output fox.mp4',
+        'nexiom generate "she turns around" --reference portrait.jpg --max-cost 2 --json',
+    )
+)
+def generate(
+    context: typer.Context,
+    prompt: Prompt,
+    tier: Tier = None,
+    duration: Duration = None,
+    resolution: Resolution = None,
+    aspect_ratio: AspectRatio = None,
+    reference: Reference = None,
+    provider: Provider = None,
+    model: Model = None,
+    audio: Audio = None,
+    seed: Seed = None,
+    negative_prompt: NegativePrompt = None,
+    max_cost: MaxCost = None,
+    nearest: Nearest = False,
+    output: OutputFile = None,
+    client_key: Annotated[str | None, typer.Option(help="Your own key for this order: twice the same is one.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Only order; say how to watch the job.")] = False,
+    timeout: Timeout = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Make a video, and wait for it. Ctrl-C leaves the job alive.
+
+    Without any provider's key, a preview is rendered on this machine.
+    """
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import Session, run_in_session
+
+    request = _request(
+        prompt,
+        tier=tier,
+        duration=duration,
+        resolution=resolution,
+        aspect_ratio=aspect_ratio,
+        reference=reference,
+        provider=provider,
+        model=model,
+        audio=audio,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        max_cost=max_cost,
+        nearest=nearest,
+    )
+    following = verbs.Following(output=output, timeout_seconds=timeout)
+
+    async def verb(session: Session) -> None:
+        await verbs.generate(session, request, following, client_key=client_key, detach=detach)
+
+    run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, **roots_of(reference))
+
+
+@app.command(
+    epilog=examples(
+        'nexiom estimate "a fox in snow" --tier cinematic --duration 8',
+        'nexiom estimate "a fox in snow" --provider runway --json',
+    )
+)
+def estimate(
+    context: typer.Context,
+    prompt: Prompt,
+    tier: Tier = None,
+    duration: Duration = None,
+    resolution: Resolution = None,
+    aspect_ratio: AspectRatio = None,
+    reference: Reference = None,
+    provider: Provider = None,
+    model: Model = None,
+    audio: Audio = None,
+    seed: Seed = None,
+    negative_prompt: NegativePrompt = None,
+    max_cost: MaxCost = None,
+    nearest: Nearest = False,
+    json: Json = False,
+) -> None:
+    """Say which model would make a video, why, and for how much. Asks nobody and spends nothing."""
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+
+    request = _request(
+        prompt,
+        tier=tier,
+        duration=duration,
+        resolution=resolution,
+        aspect_ratio=aspect_ratio,
+        reference=reference,
+        provider=provider,
+        model=model,
+        audio=audio,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        max_cost=max_cost,
+        nearest=nearest,
+    )
+    run_in_session(lambda session: verbs.estimate(session, request), output=output_for(json=json), home=context.obj)
+
+
+@app.command(epilog=examples("nexiom worker --concurrency 32", "nexiom worker --once   (for cron)"))
+def worker(
+    context: typer.Context,
+    concurrency: Annotated[int, typer.Option(min=1, help="Most steps at once.")] = 16,
+    once: Annotated[bool, typer.Option("--once", help="End as soon as nothing is due.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Work through jobs until Ctrl-C or SIGTERM; running steps are finished first. Start as many as you like."""
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+    from nexiom_sdk.events import logging_sink
+
+    output = output_for(json=json, quiet=quiet)
+    run_in_session(
+        lambda session: verbs.work(session, concurrency=concurrency, once=once),
+        output=output,
+        home=context.obj,
+        log_by_default=None if json else "warning",
+        sinks=(logging_sink, verbs.told_to(output)),
+    )
+
+
+def _request(
+    prompt: str,
+    *,
+    tier: str | None,
+    duration: float | None,
+    resolution: str | None,
+    aspect_ratio: str | None,
+    reference: Path | None,
+    provider: str | None,
+    model: str | None,
+    audio: bool | None,
+    seed: int | None,
+    negative_prompt: str | None,
+    max_cost: Decimal | None,
+    nearest: bool,
+) -> VideoRequest:
+    from nexiom_sdk.types import Media, VideoRequest
+
+    words: dict[str, object] = {"quality_tier": tier, "resolution": resolution, "aspect_ratio": aspect_ratio}
+    return VideoRequest(
+        prompt=prompt,
+        duration_seconds=duration,
+        provider=provider,
+        model=model,
+        audio=audio,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        media=() if reference is None else (Media.from_file(reference.absolute()),),
+        max_cost_usd=max_cost,
+        strict=not nearest,
+        **words,  # type: ignore[arg-type]  # the request checks its words, and knows the nearest ones
+    )
+
+
+def _usage(error: typer.TyperException) -> Problem:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if isinstance(context, typer.Context) else "nexiom"
+    return Problem(code="usage", message=error.format_message(), next_step=f"{command} --help", exit_code=USAGE)
+
+
+def _prepare_streams(*, json: bool) -> None:
+    """A terminal that lacks a letter shows another one instead of failing; JSON is UTF-8 everywhere."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8" if json else None, errors="replace")

@@ -1,0 +1,112 @@
+"""The commands `nexiom jobs ...`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nexiom_sdk.cli.options import JobId, Json, OutputFile, Quiet, Timeout, examples, output_for
+
+app = typer.Typer(help="See jobs, watch them, and decide what only a person can.", no_args_is_help=True)
+
+
+@app.command("list", epilog=examples("nexiom jobs list --status failed", "nexiom jobs list --limit 5 --json"))
+def list_jobs(
+    context: typer.Context,
+    status: Annotated[str | None, typer.Option(help="pending, processing, completed or failed.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many.")] = 50,
+    json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+
+    run_in_session(
+        lambda session: verbs.list_jobs(session, user_id=user, status=status, limit=limit),
+        output=output_for(json=json),
+        home=context.obj,
+    )
+
+
+@app.command(epilog=examples("nexiom jobs show JOB", "nexiom jobs show JOB --json"))
+def show(context: typer.Context, job: JobId, json: Json = False) -> None:
+    """Show every column of a job, and why its model was chosen."""
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+
+    run_in_session(lambda session: verbs.show(session, job), output=output_for(json=json), home=context.obj)
+
+
+@app.command(epilog=examples("nexiom jobs watch JOB --output fox.mp4", "nexiom jobs watch JOB --timeout 60 --json"))
+def watch(
+    context: typer.Context,
+    job: JobId,
+    output: OutputFile = None,
+    timeout: Timeout = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Follow a job to its end, and drive it if no worker does. Ctrl-C leaves the job alive."""
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+
+    following = verbs.Following(output=output, timeout_seconds=timeout)
+    run_in_session(
+        lambda session: verbs.watch(session, job, following),
+        output=output_for(json=json, quiet=quiet),
+        home=context.obj,
+    )
+
+
+@app.command(epilog=examples("nexiom jobs cancel JOB", "nexiom jobs cancel JOB --json"))
+def cancel(context: typer.Context, job: JobId, json: Json = False) -> None:
+    """Stop a job: at once if nothing was sent, else where the provider can stop it."""
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+
+    run_in_session(lambda session: verbs.cancel(session, job), output=output_for(json=json), home=context.obj)
+
+
+@app.command(
+    epilog=examples(
+        "nexiom jobs resolve JOB --provider-job-id gen_123", "nexiom jobs resolve JOB --provider-job-id gen_123 --json"
+    )
+)
+def resolve(
+    context: typer.Context,
+    job: JobId,
+    provider_job_id: Annotated[str, typer.Option(help="The provider's id of the order.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Go on with an uncertain order that you found at the provider."""
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+
+    run_in_session(
+        lambda session: verbs.resolve(session, job, provider_job_id=provider_job_id),
+        output=output_for(json=json),
+        home=context.obj,
+    )
+
+
+@app.command(epilog=examples("nexiom jobs resubmit JOB", "nexiom jobs resubmit JOB --yes --json"))
+def resubmit(
+    context: typer.Context,
+    job: JobId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Order again what failed or is uncertain. This may cost again, so it asks first."""
+    import sys
+
+    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli.session import run_in_session
+
+    if not yes and (json or not sys.stdin.isatty()):
+        msg = "This may cost again, and nobody can be asked here: add --yes."
+        raise typer.BadParameter(msg, param_hint="--yes")
+    if not yes:
+        typer.confirm("This may cost again. Order it again?", abort=True, err=True)
+    run_in_session(lambda session: verbs.resubmit(session, job), output=output_for(json=json), home=context.obj)

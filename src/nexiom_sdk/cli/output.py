@@ -1,0 +1,163 @@
+"""What a command says, whoever listens; and how it says it to scripts: JSON Lines, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn, Protocol, TextIO
+
+import typer
+from pydantic import JsonValue
+
+from nexiom_sdk.cli.exits import READER_GONE, Problem
+from nexiom_sdk.jobs import GenerationJob, VideoResult
+from nexiom_sdk.types import Choice
+
+_INTERNAL = {"request", "provider_metadata", "run_at", "leased_until", "fence", "order_no", "attempts", "client_key"}
+
+
+class Output(Protocol):
+    """Where a command speaks. `Terminal` is for people, `JsonLines` for scripts."""
+
+    def notice(self, text: str) -> None:
+        """Something worth knowing before the result."""
+        ...
+
+    def ordered(self, job: GenerationJob) -> None:
+        """The job exists now."""
+        ...
+
+    def following(self) -> AbstractContextManager[None]:
+        """Surrounds the calls of `job` while a job is followed."""
+        ...
+
+    def settle(self) -> None:
+        """Leave the terminal as it was found: the process may end at any moment now."""
+        ...
+
+    def job(self, job: GenerationJob, *, remaining_seconds: float | None) -> None:
+        """The job changed."""
+        ...
+
+    def result(self, result: VideoResult, *, file: Path | None) -> None:
+        """The video is there."""
+        ...
+
+    def choice(self, choice: Choice) -> None:
+        """Which model would be used, and why."""
+        ...
+
+    def jobs(self, jobs: Sequence[GenerationJob]) -> None:
+        """A list of jobs."""
+        ...
+
+    def row(self, job: GenerationJob) -> None:
+        """Everything about one job."""
+        ...
+
+    def outcome(self, job: GenerationJob, text: str, *, command: str | None) -> None:
+        """What a verb did to a job, and the command that goes on from there."""
+        ...
+
+    def event(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:
+        """Something a worker did."""
+        ...
+
+    def problem(self, problem: Problem) -> None:
+        """The command ends without what was asked for."""
+        ...
+
+
+def is_preview(job: GenerationJob) -> bool:
+    """Whether the job is rendered on this machine instead of by a model."""
+    return job.provider == "local"
+
+
+def silence(stream: TextIO) -> NoReturn:
+    """The reader of a stream has gone (`| head`): write no more to it, and let the command end without a word."""
+    with contextlib.suppress(OSError, ValueError):  # a stream without a file behind it needs no silencing
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    raise typer.Exit(READER_GONE)
+
+
+def json_line(fields: Mapping[str, JsonValue]) -> str:
+    r"""One line of JSON in readable UTF-8, in which nothing can move a cursor or turn the direction of text.
+
+    Example:
+        >>> print(json_line({"prompt": "été 🌊\x1b[31m\u202e"}))
+        {"prompt": "été 🌊\u001b[31m\u202e"}
+    """
+    text = json.dumps(fields, ensure_ascii=False)
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+class JsonLines:
+    """One JSON object per line on standard output; nothing on standard error."""
+
+    def __init__(self) -> None:
+        self._notices: list[str] = []
+
+    def notice(self, text: str) -> None:
+        """Kept for the warnings of the result: a line of its own would be one kind more to read."""
+        self._notices.append(text)
+
+    def ordered(self, job: GenerationJob) -> None:
+        """The first look at the job says the same."""
+
+    def following(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def settle(self) -> None:
+        """Lines need no settling."""
+
+    def job(self, job: GenerationJob, *, remaining_seconds: float | None) -> None:
+        remaining = None if remaining_seconds is None else round(max(remaining_seconds, 0.0), 1)
+        self._write("job", _public(job) | {"remaining_seconds": remaining})
+
+    def result(self, result: VideoResult, *, file: Path | None) -> None:
+        job = result.job
+        fields = result.model_dump(mode="json", exclude={"job", "choice"})
+        named: dict[str, JsonValue] = {"job_id": job.id, "provider": job.provider, "model": job.model}
+        where = None if file is None else str(file)
+        warnings: list[JsonValue] = [*self._notices, *result.warnings]
+        self._write("result", named | fields | {"file": where, "preview": is_preview(job), "warnings": warnings})
+
+    def choice(self, choice: Choice) -> None:
+        self._write("choice", choice.model_dump(mode="json"))
+
+    def jobs(self, jobs: Sequence[GenerationJob]) -> None:
+        for job in jobs:
+            self._write("job", _public(job))
+
+    def row(self, job: GenerationJob) -> None:
+        self._write("job", job.model_dump(mode="json"))
+
+    def outcome(self, job: GenerationJob, text: str, *, command: str | None) -> None:
+        self._write("job", _public(job) | {"message": text, "next_step": command})
+
+    def event(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:
+        self._write(name, {"message": text, **fields} if text else fields)
+
+    def problem(self, problem: Problem) -> None:
+        fields: dict[str, JsonValue] = asdict(problem)
+        fields.pop("money")  # `charged` says it
+        self._write("error", fields)
+
+    def _write(self, event: str, fields: Mapping[str, JsonValue]) -> None:
+        try:
+            sys.stdout.write(json_line({"event": event, **fields}) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            silence(sys.stdout)
+
+
+def _public(job: GenerationJob) -> dict[str, JsonValue]:
+    trouble = job.provider_metadata.get("trouble")
+    more: dict[str, JsonValue] = {"trouble": trouble, "preview": is_preview(job), "warnings": list(job.warnings)}
+    return job.model_dump(mode="json", exclude=_INTERNAL) | more

@@ -1,0 +1,159 @@
+"""What surrounds every verb: settings, a studio, Ctrl-C, logging, and the endings that are not results."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nexiom_sdk.cli.exits import INTERRUPTED, Interrupted, Problem
+from nexiom_sdk.cli.output import Output
+from nexiom_sdk.config import Settings
+from nexiom_sdk.errors import ConfigurationError
+from nexiom_sdk.events import Sink, logging_sink
+from nexiom_sdk.studio import Studio
+from nexiom_sdk.wording import unknown
+
+_PATIENCE_SECONDS = 1.0
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One run of the command.
+
+    Args:
+        studio: Does the work.
+        output: Where the command speaks.
+        program: How the command was called, with the options that find the same jobs again.
+        stop: Called on the first Ctrl-C.
+        job_id: The job at hand, once there is one.
+        resume: Words after `nexiom jobs watch ID` that ask for the same again.
+    """
+
+    studio: Studio
+    output: Output
+    program: tuple[str, ...]
+    stop: Callable[[], object]
+    job_id: str | None = None
+    resume: tuple[str, ...] = ()
+
+    def command(self, *words: str) -> str:
+        """A command line to copy."""
+        return shlex.join((*self.program, *words))
+
+    def watch_command(self, job_id: str) -> str:
+        """The command line that goes on with a job."""
+        return self.command("jobs", "watch", job_id, *self.resume)
+
+
+Verb = Callable[[Session], Awaitable[None]]
+
+
+def run_in_session(
+    verb: Verb,
+    *,
+    output: Output,
+    home: Path | None = None,
+    log_by_default: str | None = None,
+    sinks: tuple[Sink, ...] = (logging_sink,),
+    **fields: object,
+) -> None:
+    """Do a verb with a studio that is set up by the environment.
+
+    Args:
+        verb: What to do.
+        output: Where to speak.
+        home: Instead of NEXIOM_HOME.
+        log_by_default: Level of the log where NEXIOM_LOG does not say; None: no log.
+        sinks: Who is told what the studio does.
+        fields: Fields of `Settings` that win over the environment.
+
+    Raises:
+        Interrupted: Ctrl-C, or the process was told to end.
+        NexiomError: What the verb raises.
+    """
+    program = ("nexiom",) if home is None else ("nexiom", "--home", str(home))
+    settings = Settings.from_env(None, **({} if home is None else {"home": home}), **fields)
+    _log_to_standard_error(settings.log_level or log_by_default)
+
+    async def main() -> None:
+        async with Studio(settings=settings, sinks=sinks) as studio:
+            session = Session(studio=studio, output=output, program=program, stop=_cancel_of_this_task())
+            with _stoppable(session):
+                try:
+                    await verb(session)
+                except asyncio.CancelledError:
+                    raise Interrupted(_interruption(session)) from None
+
+    asyncio.run(main())
+
+
+def _cancel_of_this_task() -> Callable[[], object]:
+    task = asyncio.current_task()
+    return task.cancel if task else lambda: None
+
+
+@contextlib.contextmanager
+def _stoppable(session: Session) -> Iterator[None]:
+    """The first signal asks for a clean end, the second one does not wait for it: rows are safe at any moment."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def ask() -> None:
+        session.output.settle()
+        for one in signals:
+            loop.add_signal_handler(one, os._exit, INTERRUPTED)
+        loop.call_later(_PATIENCE_SECONDS, session.output.notice, "Finishing what runs; Ctrl-C again leaves at once.")
+        session.stop()
+
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        for one in signals:
+            loop.add_signal_handler(one, ask)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            for one in signals:
+                loop.remove_signal_handler(one)
+
+
+def _interruption(session: Session) -> Problem:
+    if session.job_id is None:
+        return Problem(code="interrupted", message="Stopped before anything was ordered.", exit_code=INTERRUPTED)
+    return Problem(
+        code="interrupted",
+        message="Stopped watching; the job stays alive.",
+        next_step=session.watch_command(session.job_id),
+        job_id=session.job_id,
+        exit_code=INTERRUPTED,
+    )
+
+
+class _ToStandardError(logging.Handler):
+    """Looks `sys.stderr` up each time, because the live line puts its own in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+
+
+def _log_to_standard_error(level: str | None) -> None:
+    logger = logging.getLogger("nexiom_sdk")
+    logger.handlers.clear()
+    if level is None:
+        logger.addHandler(logging.NullHandler())  # without any handler, Python prints warnings by itself
+        return
+    if level.lower() not in _LEVELS:
+        msg = f"NEXIOM_LOG is set to something impossible: {unknown('log level', level, _LEVELS)}"
+        raise ConfigurationError(msg, next_step="Correct or unset NEXIOM_LOG.")
+    handler = _ToStandardError()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())

@@ -1,0 +1,171 @@
+"""How a command speaks to people: results on standard output, everything else on standard error.
+
+On a terminal a live line tells how a job gets on; anywhere else, one plain line for each change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import JsonValue
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from nexiom_sdk.cli import words
+from nexiom_sdk.cli.exits import Problem
+from nexiom_sdk.cli.output import is_preview, silence
+from nexiom_sdk.cli.tables import choice_table, jobs_table, plain_jobs, row_text
+from nexiom_sdk.clock import SystemClock
+from nexiom_sdk.jobs import GenerationJob, VideoResult
+from nexiom_sdk.types import Choice
+from nexiom_sdk.wording import printable
+
+_BAR_WIDTH = 20
+_ROOM_FOR_A_BAR = 90
+
+
+class Terminal:
+    """Standard output and standard error of a command that people use.
+
+    Args:
+        quiet: Say only results and problems.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._results = _Console(highlight=False, markup=False, emoji=False)
+        self._remarks = _Console(highlight=False, markup=False, emoji=False, stderr=True)
+        self._clock = SystemClock()
+        self._live: Live | None = None
+        self._spinner = Spinner("dots", style="cyan")
+        self._shown: GenerationJob | None = None
+        self._finish: datetime | None = None
+        self._last_line = ""
+
+    def notice(self, text: str) -> None:
+        self._remark(Text(printable(text), style="yellow"))
+
+    def ordered(self, job: GenerationJob) -> None:
+        facts = (f"job {job.id}", words.target(job), words.price(job))
+        self._remark(Text(" · ".join(filter(None, facts)), style="dim"))
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        if self._quiet or not sys.stderr.isatty() or self._remarks.is_dumb_terminal:
+            yield
+            return
+        self._live = Live(get_renderable=self._line, console=self._remarks, transient=True, refresh_per_second=8)
+        try:
+            with self._live:
+                yield
+        finally:
+            self._live = None
+
+    def settle(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def job(self, job: GenerationJob, *, remaining_seconds: float | None) -> None:
+        now = self._clock.now()
+        self._shown = job
+        self._finish = None if remaining_seconds is None else now + timedelta(seconds=remaining_seconds)
+        if self._live is None:
+            self._plain_line(job, now)
+
+    def result(self, result: VideoResult, *, file: Path | None) -> None:
+        for warning in result.warnings:
+            self._remark(Text(f"warning: {printable(warning)}", style="yellow"))
+        kind = "preview, not AI" if is_preview(result.job) else "video"
+        took = words.lasting(words.elapsed_seconds(result.job, self._clock.now()))
+        self._remark(Text.assemble((f"{kind} in {took}", "bold green"), " · ", words.summary(result)))
+        self._result(Text(str(file or result.url)))
+
+    def choice(self, choice: Choice) -> None:
+        self._result(choice_table(choice) if sys.stdout.isatty() else Text(choice.explain()))
+
+    def jobs(self, jobs: Sequence[GenerationJob]) -> None:
+        if not jobs:
+            self._remark(Text('There are no such jobs. nexiom generate "a fox in snow" makes one.'))
+        elif sys.stdout.isatty():
+            self._result(jobs_table(jobs, now=self._clock.now()))
+        else:
+            self._result(Text(plain_jobs(jobs)))
+
+    def row(self, job: GenerationJob) -> None:
+        self._result(row_text(job))
+
+    def outcome(self, job: GenerationJob, text: str, *, command: str | None) -> None:  # noqa: ARG002 - for scripts
+        self._remark(Text(printable(text)))
+        if command is not None:
+            self._result(Text(command))
+
+    def event(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: ARG002 - for scripts
+        if text:
+            self._remark(Text(text))
+
+    def problem(self, problem: Problem) -> None:
+        first, *more = [printable(line) for line in problem.message.splitlines()] or [""]
+        lines = [Text.assemble(("error: ", "bold red"), first), *(Text(f"  {line}") for line in more if line)]
+        if problem.money:
+            lines.append(Text(problem.money))
+        if problem.next_step:
+            lines.append(Text.assemble(("next: ", "bold"), printable(problem.next_step)))
+        for line in lines:
+            self._remarks.print(line, soft_wrap=True)
+
+    def _remark(self, text: Text) -> None:
+        if not self._quiet:
+            self._remarks.print(text, soft_wrap=True)
+
+    def _result(self, result: RenderableType) -> None:
+        self._results.print(result, soft_wrap=isinstance(result, Text))
+
+    def _plain_line(self, job: GenerationJob, now: datetime) -> None:
+        progress = "" if job.progress is None else f"{job.progress:.0%}".replace("%", " %")
+        facts = (job.phase.value, words.target(job), progress, words.trouble(job))
+        line = "  ".join(filter(None, facts))
+        if line != self._last_line:
+            self._last_line = line
+            head = "  ".join(filter(None, facts[:3]))
+            elapsed = words.lasting(words.elapsed_seconds(job, now))
+            self._remark(Text("  ".join(filter(None, (head, elapsed, words.trouble(job))))))
+
+    def _line(self) -> RenderableType:
+        job, now = self._shown, self._clock.now()
+        if job is None:
+            return self._spinner
+        bar: RenderableType = ""
+        if job.progress is not None and self._remarks.width >= _ROOM_FOR_A_BAR:
+            bar = ProgressBar(total=1.0, completed=job.progress, width=_BAR_WIDTH)
+        trouble = words.trouble(job)
+        left = words.remaining(None if self._finish is None else (self._finish - now).total_seconds())
+        cells: list[RenderableType] = [
+            self._spinner,
+            Text(words.target(job), style="cyan"),
+            Text(f"trying again: {trouble}", style="yellow") if trouble else Text(words.doing(job)),
+            bar,
+            Text("" if job.progress is None else f"{job.progress:.0%}".replace("%", " %")),
+            Text(words.lasting(words.elapsed_seconds(job, now))),
+            Text(left, style="green"),
+            Text(words.price(job), style="dim"),
+        ]
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        shown = [cell for cell in cells if not (cell == "" or (isinstance(cell, Text) and not cell.plain))]
+        for _ in shown:
+            grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_row(*shown)
+        return grid
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        silence(sys.stdout if self.file is sys.stdout else sys.stderr)

@@ -1,0 +1,191 @@
+"""What each command does with a studio; how it is said is the output's business."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import statistics
+from contextlib import aclosing
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from nexiom_sdk import moves
+from nexiom_sdk.cli.output import Output
+from nexiom_sdk.cli.session import Session
+from nexiom_sdk.cli.words import finish, local_file, stopped
+from nexiom_sdk.clock import SystemClock
+from nexiom_sdk.errors import InvalidInput, MissingCredentials, NoCandidate, StorageError, WaitTimeout
+from nexiom_sdk.events import Event, Sink
+from nexiom_sdk.jobs import GenerationJob, JobStatus, VideoResult
+from nexiom_sdk.storage import output_key
+from nexiom_sdk.types import VideoRequest
+from nexiom_sdk.wording import unknown
+
+_HISTORY_ROWS = 50
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How a job is followed to its end.
+
+    Args:
+        output: Where the finished video is copied to; None: it stays in the store only.
+        timeout_seconds: How long to wait; None: as long as it takes.
+    """
+
+    output: Path | None = None
+    timeout_seconds: float | None = None
+
+
+async def generate(
+    session: Session, request: VideoRequest, following: Following, *, client_key: str | None, detach: bool
+) -> None:
+    """Order a video and follow it to its end, or only order it; without any key, make a preview here."""
+    job = await _submit(session, request, client_key=client_key)
+    session.job_id = job.id
+    if detach:
+        _say_outcome(session, await session.studio.advance(job.id), "The order is on its way.")
+    else:
+        await _follow(session, job, following)
+
+
+async def estimate(session: Session, request: VideoRequest) -> None:
+    """Say which model would be used, why, and for how much."""
+    choice = session.studio.estimate(request)
+    session.output.choice(choice)
+    if choice.chosen is None:
+        raise NoCandidate("No model fits this request.", choice=choice, next_step="Change what the reasons name.")
+
+
+async def list_jobs(session: Session, *, user_id: str | None, status: str | None, limit: int) -> None:
+    """Say which jobs there are, newest first."""
+    known = [one.value for one in JobStatus]
+    if status is not None and status not in known:
+        raise InvalidInput(unknown("status", status, known))
+    only = None if status is None else JobStatus(status)
+    session.output.jobs(await session.studio.jobs(user_id=user_id, status=only, limit=limit))
+
+
+async def show(session: Session, job_id: str) -> None:
+    """Say everything about one job."""
+    session.output.row(await session.studio.get(job_id))
+
+
+async def watch(session: Session, job_id: str, following: Following) -> None:
+    """Follow a job to its end, and drive it if nobody else does."""
+    session.job_id = job_id
+    await _follow(session, await session.studio.get(job_id), following)
+
+
+async def cancel(session: Session, job_id: str) -> None:
+    """Stop a job."""
+    session.job_id = job_id
+    job = await session.studio.cancel(job_id)
+    command = None if job.final else session.watch_command(job_id)
+    session.output.outcome(job, stopped(job), command=command)
+
+
+async def resolve(session: Session, job_id: str, *, provider_job_id: str) -> None:
+    """Go on with an order that a person found at the provider."""
+    session.job_id = job_id
+    job = await session.studio.resolve(job_id, provider_job_id=provider_job_id)
+    _say_outcome(session, job, "The job goes on with that order.")
+
+
+async def resubmit(session: Session, job_id: str) -> None:
+    """Order the same again."""
+    session.job_id = job_id
+    _say_outcome(session, await session.studio.resubmit(job_id), "The job is ordered again.")
+
+
+async def work(session: Session, *, concurrency: int, once: bool) -> None:
+    """Work through due jobs until told to stop."""
+    worker = session.studio.worker(concurrency=concurrency)
+    session.stop = worker.stop
+    kind = session.studio.settings.database.partition(":")[0]  # the rest of the address may hold a password
+    start: dict[str, JsonValue] = {"concurrency": concurrency, "once": once, "database": kind}
+    session.output.event("worker_started", f"worker started: up to {concurrency} steps at once, rows in {kind}", start)
+    await worker.run(once=once)
+    session.output.event("worker_stopped", "worker stopped", {})
+
+
+def told_to(output: Output) -> Sink:
+    """A sink that hands what a worker does to an output; its looks at the table are left to the log."""
+
+    def tell(event: Event) -> None:
+        if event.level >= logging.INFO:
+            fields = {name: _json(value) for name, value in dataclasses.asdict(event).items()}
+            output.event(event.action, "", {"at": SystemClock().now().isoformat(), **fields})
+
+    return tell
+
+
+async def _submit(session: Session, request: VideoRequest, *, client_key: str | None) -> GenerationJob:
+    try:
+        return await session.studio.submit(request, client_key=client_key, defer=True)
+    except MissingCredentials as error:
+        if request.provider is not None or request.model is not None:
+            raise
+        session.output.notice(f"This is a preview made on this machine, not AI. {error.message}")
+        return await session.studio.submit(request.evolve(provider="local"), client_key=client_key, defer=True)
+
+
+def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
+    if job.status is JobStatus.FAILED:
+        raise job.failure()
+    done = job.status is JobStatus.COMPLETED
+    session.output.outcome(job, "The video is done." if done else text, command=session.watch_command(job.id))
+
+
+async def _follow(session: Session, job: GenerationJob, following: Following) -> None:
+    session.output.ordered(job)
+    try:
+        async with asyncio.timeout(following.timeout_seconds):
+            await _watch_to_the_end(session, job.id)
+    except TimeoutError as error:
+        msg = f"The job is still running after {following.timeout_seconds:g} s; it stays alive."
+        raise WaitTimeout(msg, job_id=job.id, next_step=session.watch_command(job.id)) from error
+    result = await session.studio.result(await session.studio.get(job.id))
+    file = local_file(result.url)
+    if following.output is not None:
+        file = await _copied(session, result, following.output)
+    session.output.result(result, file=file)
+
+
+async def _copied(session: Session, result: VideoResult, wanted: Path) -> Path:
+    """The finished video in a second place: whole, or not at all."""
+    file = wanted / f"{result.job.id}{Path(result.path).suffix}" if wanted.is_dir() else wanted
+    part = file.with_name(f".{result.job.id}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as copy:
+                async for chunk in session.studio.store.open(output_key(result.path)):
+                    await asyncio.to_thread(copy.write, chunk)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"The video is made, but it cannot be written to '{file}': {error.strerror or error}."
+        kept = f"It is kept at {local_file(result.url) or result.url}"
+        raise StorageError(msg, job_id=result.job.id, next_step=kept) from error
+    return file.absolute()
+
+
+async def _watch_to_the_end(session: Session, job_id: str) -> None:
+    clock, known, typical = SystemClock(), "", None
+    with session.output.following():
+        async with aclosing(session.studio.watch(job_id)) as changes:
+            async for job in changes:
+                if (key := moves.schedule_key_of(job)) != known:
+                    known, history = key, await session.studio.repository.durations(key, _HISTORY_ROWS)
+                    typical = statistics.median(history) if history else None
+                now = clock.now()
+                done_at = finish(job, now, typical_seconds=typical)
+                session.output.job(job, remaining_seconds=done_at and (done_at - now).total_seconds())
+
+
+def _json(value: object) -> JsonValue:
+    return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -1,0 +1,164 @@
+"""A job in plain words: what it does, for how long, how much longer, and what its video is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from nexiom_sdk import moves
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
+from nexiom_sdk.wording import printable, seconds, usd
+
+_LEAST_TELLING_PROGRESS = 0.1  # less says little about how fast a provider is
+_KIB = 1024
+
+
+def doing(job: GenerationJob) -> str:
+    """What happens to the job right now.
+
+    Example:
+        >>> from nexiom_sdk.testing import sample_job
+        >>> doing(sample_job())
+        'waiting for its turn'
+    """
+    match job.phase:
+        case Phase.QUEUED:
+            return "waiting for its turn"
+        case Phase.SUBMITTING:
+            return "ordering"
+        case Phase.WAITING if "running_since" in moves.timing_of(job):
+            return "making the video"
+        case Phase.WAITING:
+            return "in the provider's queue"
+        case Phase.SAVING:
+            return "saving the video"
+        case Phase.UNKNOWN:
+            return "uncertain"
+        case Phase.DONE:
+            return "cancelled" if job.error_code == "cancelled" else job.status.value
+
+
+def trouble(job: GenerationJob) -> str:
+    """Why the last step did not work out; empty while all is well."""
+    stored = job.provider_metadata.get("trouble")
+    return printable(str(stored), 200) if stored and not job.final else ""
+
+
+def target(job: GenerationJob) -> str:
+    """`provider/model`, as far as they are known."""
+    return printable("/".join(filter(None, (job.provider, job.model))), 60)
+
+
+def price(job: GenerationJob) -> str:
+    """What the job cost, or probably will.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> from nexiom_sdk.testing import sample_job
+        >>> price(sample_job(estimated_cost_usd=Decimal("0.84"), cost_usd=None))
+        'about $0.84'
+    """
+    if job.cost_usd is not None:
+        return usd(job.cost_usd)
+    return "price unknown" if job.estimated_cost_usd is None else f"about {usd(job.estimated_cost_usd)}"
+
+
+def elapsed_seconds(job: GenerationJob, now: datetime) -> float:
+    """Time since the present order was made; for a job that has ended, until then."""
+    until = job.updated_at if job.final else now
+    since = moves.seconds_since(job, "ordered_at", until)
+    return max((until - job.created_at).total_seconds(), 0.0) if since is None else since
+
+
+def finish(job: GenerationJob, now: datetime, *, typical_seconds: float | None) -> datetime | None:
+    """When the provider will probably be done; None while nobody can tell.
+
+    Args:
+        job: The job.
+        now: The present moment.
+        typical_seconds: How long such jobs took before, from order to video; None where there were none.
+    """
+    ordered = moves.seconds_since(job, "submit_answered_at", now)
+    running = moves.seconds_since(job, "running_since", now)
+    if job.phase is not Phase.WAITING or ordered is None:
+        return None
+    if running is not None and job.progress is not None and job.progress >= _LEAST_TELLING_PROGRESS:
+        return now + timedelta(seconds=running * (1 - job.progress) / job.progress)
+    return None if typical_seconds is None else now + timedelta(seconds=typical_seconds - ordered)
+
+
+def lasting(length_seconds: float) -> str:
+    """A span of time as people say it.
+
+    Example:
+        >>> lasting(35.4), lasting(125), lasting(3 * 3600 + 120), lasting(200_000)
+        ('35 s', '2 min 05 s', '3 h 02 min', '2 days')
+    """
+    whole = int(length_seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if whole < 100:
+        return f"{whole} s"
+    if hours < 1:
+        return f"{minutes} min {whole % 60:02} s"
+    return f"{hours} h {minutes % 60:02} min" if days < 2 else f"{days} days"
+
+
+def remaining(length_seconds: float | None) -> str:
+    """How much longer, in words; empty where nobody can tell.
+
+    Example:
+        >>> remaining(50), remaining(-3), remaining(None)
+        ('50 s left', 'any moment', '')
+    """
+    if length_seconds is None:
+        return ""
+    return f"{lasting(length_seconds)} left" if length_seconds >= 1 else "any moment"
+
+
+def size(bytes_: int) -> str:
+    """A length in bytes as people say it.
+
+    Example:
+        >>> size(900), size(48_500), size(1_290_000)
+        ('900 bytes', '47 KB', '1.2 MB')
+    """
+    if bytes_ < _KIB:
+        return f"{bytes_} bytes"
+    return f"{bytes_ / _KIB:.0f} KB" if bytes_ < _KIB**2 else f"{bytes_ / _KIB**2:.1f} MB"
+
+
+def summary(result: VideoResult) -> str:
+    """What the video is, in one line."""
+    probe, job = result.probe, result.job
+    return " · ".join(
+        (
+            f"{probe.width}x{probe.height}",
+            seconds(round(probe.duration_seconds, 2)),
+            "sound" if probe.has_audio else "silent",
+            size(result.size_bytes),
+            price(job),
+            target(job),
+        )
+    )
+
+
+def local_file(url: str) -> Path | None:
+    """The file that a `file:` address names; None for other addresses.
+
+    Example:
+        >>> local_file("https://cdn.example/clip.mp4") is None
+        True
+    """
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def stopped(job: GenerationJob) -> str:
+    """What cancelling did."""
+    if job.status is JobStatus.COMPLETED:
+        return "The job had been completed already; there is nothing to cancel."
+    if not job.final:
+        return "The provider was asked to stop; the job ends when it says that it did."
+    return job.failure().message

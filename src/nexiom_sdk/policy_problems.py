@@ -1,0 +1,105 @@
+"""What is wrong in a policy file, in sentences, and where: the place as a path, and the line it stands on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.wording import printable, unknown
+
+Place: TypeAlias = tuple[str | int, ...]
+
+
+def problems(
+    error: ValidationError, keys: Mapping[str, Sequence[str]], around: Place = ()
+) -> Iterator[tuple[Place, str]]:
+    """Every problem as its place and a sentence.
+
+    Args:
+        error: What pydantic found; problems of inner values travel as causes of their `InvalidInput`.
+        keys: The keys that exist, by the name of the model.
+        around: Place of the value that was checked.
+    """
+    for problem in error.errors(include_url=False):
+        place = (*around, *(part for part in problem["loc"] if part != "[key]"))
+        inner = problem.get("ctx", {}).get("error")
+        if isinstance(inner, InvalidInput) and isinstance(inner.__cause__, ValidationError):
+            yield from problems(inner.__cause__, keys, place)
+        else:
+            yield place, _sentence(problem, keys.get(error.title, ()))
+
+
+def _sentence(problem: ErrorDetails, keys: Sequence[str]) -> str:
+    given, place, context = str(problem["input"]), problem["loc"], problem.get("ctx", {})
+    match problem["type"]:
+        case "missing":
+            sentence = "It is missing."
+        case "too_short":
+            sentence = "It is empty."
+        case "extra_forbidden":
+            sentence = unknown("key", str(place[-1]), keys)
+        case "literal_error":
+            what = "tier" if place[0] in {"tiers", "default_tier"} else str(place[-1])
+            sentence = unknown(what, given, re.findall(r"'([^']*)'", str(context["expected"])))
+        case "string_pattern_mismatch":
+            sentence = f"'{printable(given, 80)}' is not of the form provider/model, such as kling/kling-3.0."
+        case "value_error":
+            sentence = str(context["error"])
+        case _:
+            sentence = f"{problem['msg'].replace('Input should', 'It should', 1)}."
+    return sentence
+
+
+def dotted(place: Place) -> str:
+    """The place as people write it.
+
+    Example:
+        >>> dotted(("tiers", "cinematic", "candidates", 3, "weight"))
+        'tiers.cinematic.candidates[3].weight'
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or "policy"
+
+
+def line_of(text: str, place: Place) -> int:
+    r"""The line of a place in a JSON text; of the innermost value around it, where the place itself is missing.
+
+    Example:
+        >>> line_of('{\n"tiers": {\n"cinematic": [1,\n 2]}}', ("tiers", "cinematic", 1))
+        4
+    """
+    decode = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
+    at = found = _next_token(text, 0)
+    for part in place:
+        if text[at] != ("[" if isinstance(part, int) else "{"):
+            break
+        at = _next_token(text, at + 1)
+        for index in count():
+            if text[at] in "]}":
+                return _line_at(text, found)
+            begin, name = at, index
+            if isinstance(part, str):
+                name, at = decode(text, at)
+                at = _next_token(text, at)
+            if name == part:
+                found = begin
+                break
+            at = _next_token(text, decode(text, at)[1])
+    return _line_at(text, found)
+
+
+def _next_token(text: str, at: int) -> int:
+    """Where the next value, key or bracket begins."""
+    while text[at] in " \t\r\n,:":
+        at += 1
+    return at
+
+
+def _line_at(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

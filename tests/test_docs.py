@@ -1,0 +1,119 @@
+"""What the pages and the docstrings show is executed, and their tables say what the code says."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from sybil import Document
+from sybil.document import PythonDocStringDocument
+from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.rest import DocTestParser
+
+from nexiom_sdk import Settings, errors
+from nexiom_sdk.errors import FAILURE_CODES, NexiomError
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+SOURCES = sorted(file for file in (ROOT / "src").rglob("*.py") if ">>> " in file.read_text("utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of its own for each page: no keys, an empty home, a working folder with one picture."""
+    from PIL import Image
+
+    for variable in os.environ:
+        if variable.startswith("NEXIOM_") or variable.endswith(("_KEY", "_SECRET", "_TOKEN", "_BASE_URL")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("NEXIOM_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (640, 360), "steelblue").save(tmp_path / "fox.png")
+
+
+def _run(document: Document) -> int:
+    examples = list(document.examples())
+    for example in examples:
+        example.evaluate()
+    return len(examples)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_the_python_on_this_page_runs(page: Path) -> None:
+    blocks = page.read_text("utf-8").count("```python")
+    assert _run(Document.parse(str(page), PythonCodeBlockParser())) == blocks
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT / "src")))
+def test_the_examples_in_these_docstrings_are_true(source: Path) -> None:
+    parser = DocTestParser(doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
+    assert _run(PythonDocStringDocument.parse(str(source), parser))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_settings_page_has_every_setting_with_its_variable() -> None:
+    documented = {row[0]: row[1] for row in _rows("settings.md", columns=3)}
+    assert documented == {
+        f"`{name}`": f"`{Settings.variables[name]}`" if name in Settings.variables else "none"
+        for name in Settings.model_fields
+    }
+
+
+def test_the_errors_page_has_every_error_with_its_code_and_price() -> None:
+    documented = {row[0]: row[1:3] for row in _rows("errors.md", columns=5)}
+    assert documented == {
+        f"`{kind.__name__}`": [f"`{kind.code}`", kind.default_charged or "-"] for kind in _all_errors(NexiomError)
+    }
+
+
+def test_the_errors_page_marks_the_codes_that_rows_may_hold() -> None:
+    marked = {row[1].strip("`") for row in _rows("errors.md", columns=5) if row[3] == "yes"}
+    assert marked == set(FAILURE_CODES)
+
+
+def test_the_providers_page_says_what_each_error_of_an_adapter_causes() -> None:
+    documented = {row[0]: row[1:4] for row in _rows("providers.md", columns=5)}
+    assert documented == {
+        f"`{kind.__name__}`": [_yes(kind.retryable), _yes(kind.fallback), kind.default_charged or "-"]
+        for kind in _all_errors(errors.ProviderError)
+    }
+
+
+def test_the_command_line_page_has_every_exit_code() -> None:
+    cli = pytest.importorskip("nexiom_sdk.cli", reason="the command line is an extra")
+    documented = {int(row[0]) for row in _rows("command-line.md", columns=2) if row[0].isdigit()}
+    assert documented == {int(code) for code in cli.EXIT_CODES}
+
+
+def _rows(page: str, *, columns: int) -> list[list[str]]:
+    """The rows of all tables of this many columns, without headings."""
+    rows: list[list[str]] = []
+    heading = True
+    for line in (ROOT / "docs" / page).read_text("utf-8").splitlines():
+        if not line.startswith("|"):
+            heading = True
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if set(line) <= set("|-: "):
+            heading = False
+        elif not heading and len(cells) == columns:
+            rows.append(cells)
+    return rows
+
+
+def _all_errors(base: type[NexiomError]) -> Iterable[type[NexiomError]]:
+    ours = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, base)]
+    return dict.fromkeys(ours)
+
+
+def _yes(answer: bool) -> str:  # noqa: FBT001 - a value, not a flag
+    return "yes" if answer else "no"

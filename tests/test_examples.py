@@ -1,0 +1,42 @@
+"""Every example runs as its docstring says, offline and in seconds, and prints what it did."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PRINTED = {
+    "generate": r"640x360, 2 s: file:///.*\.mp4",
+    "generate_sync": r"stored: file:///.*\.mp4\nrefused \(no_candidate, charged: no\)",
+    "watch_progress": r"processing \(waiting, 75%\)[\s\S]*completed \(done, 100%\)\nstored: ",
+    "own_provider": r"reel-1 cost \$0\.10: file:///",
+    "worker": r"3 jobs are pending\n(completed: .*\n){3}",
+    "recover": r"failed \(unknown\): [\s\S]*stored: .*, orders paid: 1",
+}
+
+
+def test_every_example_is_run() -> None:
+    assert {file.stem for file in EXAMPLES.glob("*.py")} == PRINTED.keys()
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_the_example_runs_and_prints_what_it_did(name: str, tmp_path: Path) -> None:
+    file = EXAMPLES / f"{name}.py"
+    assert f"`python examples/{name}.py`" in file.read_text("utf-8")
+    environment = {"PATH": os.environ["PATH"], "NEXIOM_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}
+    if "PYTHONPATH" in os.environ:
+        environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
+    command = [sys.executable, "-W", "error", str(file)]
+    ran = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(PRINTED[name], ran.stdout), ran.stdout
+    assert not ran.stderr
+    assert list((tmp_path / "home" / "outputs").rglob("*.mp4")), "the video is not where NEXIOM_HOME says"

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.references import MAX_REFERENCE_BYTES, inspect, read_local
+from nexiom_sdk.testing import sample_video
+
+
+def _image(kind: str, size: tuple[int, int] = (33, 21), **how: object) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise(size, 60).convert("RGB").save(out, kind, **how)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+IMAGES = {
+    "png": _image("PNG"),
+    "jpg": _image("JPEG"),
+    "jpg progressive": _image("JPEG", progressive=True),
+    "jpg with camera data": _image("JPEG", exif=Image.Exif().tobytes() + b"\0" * 200),
+    "webp": _image("WEBP"),
+    "webp lossless": _image("WEBP", lossless=True),
+    "gif": _image("GIF"),
+}
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_an_image_is_measured_without_decoding_it(kind: str) -> None:
+    found = inspect(IMAGES[kind], role="first_frame")
+    assert (found.width, found.height) == (33, 21)
+    assert found.extension == kind.split()[0]
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@given(share=st.floats(0, 0.97))
+def test_half_an_image_is_refused(kind: str, share: float) -> None:
+    whole = IMAGES[kind]
+    with pytest.raises(InvalidInput):
+        inspect(whole[: int(len(whole) * share)], role="first_frame")
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP"]),
+)
+def test_noise_is_accepted_or_refused_and_nothing_else(noise: bytes, start: bytes) -> None:
+    try:
+        inspect(start + noise, role="first_frame")
+    except InvalidInput:
+        pass
+
+
+def test_a_decompression_bomb_is_refused_by_its_header() -> None:
+    header = struct.pack(">II", 60_000, 60_000) + b"\x08\x02\0\0\0"
+    bomb = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + header + b"\0" * 40 + b"\0\0\0\0IEND\xaeB`\x82"
+    with pytest.raises(InvalidInput, match="60,000 x 60,000 pixels"):
+        inspect(bomb, role="first_frame")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b"<!doctype html><img src=x>", "looks like a web page"),
+        (b"<?xml version='1.0'?><svg xmlns='x'/>", "SVG"),
+        (b"just words", "looks like text"),
+        (b"%PDF\0\1", "not known"),
+        (sample_video(), "video/mp4"),
+    ],
+)
+def test_what_is_no_image_is_named_whatever_its_file_is_called(data: bytes, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says) as caught:
+        inspect(data, role="first_frame", name="photo.jpg")
+    assert "photo.jpg" in str(caught.value)
+    assert "Nothing was charged" in str(caught.value)
+
+
+def test_a_video_role_takes_a_video_and_no_image() -> None:
+    assert inspect(sample_video(), role="source_video").extension == "mp4"
+    with pytest.raises(InvalidInput, match="is not a video"):
+        inspect(IMAGES["png"], role="source_video")
+
+
+def test_a_polyglot_is_what_its_first_bytes_say() -> None:
+    assert (
+        inspect(IMAGES["gif"][:-1] + b"<script>alert(1)</script>"[:12] + b"\x3b", role="first_frame").media_type
+        == "image/gif"
+    )
+
+
+def test_a_file_below_a_root_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "fox.png").write_bytes(IMAGES["png"])
+    assert read_local(tmp_path / "sub" / "fox.png", roots=(tmp_path,)) == IMAGES["png"]
+
+
+def test_a_link_inside_the_root_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "fox.png").write_bytes(IMAGES["png"])
+    (tmp_path / "link.png").symlink_to(tmp_path / "fox.png")
+    assert read_local(tmp_path / "link.png", roots=(tmp_path,)) == IMAGES["png"]
+
+
+def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
+    root, secret = tmp_path / "root", tmp_path / "secret.png"
+    root.mkdir()
+    secret.write_bytes(IMAGES["png"])
+    (root / "link.png").symlink_to(secret)
+    (root / "folder").symlink_to(tmp_path)
+    for path in (secret, root / "link.png", root / ".." / "secret.png", root / "folder" / "secret.png"):
+        with pytest.raises(InvalidInput, match="outside the folders"):
+            read_local(path, roots=(root,))
+
+
+def test_without_roots_the_setting_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="NEXIOM_MEDIA_ROOTS"):
+        read_local(tmp_path / "x.png", roots=())
+
+
+def test_what_is_no_plain_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InvalidInput, match="is not a file"):
+        read_local(tmp_path / "pipe", roots=(tmp_path,))
+    with pytest.raises(InvalidInput):
+        read_local(tmp_path, roots=(tmp_path,))
+    with pytest.raises(InvalidInput):
+        read_local(tmp_path / "loop", roots=(tmp_path,))
+    with pytest.raises(InvalidInput, match="There is no file"):
+        read_local(tmp_path / "missing.png", roots=(tmp_path,))
+    with pytest.raises(InvalidInput):
+        read_local(Path("a\0b"), roots=(tmp_path,))
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(MAX_REFERENCE_BYTES + 1)
+    with pytest.raises(InvalidInput, match="larger than 50 MiB"):
+        read_local(tmp_path / "huge.png", roots=(tmp_path,))
