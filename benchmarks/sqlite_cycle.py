@@ -145,7 +145,7 @@ def rate_in_processes(make: Callable[[Path, int], Side], folder: Path, jobs: int
         children = [context.Process(target=work) for _ in range(processes)]
         for child in children:
             child.start()
-        spans = [times.get() for _ in children]
+        spans: list[tuple[float, float]] = [times.get() for _ in children]
         for child in children:
             child.join()
     return jobs / (max(ended for _, ended in spans) - min(began for began, _ in spans))

@@ -22,10 +22,10 @@ async def main() -> None:
     time = asyncio.create_task(pass_time(clock))
     async with Studio(settings=Settings.from_env(), registry=registry, clock=clock) as studio:
         job = await studio.submit(VideoRequest(prompt="a fox in snow", provider="acme", duration_seconds=4), defer=True)
-        async for job in studio.watch(job.id):
-            share = "" if job.progress is None else f", {job.progress:.0%}"
-            print(f"{clock.monotonic():4.0f} s  {job.status} ({job.phase}{share})")
-        result = await studio.result(job)
+        async for row in studio.watch(job.id):
+            share = "" if row.progress is None else f", {row.progress:.0%}"
+            print(f"{clock.monotonic():4.0f} s  {row.status} ({row.phase}{share})")
+        result = await studio.result(await studio.get(job.id))
     time.cancel()
     print(f"stored: {result.url}")
 

@@ -14,7 +14,7 @@ PROMPTS = ("a fox in snow", "a boat at dawn", "a train at night")
 
 
 async def main() -> None:
-    """Submit three jobs and run a worker until all have ended."""
+    """Submit three jobs and run a worker until nothing is due."""
     async with Studio.from_env() as studio:
         jobs = [
             await studio.submit(
@@ -23,12 +23,8 @@ async def main() -> None:
             for prompt in PROMPTS
         ]
         print(f"{len(jobs)} jobs are {jobs[0].status}")
-        worker = studio.worker(concurrency=2)
-        working = asyncio.create_task(worker.run())
-        while not all([(await studio.get(job.id)).final for job in jobs]):
-            await asyncio.sleep(0.1)
-        worker.stop()
-        await working
+        # With `once` it returns when nothing is due; a service leaves that out and calls `stop` to end it.
+        await studio.worker(concurrency=2).run(once=True)
         for job in jobs:
             ended = await studio.get(job.id)
             print(f"{ended.status}: {ended.prompt} -> {ended.result_path}")

@@ -5,17 +5,23 @@ from __future__ import annotations
 import doctest
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sybil import Document
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
+from typer.main import get_command
 
 from nexiom_sdk import Settings, errors
+from nexiom_sdk.cli.app import app
+from nexiom_sdk.cli.exits import MEANINGS
 from nexiom_sdk.errors import FAILURE_CODES, NexiomError
+
+E = TypeVar("E", bound=NexiomError)
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -68,16 +74,18 @@ def test_the_settings_page_has_every_setting_with_its_variable() -> None:
     }
 
 
-def test_the_errors_page_has_every_error_with_its_code_and_price() -> None:
-    documented = {row[0]: row[1:3] for row in _rows("errors.md", columns=5)}
+def test_the_errors_page_says_of_every_error_what_the_error_says_of_itself() -> None:
+    documented = {row[0]: row[1:] for row in _rows("errors.md", columns=6)}
     assert documented == {
-        f"`{kind.__name__}`": [f"`{kind.code}`", kind.default_charged or "-"] for kind in _all_errors(NexiomError)
+        f"`{kind.__name__}`": [
+            f"`{kind.code}`",
+            kind.default_charged or "-",
+            _yes(FAILURE_CODES.get(kind.code) is kind),
+            (kind.__doc__ or "").partition("\n")[0],
+            kind.default_next_step,
+        ]
+        for kind in _all_errors(NexiomError)
     }
-
-
-def test_the_errors_page_marks_the_codes_that_rows_may_hold() -> None:
-    marked = {row[1].strip("`") for row in _rows("errors.md", columns=5) if row[3] == "yes"}
-    assert marked == set(FAILURE_CODES)
 
 
 def test_the_providers_page_says_what_each_error_of_an_adapter_causes() -> None:
@@ -88,10 +96,31 @@ def test_the_providers_page_says_what_each_error_of_an_adapter_causes() -> None:
     }
 
 
-def test_the_command_line_page_has_every_exit_code() -> None:
-    cli = pytest.importorskip("nexiom_sdk.cli", reason="the command line is an extra")
-    documented = {int(row[0]) for row in _rows("command-line.md", columns=2) if row[0].isdigit()}
-    assert documented == {int(code) for code in cli.EXIT_CODES}
+def test_the_command_line_page_has_every_exit_code_with_its_meaning() -> None:
+    documented = {
+        int(row[0]): row[1].replace("`", "") for row in _rows("command-line.md", columns=2) if row[0].isdigit()
+    }
+    assert documented == MEANINGS
+
+
+def test_the_command_line_page_has_every_command_with_its_options() -> None:
+    request_options = {row[0].strip("`") for row in _rows("command-line.md", columns=2) if row[0].startswith("`--")}
+    documented = {
+        row[0].strip("`"): {*re.findall(r"`(--[a-z-]+)`", row[1]), *(request_options if "request" in row[1] else ())}
+        for row in _rows("command-line.md", columns=3)
+        if row[0].startswith("`nexiom")
+    }
+    assert documented == dict(_commands("nexiom", get_command(app)))
+
+
+def _commands(name: str, command: object) -> Iterator[tuple[str, set[str]]]:
+    """Each command that does something, with its long options; `--no-x` goes without saying."""
+    inner: Mapping[str, object] = getattr(command, "commands", {})
+    for word, one in inner.items():
+        yield from _commands(f"{name} {word}", one)
+    if not inner:
+        parameters: Sequence[object] = getattr(command, "params", ())
+        yield name, {opt for one in parameters for opt in getattr(one, "opts", ()) if opt.startswith("--")}
 
 
 def _rows(page: str, *, columns: int) -> list[list[str]]:
@@ -110,9 +139,8 @@ def _rows(page: str, *, columns: int) -> list[list[str]]:
     return rows
 
 
-def _all_errors(base: type[NexiomError]) -> Iterable[type[NexiomError]]:
-    ours = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, base)]
-    return dict.fromkeys(ours)
+def _all_errors(base: type[E]) -> set[type[E]]:
+    return {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, base)}
 
 
 def _yes(answer: bool) -> str:  # noqa: FBT001 - a value, not a flag

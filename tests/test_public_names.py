@@ -42,8 +42,12 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_a_studio_loads_no_adapter_driver_plug_in_or_terminal_library() -> None:
     loaded = _modules_after("import nexiom_sdk; nexiom_sdk.Studio(); nexiom_sdk.SyncStudio()")
     assert not loaded & {"typer", "rich", "av", "PIL", "sqlite3", "psycopg", "httpx", "nexiom_sdk.testing"}
-    ours = {
-        name for name in loaded if name.startswith(("nexiom_sdk.backends.", "nexiom_sdk.preview", "nexiom_sdk.cli"))
-    }
-    assert ours == {"nexiom_sdk.backends.urls"}
+    unused = (
+        "nexiom_sdk.backends",
+        "nexiom_sdk.preview",
+        "nexiom_sdk.cli",
+        "nexiom_sdk.engine",
+        "nexiom_sdk.selection",
+    )
+    assert not {name for name in loaded if name.startswith(unused)}
     assert "nexiom_sdk.providers.local" not in loaded

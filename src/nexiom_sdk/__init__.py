@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from nexiom_sdk.jobs import JobStatus as JobStatus
     from nexiom_sdk.jobs import VideoResult as VideoResult
     from nexiom_sdk.models import ModelCard as ModelCard
+    from nexiom_sdk.policy import Policy as Policy
     from nexiom_sdk.providers.protocol import VideoProvider as VideoProvider
-    from nexiom_sdk.selection import Policy as Policy
     from nexiom_sdk.storage import ObjectStore as ObjectStore
     from nexiom_sdk.studio import Studio as Studio
     from nexiom_sdk.sync import SyncStudio as SyncStudio
@@ -42,7 +42,7 @@ _HOME = {
     "ModelCard": "models",
     "NexiomError": "errors",
     "ObjectStore": "storage",
-    "Policy": "selection",
+    "Policy": "policy",
     "ProviderError": "errors",
     "QualityTier": "types",
     "Settings": "config",

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials, NoCandidate, UnknownProvider
+from nexiom_sdk.policy import Policy
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.selection import Policy, select
+from nexiom_sdk.selection import select
 from nexiom_sdk.types import Choice, VideoRequest
 
 

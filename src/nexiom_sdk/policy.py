@@ -231,7 +231,7 @@ class Policy(_Part):
             ('openrouter',)
         """
         try:
-            fields: object = from_json(text, allow_inf_nan=False)
+            fields: object = from_json(text.encode(), allow_inf_nan=False)
         except ValueError as error:
             raise InvalidPolicy(f"{source} is not JSON: {printable(str(error), 200)}.") from error
         if not isinstance(fields, dict):

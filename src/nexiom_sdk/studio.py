@@ -7,29 +7,25 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from typing_extensions import Unpack
 
-from nexiom_sdk import moves
-from nexiom_sdk.backends.urls import repository_of, store_of
-from nexiom_sdk.choosing import Chooser
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.config import Settings
-from nexiom_sdk.desk import Desk, model_chosen
-from nexiom_sdk.engine import Engine
 from nexiom_sdk.errors import IllegalTransition, JobConflict, WaitTimeout
 from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
-from nexiom_sdk.governance import daily_budget
-from nexiom_sdk.inputs import stage
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Phase, VideoResult
-from nexiom_sdk.providers.calls import Door
-from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.selection import Policy
-from nexiom_sdk.spool import StoredVideo
 from nexiom_sdk.storage import ObjectStore, output_key
 from nexiom_sdk.types import Choice, RequestFields, VideoRequest
-from nexiom_sdk.worker import Worker
+
+# The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
+if TYPE_CHECKING:
+    from nexiom_sdk.choosing import Chooser
+    from nexiom_sdk.engine import Engine
+    from nexiom_sdk.policy import Policy
+    from nexiom_sdk.providers.registry import ProviderRegistry
+    from nexiom_sdk.worker import Worker
 
 _LONGEST_NAP_SECONDS = 1.0  # another process may finish the job meanwhile
 _GLANCE_SECONDS = 0.2  # how soon a change made by a running step is seen
@@ -74,12 +70,7 @@ class Studio:
         self._given_repository = repository
         self._given_store = store
         self._given_policy = policy
-        self._chooser = Chooser(
-            registry=registry or ProviderRegistry(allow=self.settings.providers),
-            settings=self.settings,
-            policy=lambda: self.policy,
-            now=self._clock.now,
-        )
+        self._given_registry = registry
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -103,7 +94,8 @@ class Studio:
 
     async def aclose(self) -> None:
         """Close what the studio made. Jobs stay as they are."""
-        await self._chooser.aclose()
+        if "_chooser" in self.__dict__:
+            await self._chooser.aclose()
         if self._given_repository is None and "repository" in self.__dict__:
             await self.repository.aclose()
         if self._given_store is None and "store" in self.__dict__:
@@ -112,22 +104,44 @@ class Studio:
     @cached_property
     def repository(self) -> JobRepository:
         """Where rows live."""
+        from nexiom_sdk.backends.urls import repository_of
+
         return self._given_repository or repository_of(self.settings.database, clock=self._clock)
 
     @cached_property
     def store(self) -> ObjectStore:
         """Where bytes live."""
+        from nexiom_sdk.backends.urls import store_of
+
         return self._given_store or store_of(self.settings.store, clock=self._clock)
 
     @cached_property
     def policy(self) -> Policy:
         """Which models each tier prefers."""
+        from nexiom_sdk.policy import Policy
+
         if self._given_policy is not None:
             return self._given_policy
         return Policy.from_file(self.settings.policy) if self.settings.policy else Policy.default()
 
     @cached_property
+    def _chooser(self) -> Chooser:
+        from nexiom_sdk.choosing import Chooser
+        from nexiom_sdk.providers.registry import ProviderRegistry
+
+        return Chooser(
+            registry=self._given_registry or ProviderRegistry(allow=self.settings.providers),
+            settings=self.settings,
+            policy=lambda: self.policy,
+            now=self._clock.now,
+        )
+
+    @cached_property
     def _engine(self) -> Engine:
+        from nexiom_sdk.desk import Desk
+        from nexiom_sdk.engine import Engine
+        from nexiom_sdk.providers.calls import Door
+
         desk = Desk(
             repository=self.repository,
             store=self.store,
@@ -148,6 +162,8 @@ class Studio:
         Args:
             concurrency: Most steps at once.
         """
+        from nexiom_sdk.worker import Worker
+
         return Worker(
             self._engine,
             repository=self.repository,
@@ -213,6 +229,11 @@ class Studio:
             ConfigurationError: No provider is set up for it.
             StorageError: The row or a reference cannot be stored; nothing was spent.
         """
+        from nexiom_sdk import moves
+        from nexiom_sdk.desk import model_chosen
+        from nexiom_sdk.governance import daily_budget
+        from nexiom_sdk.inputs import stage
+
         choice = self._chooser.choose(request)
         request = await stage(request, store=self.store, user_id=user_id, roots=self.settings.media_roots)
         now = self._clock.now()
@@ -348,6 +369,8 @@ class Studio:
             IllegalTransition: The job did not fail.
             JobConflict: Somebody changed it at the same moment.
         """
+        from nexiom_sdk import moves
+
         job = await self.get(job_id)
         if job.status is not JobStatus.FAILED:
             msg = f"Job {job_id} is {job.status}: only a failed or uncertain job can be ordered again."
@@ -364,6 +387,8 @@ class Studio:
             ProviderError: The job failed; the class says why.
             IllegalTransition: The job has not ended.
         """
+        from nexiom_sdk.spool import StoredVideo
+
         if job.status is JobStatus.FAILED:
             raise job.failure()
         videos = job.provider_metadata.get("results")

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from typing_extensions import Unpack
 
@@ -14,12 +14,14 @@ from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.events import Sink, logging_sink
-from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, VideoResult
-from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.selection import Policy
-from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.studio import Studio
 from nexiom_sdk.types import Choice, RequestFields, VideoRequest
+
+if TYPE_CHECKING:
+    from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, VideoResult
+    from nexiom_sdk.policy import Policy
+    from nexiom_sdk.providers.registry import ProviderRegistry
+    from nexiom_sdk.storage import ObjectStore
 
 T = TypeVar("T")
 

@@ -38,7 +38,8 @@ MAX_PROMPT_BYTES = 65_536  # the same bound as the row policy in the database
 class Frozen(BaseModel):
     """Base of the values that cross a boundary: frozen, closed, and it answers nonsense with `InvalidInput`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built on first use: most programs need a few of these classes, and importing them all should cost little.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     if not TYPE_CHECKING:  # type checkers keep the signature that pydantic derives from the fields
 

@@ -76,6 +76,7 @@ class SqliteFile:
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:
             call()
+            del call  # an idle thread must not keep its last answer alive
         self._drop_connection()
 
     def _fulfil(

@@ -9,9 +9,8 @@ import io
 import logging
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -35,22 +34,21 @@ from nexiom_sdk.cli.options import (
     Seed,
     Tier,
     Timeout,
+    as_written,
     asks_for_json,
     examples,
     output_for,
-    roots_of,
+    request_of,
 )
 from nexiom_sdk.errors import NexiomError
-
-if TYPE_CHECKING:
-    from nexiom_sdk.types import VideoRequest
 
 _log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="nexiom",
+    rich_markup_mode=None,
     help="Dependable AI video generation.",
-    epilog="\n\n".join(("Exit codes:", *(f"  {code:3}  {meaning}" for code, meaning in MEANINGS.items()))),
+    epilog=as_written("Exit codes:", *(f"  {code:<3}  {meaning}" for code, meaning in MEANINGS.items())),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -82,6 +80,8 @@ def run(arguments: Sequence[str]) -> int:
         problem = Problem.of(error)
     else:
         return code if isinstance(code, int) else 0
+    if not problem.message:  # help was asked for by saying nothing
+        return problem.exit_code
     try:
         output_for(json=json).problem(problem)
     except typer.Exit as reader_gone:
@@ -89,20 +89,26 @@ def run(arguments: Sequence[str]) -> int:
     return problem.exit_code
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"nexiom {version('nexiom_sdk')}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
+    *,
     home: Annotated[
-        Path | None, typer.Option(help="Folder for jobs and videos, instead of NEXIOM_HOME.", file_okay=False)
+        Path | None, typer.Option(metavar="FOLDER", help="Where jobs and videos are, instead of NEXIOM_HOME.")
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.", is_eager=True)] = False,
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool, typer.Option("--version", help="Say the version and end.", is_eager=True, callback=_say_version)
+    ] = False,
 ) -> None:
     """Dependable AI video generation."""
-    if version:
-        from importlib.metadata import version as installed
-
-        sys.stdout.write(f"nexiom {installed('nexiom_sdk')}\n")
-        raise typer.Exit
     context.obj = home
 
 
@@ -114,6 +120,7 @@ def options(
 )
 def generate(
     context: typer.Context,
+    *,
     prompt: Prompt,
     tier: Tier = None,
     duration: Duration = None,
@@ -128,20 +135,22 @@ def generate(
     max_cost: MaxCost = None,
     nearest: Nearest = False,
     output: OutputFile = None,
-    client_key: Annotated[str | None, typer.Option(help="Your own key for this order: twice the same is one.")] = None,
+    client_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Your own key: twice the same is one order.")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Only order; say how to watch the job.")] = False,
     timeout: Timeout = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Make a video, and wait for it. Ctrl-C leaves the job alive.
+    """Make a video, and wait for it.
 
-    Without any provider's key, a preview is rendered on this machine.
+    Ctrl-C leaves the job alive. Without any provider's key, a preview is rendered on this machine.
     """
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import Session, run_in_session
 
-    request = _request(
+    request = request_of(
         prompt,
         tier=tier,
         duration=duration,
@@ -161,7 +170,7 @@ def generate(
     async def verb(session: Session) -> None:
         await verbs.generate(session, request, following, client_key=client_key, detach=detach)
 
-    run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, **roots_of(reference))
+    run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, reference=reference)
 
 
 @app.command(
@@ -172,6 +181,7 @@ def generate(
 )
 def estimate(
     context: typer.Context,
+    *,
     prompt: Prompt,
     tier: Tier = None,
     duration: Duration = None,
@@ -187,11 +197,14 @@ def estimate(
     nearest: Nearest = False,
     json: Json = False,
 ) -> None:
-    """Say which model would make a video, why, and for how much. Asks nobody and spends nothing."""
+    """Say which model would make a video, why, and for how much.
+
+    Asks nobody and spends nothing.
+    """
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import run_in_session
 
-    request = _request(
+    request = request_of(
         prompt,
         tier=tier,
         duration=duration,
@@ -212,12 +225,16 @@ def estimate(
 @app.command(epilog=examples("nexiom worker --concurrency 32", "nexiom worker --once   (for cron)"))
 def worker(
     context: typer.Context,
-    concurrency: Annotated[int, typer.Option(min=1, help="Most steps at once.")] = 16,
+    *,
+    concurrency: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Most steps at once.")] = 16,
     once: Annotated[bool, typer.Option("--once", help="End as soon as nothing is due.")] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Work through jobs until Ctrl-C or SIGTERM; running steps are finished first. Start as many as you like."""
+    """Work through jobs until Ctrl-C or SIGTERM.
+
+    Running steps are finished first. Start as many workers as you like, on as many machines.
+    """
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import run_in_session
     from nexiom_sdk.events import logging_sink
@@ -229,40 +246,6 @@ def worker(
         home=context.obj,
         log_by_default=None if json else "warning",
         sinks=(logging_sink, verbs.told_to(output)),
-    )
-
-
-def _request(
-    prompt: str,
-    *,
-    tier: str | None,
-    duration: float | None,
-    resolution: str | None,
-    aspect_ratio: str | None,
-    reference: Path | None,
-    provider: str | None,
-    model: str | None,
-    audio: bool | None,
-    seed: int | None,
-    negative_prompt: str | None,
-    max_cost: Decimal | None,
-    nearest: bool,
-) -> VideoRequest:
-    from nexiom_sdk.types import Media, VideoRequest
-
-    words: dict[str, object] = {"quality_tier": tier, "resolution": resolution, "aspect_ratio": aspect_ratio}
-    return VideoRequest(
-        prompt=prompt,
-        duration_seconds=duration,
-        provider=provider,
-        model=model,
-        audio=audio,
-        seed=seed,
-        negative_prompt=negative_prompt,
-        media=() if reference is None else (Media.from_file(reference.absolute()),),
-        max_cost_usd=max_cost,
-        strict=not nearest,
-        **words,  # type: ignore[arg-type]  # the request checks its words, and knows the nearest ones
     )
 
 

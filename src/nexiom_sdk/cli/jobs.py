@@ -8,15 +8,20 @@ import typer
 
 from nexiom_sdk.cli.options import JobId, Json, OutputFile, Quiet, Timeout, examples, output_for
 
-app = typer.Typer(help="See jobs, watch them, and decide what only a person can.", no_args_is_help=True)
+app = typer.Typer(
+    help="See jobs, watch them, and decide what only a person can.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command("list", epilog=examples("nexiom jobs list --status failed", "nexiom jobs list --limit 5 --json"))
 def list_jobs(
     context: typer.Context,
-    status: Annotated[str | None, typer.Option(help="pending, processing, completed or failed.")] = None,
-    user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many.")] = 50,
+    *,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="pending, processing, completed or failed.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="Only this user's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="NUMBER", help="At most this many.")] = 50,
     json: Json = False,
 ) -> None:
     """List jobs, newest first."""
@@ -31,7 +36,7 @@ def list_jobs(
 
 
 @app.command(epilog=examples("nexiom jobs show JOB", "nexiom jobs show JOB --json"))
-def show(context: typer.Context, job: JobId, json: Json = False) -> None:
+def show(context: typer.Context, *, job: JobId, json: Json = False) -> None:
     """Show every column of a job, and why its model was chosen."""
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import run_in_session
@@ -42,13 +47,17 @@ def show(context: typer.Context, job: JobId, json: Json = False) -> None:
 @app.command(epilog=examples("nexiom jobs watch JOB --output fox.mp4", "nexiom jobs watch JOB --timeout 60 --json"))
 def watch(
     context: typer.Context,
+    *,
     job: JobId,
     output: OutputFile = None,
     timeout: Timeout = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Follow a job to its end, and drive it if no worker does. Ctrl-C leaves the job alive."""
+    """Follow a job to its end, and drive it if no worker does.
+
+    Ctrl-C leaves the job alive.
+    """
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import run_in_session
 
@@ -61,8 +70,11 @@ def watch(
 
 
 @app.command(epilog=examples("nexiom jobs cancel JOB", "nexiom jobs cancel JOB --json"))
-def cancel(context: typer.Context, job: JobId, json: Json = False) -> None:
-    """Stop a job: at once if nothing was sent, else where the provider can stop it."""
+def cancel(context: typer.Context, *, job: JobId, json: Json = False) -> None:
+    """Stop a job.
+
+    One that was not sent costs nothing; another one is stopped where its provider can do that.
+    """
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import run_in_session
 
@@ -76,8 +88,9 @@ def cancel(context: typer.Context, job: JobId, json: Json = False) -> None:
 )
 def resolve(
     context: typer.Context,
+    *,
     job: JobId,
-    provider_job_id: Annotated[str, typer.Option(help="The provider's id of the order.", show_default=False)],
+    provider_job_id: Annotated[str, typer.Option(metavar="ID", help="The provider's id of the order.")],
     json: Json = False,
 ) -> None:
     """Go on with an uncertain order that you found at the provider."""
@@ -94,11 +107,15 @@ def resolve(
 @app.command(epilog=examples("nexiom jobs resubmit JOB", "nexiom jobs resubmit JOB --yes --json"))
 def resubmit(
     context: typer.Context,
+    *,
     job: JobId,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Order again what failed or is uncertain. This may cost again, so it asks first."""
+    """Order again what failed or is uncertain.
+
+    This may cost again, so it asks first.
+    """
     import sys
 
     from nexiom_sdk.cli import verbs

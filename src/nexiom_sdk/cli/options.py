@@ -12,11 +12,17 @@ import typer
 
 if TYPE_CHECKING:
     from nexiom_sdk.cli.output import Output
+    from nexiom_sdk.types import VideoRequest
 
 
 def examples(*commands: str) -> str:
     """Commands as the last lines of a help page."""
-    return "\n\n".join(("Examples:", *(f"  {command}" for command in commands)))
+    return as_written("Examples:", *(f"  {command}" for command in commands))
+
+
+def as_written(*lines: str) -> str:
+    """Lines of a help page that are not to be wrapped."""
+    return "\n".join(("\b", *lines))
 
 
 def _dollars(text: str) -> Decimal:
@@ -27,18 +33,22 @@ def _dollars(text: str) -> Decimal:
         raise typer.BadParameter(msg) from None
 
 
-Prompt: TypeAlias = Annotated[str, typer.Argument(help="What the video shows.", show_default=False)]
-JobId: TypeAlias = Annotated[str, typer.Argument(help="The job's id.", metavar="JOB", show_default=False)]
-Tier: TypeAlias = Annotated[str | None, typer.Option(help="standard, cinematic or ultra_realistic.")]
+Prompt: TypeAlias = Annotated[str, typer.Argument(metavar="PROMPT", help="What the video shows.")]
+JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+Tier: TypeAlias = Annotated[str | None, typer.Option(metavar="TIER", help="standard, cinematic or ultra_realistic.")]
 Duration: TypeAlias = Annotated[float | None, typer.Option(metavar="SECONDS", help="Length of the clip.")]
-Resolution: TypeAlias = Annotated[str | None, typer.Option(help="Short side of the picture, such as 720p.")]
-AspectRatio: TypeAlias = Annotated[str | None, typer.Option(help="Width to height, such as 16:9.")]
+Resolution: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Short side of the picture, such as 720p.")
+]
+AspectRatio: TypeAlias = Annotated[str | None, typer.Option(metavar="W:H", help="Width to height, such as 16:9.")]
 Reference: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE", help="A picture to begin with.")]
-Provider: TypeAlias = Annotated[str | None, typer.Option(help="Use this provider and no other.")]
-Model: TypeAlias = Annotated[str | None, typer.Option(help="Use this model and no other.")]
+Provider: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this provider and no other.")]
+Model: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this model and no other.")]
 Audio: TypeAlias = Annotated[bool | None, typer.Option("--audio/--no-audio", help="With sound, or silent.")]
-Seed: TypeAlias = Annotated[int | None, typer.Option(help="For models that repeat themselves on demand.")]
-NegativePrompt: TypeAlias = Annotated[str | None, typer.Option(help="What must not appear.")]
+Seed: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="For models that repeat themselves on demand.")
+]
+NegativePrompt: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="What must not appear.")]
 MaxCost: TypeAlias = Annotated[
     Decimal | None, typer.Option(parser=_dollars, metavar="USD", help="Refuse if it would cost more.")
 ]
@@ -71,6 +81,45 @@ def asks_for_json(arguments: Sequence[str]) -> bool:
     return "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
 
 
-def roots_of(reference: Path | None) -> dict[str, object]:
-    """Settings by which the reference may be read: files of the folder it is named in, not what its links lead to."""
-    return {} if reference is None else {"media_roots": (Path(os.path.abspath(reference)).parent,)}  # noqa: PTH100
+def request_of(
+    prompt: str,
+    *,
+    tier: str | None,
+    duration: float | None,
+    resolution: str | None,
+    aspect_ratio: str | None,
+    reference: Path | None,
+    provider: str | None,
+    model: str | None,
+    audio: bool | None,
+    seed: int | None,
+    negative_prompt: str | None,
+    max_cost: Decimal | None,
+    nearest: bool,
+) -> VideoRequest:
+    """The request that the options of `generate` and `estimate` make.
+
+    Raises:
+        InvalidInput: A value is impossible; the message has the nearest one.
+    """
+    from nexiom_sdk.types import Media, VideoRequest
+
+    words: dict[str, object] = {"quality_tier": tier, "resolution": resolution, "aspect_ratio": aspect_ratio}
+    return VideoRequest(
+        prompt=prompt,
+        duration_seconds=duration,
+        provider=provider,
+        model=model,
+        audio=audio,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        media=() if reference is None else (Media.from_file(lexical(reference)),),
+        max_cost_usd=max_cost,
+        strict=not nearest,
+        **words,  # type: ignore[arg-type]  # the request checks its words, and knows the nearest ones
+    )
+
+
+def lexical(path: Path) -> Path:
+    """The absolute path as it is written: `..` is taken out, links are not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps `..`, Path.resolve follows links

@@ -16,6 +16,7 @@ import typer
 from pydantic import JsonValue
 
 from nexiom_sdk.cli.exits import READER_GONE, Problem
+from nexiom_sdk.cli.words import is_preview
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.types import Choice
 
@@ -72,11 +73,6 @@ class Output(Protocol):
     def problem(self, problem: Problem) -> None:
         """The command ends without what was asked for."""
         ...
-
-
-def is_preview(job: GenerationJob) -> bool:
-    """Whether the job is rendered on this machine instead of by a model."""
-    return job.provider == "local"
 
 
 def silence(stream: TextIO) -> NoReturn:

@@ -9,11 +9,12 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from nexiom_sdk.cli.exits import INTERRUPTED, Interrupted, Problem
+from nexiom_sdk.cli.options import lexical
 from nexiom_sdk.cli.output import Output
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError
@@ -62,9 +63,9 @@ def run_in_session(
     *,
     output: Output,
     home: Path | None = None,
+    reference: Path | None = None,
     log_by_default: str | None = None,
     sinks: tuple[Sink, ...] = (logging_sink,),
-    **fields: object,
 ) -> None:
     """Do a verb with a studio that is set up by the environment.
 
@@ -72,16 +73,18 @@ def run_in_session(
         verb: What to do.
         output: Where to speak.
         home: Instead of NEXIOM_HOME.
+        reference: A file that may be read, with its neighbours; links that lead elsewhere are refused.
         log_by_default: Level of the log where NEXIOM_LOG does not say; None: no log.
         sinks: Who is told what the studio does.
-        fields: Fields of `Settings` that win over the environment.
 
     Raises:
         Interrupted: Ctrl-C, or the process was told to end.
         NexiomError: What the verb raises.
     """
     program = ("nexiom",) if home is None else ("nexiom", "--home", str(home))
-    settings = Settings.from_env(None, **({} if home is None else {"home": home}), **fields)
+    fields = {"home": home} if home else {}
+    roots = {"media_roots": (lexical(reference).parent,)} if reference else {}
+    settings = Settings.from_env(None, **fields, **roots)
     _log_to_standard_error(settings.log_level or log_by_default)
 
     async def main() -> None:
@@ -102,7 +105,7 @@ def _cancel_of_this_task() -> Callable[[], object]:
 
 
 @contextlib.contextmanager
-def _stoppable(session: Session) -> Iterator[None]:
+def _stoppable(session: Session) -> Generator[None]:
     """The first signal asks for a clean end, the second one does not wait for it: rows are safe at any moment."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)

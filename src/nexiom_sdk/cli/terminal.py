@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -21,8 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nexiom_sdk.cli import words
-from nexiom_sdk.cli.exits import Problem
-from nexiom_sdk.cli.output import is_preview, silence
+from nexiom_sdk.cli.exits import INTERRUPTED, Problem
+from nexiom_sdk.cli.output import silence
 from nexiom_sdk.cli.tables import choice_table, jobs_table, plain_jobs, row_text
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.jobs import GenerationJob, VideoResult
@@ -59,7 +59,7 @@ class Terminal:
         self._remark(Text(" · ".join(filter(None, facts)), style="dim"))
 
     @contextlib.contextmanager
-    def following(self) -> Iterator[None]:
+    def following(self) -> Generator[None]:
         if self._quiet or not sys.stderr.isatty() or self._remarks.is_dumb_terminal:
             yield
             return
@@ -84,7 +84,7 @@ class Terminal:
     def result(self, result: VideoResult, *, file: Path | None) -> None:
         for warning in result.warnings:
             self._remark(Text(f"warning: {printable(warning)}", style="yellow"))
-        kind = "preview, not AI" if is_preview(result.job) else "video"
+        kind = "preview, not AI" if words.is_preview(result.job) else "video"
         took = words.lasting(words.elapsed_seconds(result.job, self._clock.now()))
         self._remark(Text.assemble((f"{kind} in {took}", "bold green"), " · ", words.summary(result)))
         self._result(Text(str(file or result.url)))
@@ -114,7 +114,8 @@ class Terminal:
 
     def problem(self, problem: Problem) -> None:
         first, *more = [printable(line) for line in problem.message.splitlines()] or [""]
-        lines = [Text.assemble(("error: ", "bold red"), first), *(Text(f"  {line}") for line in more if line)]
+        label = "" if problem.exit_code == INTERRUPTED else "error: "
+        lines = [Text.assemble((label, "bold red"), first), *(Text(f"  {line}") for line in more if line)]
         if problem.money:
             lines.append(Text(problem.money))
         if problem.next_step:
@@ -124,20 +125,19 @@ class Terminal:
 
     def _remark(self, text: Text) -> None:
         if not self._quiet:
-            self._remarks.print(text, soft_wrap=True)
+            self._remarks.print(text, soft_wrap=not self._remarks.is_terminal)
 
     def _result(self, result: RenderableType) -> None:
         self._results.print(result, soft_wrap=isinstance(result, Text))
 
     def _plain_line(self, job: GenerationJob, now: datetime) -> None:
-        progress = "" if job.progress is None else f"{job.progress:.0%}".replace("%", " %")
-        facts = (job.phase.value, words.target(job), progress, words.trouble(job))
-        line = "  ".join(filter(None, facts))
-        if line != self._last_line:
-            self._last_line = line
-            head = "  ".join(filter(None, facts[:3]))
+        state = words.doing(job) if job.final else job.phase.value
+        what = "  ".join(filter(None, (state, words.target(job), words.progress(job))))
+        trouble = words.trouble(job)
+        if self._last_line != what + trouble:  # the time alone is no change
+            self._last_line = what + trouble
             elapsed = words.lasting(words.elapsed_seconds(job, now))
-            self._remark(Text("  ".join(filter(None, (head, elapsed, words.trouble(job))))))
+            self._remark(Text("  ".join(filter(None, (what, elapsed, trouble)))))
 
     def _line(self) -> RenderableType:
         job, now = self._shown, self._clock.now()
@@ -145,7 +145,7 @@ class Terminal:
             return self._spinner
         bar: RenderableType = ""
         if job.progress is not None and self._remarks.width >= _ROOM_FOR_A_BAR:
-            bar = ProgressBar(total=1.0, completed=job.progress, width=_BAR_WIDTH)
+            bar = ProgressBar(total=1.0, completed=job.progress, width=_BAR_WIDTH, complete_style="cyan")
         trouble = words.trouble(job)
         left = words.remaining(None if self._finish is None else (self._finish - now).total_seconds())
         cells: list[RenderableType] = [
@@ -153,7 +153,7 @@ class Terminal:
             Text(words.target(job), style="cyan"),
             Text(f"trying again: {trouble}", style="yellow") if trouble else Text(words.doing(job)),
             bar,
-            Text("" if job.progress is None else f"{job.progress:.0%}".replace("%", " %")),
+            Text(words.progress(job)),
             Text(words.lasting(words.elapsed_seconds(job, now))),
             Text(left, style="green"),
             Text(words.price(job), style="dim"),
@@ -168,4 +168,4 @@ class Terminal:
 
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
-        silence(sys.stdout if self.file is sys.stdout else sys.stderr)
+        silence(sys.stderr if self.stderr else sys.stdout)

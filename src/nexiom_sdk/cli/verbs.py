@@ -38,13 +38,18 @@ class Following:
     output: Path | None = None
     timeout_seconds: float | None = None
 
+    @property
+    def again(self) -> tuple[str, ...]:
+        """The options that ask `nexiom jobs watch` for the same result."""
+        return () if self.output is None else ("--output", str(self.output))
+
 
 async def generate(
     session: Session, request: VideoRequest, following: Following, *, client_key: str | None, detach: bool
 ) -> None:
     """Order a video and follow it to its end, or only order it; without any key, make a preview here."""
     job = await _submit(session, request, client_key=client_key)
-    session.job_id = job.id
+    session.job_id, session.resume = job.id, following.again
     if detach:
         _say_outcome(session, await session.studio.advance(job.id), "The order is on its way.")
     else:
@@ -54,6 +59,10 @@ async def generate(
 async def estimate(session: Session, request: VideoRequest) -> None:
     """Say which model would be used, why, and for how much."""
     choice = session.studio.estimate(request)
+    if choice.chosen is None and _nothing_is_set_up(session, request):
+        session.output.notice("No provider of this tier is set up: a preview would be made on this machine, not AI.")
+        here = session.studio.estimate(request.evolve(provider="local"))
+        choice = choice.evolve(ranked=here.ranked, rejected=(*here.rejected, *choice.rejected))
     session.output.choice(choice)
     if choice.chosen is None:
         raise NoCandidate("No model fits this request.", choice=choice, next_step="Change what the reasons name.")
@@ -75,7 +84,7 @@ async def show(session: Session, job_id: str) -> None:
 
 async def watch(session: Session, job_id: str, following: Following) -> None:
     """Follow a job to its end, and drive it if nobody else does."""
-    session.job_id = job_id
+    session.job_id, session.resume = job_id, following.again
     await _follow(session, await session.studio.get(job_id), following)
 
 
@@ -132,6 +141,13 @@ async def _submit(session: Session, request: VideoRequest, *, client_key: str | 
         return await session.studio.submit(request.evolve(provider="local"), client_key=client_key, defer=True)
 
 
+def _nothing_is_set_up(session: Session, request: VideoRequest) -> bool:
+    """Whether no provider could carry out even the plainest request of this tier."""
+    if request.provider is not None or request.model is not None:
+        return False
+    return session.studio.estimate(VideoRequest(prompt="x", quality_tier=request.quality_tier)).chosen is None
+
+
 def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
     if job.status is JobStatus.FAILED:
         raise job.failure()
@@ -156,7 +172,8 @@ async def _follow(session: Session, job: GenerationJob, following: Following) ->
 
 async def _copied(session: Session, result: VideoResult, wanted: Path) -> Path:
     """The finished video in a second place: whole, or not at all."""
-    file = wanted / f"{result.job.id}{Path(result.path).suffix}" if wanted.is_dir() else wanted
+    is_folder = await asyncio.to_thread(wanted.is_dir)
+    file = wanted / f"{result.job.id}{Path(result.path).suffix}" if is_folder else wanted
     part = file.with_name(f".{result.job.id}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +201,7 @@ async def _watch_to_the_end(session: Session, job_id: str) -> None:
                     typical = statistics.median(history) if history else None
                 now = clock.now()
                 done_at = finish(job, now, typical_seconds=typical)
-                session.output.job(job, remaining_seconds=done_at and (done_at - now).total_seconds())
+                session.output.job(job, remaining_seconds=None if done_at is None else (done_at - now).total_seconds())
 
 
 def _json(value: object) -> JsonValue:

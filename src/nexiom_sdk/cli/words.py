@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,31 +14,34 @@ from nexiom_sdk.wording import printable, seconds, usd
 
 _LEAST_TELLING_PROGRESS = 0.1  # less says little about how fast a provider is
 _KIB = 1024
+_MOST_PLAIN_SECONDS = 99
+_MOST_HOURS = 47
+
+_DOING: Mapping[Phase, str] = {
+    Phase.QUEUED: "waiting for its turn",
+    Phase.SUBMITTING: "ordering",
+    Phase.WAITING: "in the provider's queue",
+    Phase.SAVING: "saving the video",
+    Phase.UNKNOWN: "uncertain",
+}
+
+
+def is_preview(job: GenerationJob) -> bool:
+    """Whether the job is rendered on this machine instead of by a model."""
+    return job.provider == "local"
 
 
 def doing(job: GenerationJob) -> str:
-    """What happens to the job right now.
-
-    Example:
-        >>> from nexiom_sdk.testing import sample_job
-        >>> doing(sample_job())
-        'waiting for its turn'
-    """
+    """What happens to the job right now."""
     match job.phase:
-        case Phase.QUEUED:
-            return "waiting for its turn"
-        case Phase.SUBMITTING:
-            return "ordering"
         case Phase.WAITING if "running_since" in moves.timing_of(job):
             return "making the video"
-        case Phase.WAITING:
-            return "in the provider's queue"
-        case Phase.SAVING:
-            return "saving the video"
-        case Phase.UNKNOWN:
-            return "uncertain"
+        case Phase.SUBMITTING if is_preview(job):
+            return "rendering the preview"
         case Phase.DONE:
             return "cancelled" if job.error_code == "cancelled" else job.status.value
+        case phase:
+            return _DOING[phase]
 
 
 def trouble(job: GenerationJob) -> str:
@@ -46,23 +50,23 @@ def trouble(job: GenerationJob) -> str:
     return printable(str(stored), 200) if stored and not job.final else ""
 
 
+def progress(job: GenerationJob) -> str:
+    """How far the provider says that it is; empty where it does not say."""
+    return "" if job.progress is None or job.final else f"{job.progress * 100:.0f} %"
+
+
 def target(job: GenerationJob) -> str:
     """`provider/model`, as far as they are known."""
     return printable("/".join(filter(None, (job.provider, job.model))), 60)
 
 
 def price(job: GenerationJob) -> str:
-    """What the job cost, or probably will.
-
-    Example:
-        >>> from decimal import Decimal
-        >>> from nexiom_sdk.testing import sample_job
-        >>> price(sample_job(estimated_cost_usd=Decimal("0.84"), cost_usd=None))
-        'about $0.84'
-    """
-    if job.cost_usd is not None:
-        return usd(job.cost_usd)
-    return "price unknown" if job.estimated_cost_usd is None else f"about {usd(job.estimated_cost_usd)}"
+    """What the job cost, or probably will."""
+    known = job.estimated_cost_usd if job.cost_usd is None else job.cost_usd
+    if known is None:
+        return "price unknown"
+    about = "about " if job.cost_usd is None else ""
+    return f"{about}{usd(known)}" if known else "free"
 
 
 def elapsed_seconds(job: GenerationJob, now: datetime) -> float:
@@ -97,12 +101,12 @@ def lasting(length_seconds: float) -> str:
         ('35 s', '2 min 05 s', '3 h 02 min', '2 days')
     """
     whole = int(length_seconds)
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
-    if whole < 100:
+    minutes, hours = whole // 60, whole // 3600
+    if whole <= _MOST_PLAIN_SECONDS:
         return f"{whole} s"
     if hours < 1:
         return f"{minutes} min {whole % 60:02} s"
-    return f"{hours} h {minutes % 60:02} min" if days < 2 else f"{days} days"
+    return f"{hours} h {minutes % 60:02} min" if hours <= _MOST_HOURS else f"{hours // 24} days"
 
 
 def remaining(length_seconds: float | None) -> str:

@@ -30,6 +30,7 @@ _BEST = ("inter", "notosans", "segoeui", "sfns", "helveticaneue", "helvetica", "
 _STYLED = re.compile("bold|italic|oblique|black|heavy|thin|light|condensed|mono|serif|math")
 
 _PROBE_PIXELS = 24
+_PROBE_SIDE = 3 * _PROBE_PIXELS
 _UNASSIGNED = ("\U0010ffff", "\u0378")
 _INVISIBLE = {"Cf", "Zs"}
 _MOST_KNOWN = 20_000
@@ -69,7 +70,7 @@ class Font:
             boxes = {_picture(font, character) for character in _UNASSIGNED}
             if len(boxes) > 1:  # a font of last resort: it draws a placeholder for everything
                 return set()
-            blank_or_box = {*boxes, _picture(font, " ")}
+            blank_or_box = {*boxes, bytes(_PROBE_SIDE**2)}
             return {
                 cluster
                 for cluster in clusters
@@ -141,6 +142,6 @@ def _preference(file: Path) -> tuple[int, bool, int, str]:
 def _picture(font: FreeTypeFont, character: str) -> bytes:
     from PIL import Image, ImageDraw
 
-    image = Image.new("L", (3 * _PROBE_PIXELS, 3 * _PROBE_PIXELS))
+    image = Image.new("L", (_PROBE_SIDE, _PROBE_SIDE))
     ImageDraw.Draw(image).text((_PROBE_PIXELS, 2 * _PROBE_PIXELS), character, fill=255, font=font, anchor="ls")
     return image.tobytes()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 _MOST_MARKS = 4  # of one letter; stacks of dozens would run over the neighbouring lines
 _JOINER = "\u200d"
-_SHAPERS = {_JOINER, "\u200c"}
+_JOINERS = {_JOINER, "\u200c"}
 # Letters by category and blank by design: fillers, braille blank, and the selectors of a letter's variant.
 _BLANK = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
 _SELECTOR = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
@@ -18,15 +18,20 @@ _REGION = re.compile("[\U0001f1e6-\U0001f1ff]")
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 
 
-def clean(text: str) -> str:
+def clean(text: str, *, joiners: bool = True) -> str:
     r"""The text as one line: canonical letters, single spaces, no control, direction or variant characters.
+
+    Args:
+        text: Any text.
+        joiners: Keep the characters without ink that tell a shaper to join letters, or not to.
 
     Example:
         >>> clean("a\tfox\u202e in\n snow\ufe0f")
         'a fox in snow'
     """
     letters = unicodedata.normalize("NFC", _SELECTOR.sub("", _BLANK.sub(" ", text)))
-    return " ".join("".join(_visible(letter) for letter in letters).split())
+    kept = "".join(_visible(letter) for letter in letters if joiners or letter not in _JOINERS)
+    return " ".join(kept.split())
 
 
 def clusters(text: str) -> list[str]:
@@ -79,14 +84,14 @@ def needs_shaping(text: str) -> bool:
 def _visible(letter: str) -> str:
     category = unicodedata.category(letter)
     if category == "Cf":
-        return letter if letter in _SHAPERS else ""
+        return letter if letter in _JOINERS else ""
     return " " if category in {"Cc", "Zs", "Zl", "Zp"} else letter
 
 
 def _continues(cluster: str, letter: str) -> bool:
     return (
         unicodedata.category(letter)[0] == "M"
-        or letter in _SHAPERS
+        or letter in _JOINERS
         or (cluster.endswith(_JOINER) and is_picture(letter))
         or (_SKIN_TONE.match(letter) is not None and is_picture(cluster))
         or (_REGION.match(letter) is not None and _REGION.fullmatch(cluster) is not None)

@@ -54,7 +54,7 @@ def wording(prompt: str, fonts: FontBook) -> Wording:
         prompt: The prompt.
         fonts: The fonts there are.
     """
-    letters = clusters(clean(prompt[: 8 * _LONGEST]))
+    letters = clusters(clean(prompt[: 8 * _LONGEST], joiners=fonts.shaping))
     if len(letters) > _LONGEST or len(prompt) > 8 * _LONGEST:
         letters = [*letters[: _LONGEST - 1], "…"]
     if not any(map(visible, letters)):

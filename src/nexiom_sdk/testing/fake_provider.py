@@ -6,7 +6,6 @@ The object stands for the provider's server: it outlives engines, and what it ac
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field

@@ -1,14 +1,19 @@
-"""Programs that the tests of SqliteRepository run beside themselves: `python sqlite_children.py NAME DATABASE`."""
+"""What the SQLite tests need besides the library: a second hand on the file, and programs that run beside the test.
+
+A program is run as `python sqlite_rig.py NAME DATABASE`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
 import sqlite3
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +24,39 @@ from nexiom_sdk.jobs import JobStatus, Limit, Phase, UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 CLOCK = SystemClock()
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file as somebody opens it in a shell."""
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def ids_in(path: Path) -> set[str]:
+    """The jobs in a file that is whole."""
+    with opened(path) as database:
+        assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+        return {job_id for (job_id,) in database.execute("select id from generation_jobs")}
+
+
+def started(program: str, path: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, program, str(path)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this file
+
+
+def said_by(program: str, path: Path, *, timeout_seconds: float = 60) -> list[str]:
+    """The lines of a program that ends well."""
+    with started(program, path) as process:
+        said, _ = process.communicate(timeout=timeout_seconds)
+    assert process.returncode == 0, said
+    return said.splitlines()
+
+
+# The programs.
 
 
 def at_once(count: int, work: Callable[[], Awaitable[None]]) -> None:
@@ -121,6 +159,7 @@ def fill(path: Path) -> None:
     async def work() -> None:
         repository = SqliteRepository(path)
         written: list[str] = []
+        message = ""
         room = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, room[1]))
         try:

@@ -1,0 +1,47 @@
+"""A plug-in as a package would bring it, for tests of the command: it does what the variable WIRED_SCRIPT says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from nexiom_sdk.errors import MissingCredentials, SubmissionUncertain
+from nexiom_sdk.models import ModelCard, Price
+from nexiom_sdk.providers.protocol import HttpOptions
+from nexiom_sdk.testing import FakeProvider, sample_video
+
+CARD = ModelCard(
+    model="w1",
+    durations_seconds=(2, 4),
+    resolutions=("720p",),
+    media={"first_frame": 1},
+    prices=(Price(usd=Decimal("0.10")),),
+    typical_seconds=0.01,
+    min_poll_seconds=0.01,
+)
+
+
+class Wired(FakeProvider):
+    """`done`, `hang`, `lose`, or `fail:CODE`."""
+
+    config_env: ClassVar[Mapping[str, str]] = {"script": "WIRED_SCRIPT"}
+
+    def __init__(self, config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> None:  # noqa: ARG002
+        script = config.get("script")
+        if not isinstance(script, SecretStr):
+            msg = "The provider 'wired' has no script."
+            raise MissingCredentials(msg, next_step="Set WIRED_SCRIPT.")
+        word, _, code = script.get_secret_value().partition(":")
+        super().__init__("wired", models=(CARD,), submission_recovery="none" if word == "lose" else "key")
+        match word:
+            case "hang":
+                self.progress(*[0.4] * 1000)
+            case "lose":
+                self.refuse(SubmissionUncertain("The line broke."))
+            case "fail":
+                self.fail(code, "Not with \x1b[31mme\x1b[0m.\u202e")
+            case _:
+                self.answer_at_once(data=sample_video())

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nexiom_sdk.policy_problems import Place, dotted, line_of
+
+_keys = st.sampled_from(["a", "b", 'q"uo\\te', "ü", "tiers", ""])
+_trees = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "written"),
+    [
+        ((), "policy"),
+        (("tiers",), "tiers"),
+        (("tiers", "cinematic", "candidates", 3, "weight"), "tiers.cinematic.candidates[3].weight"),
+    ],
+)
+def test_a_place_is_written_as_people_write_it(place: Place, written: str) -> None:
+    assert dotted(place) == written
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ((), 1),
+        (("a",), 2),
+        (("a", 0), 3),
+        (("a", 1), 4),
+        (("a", 1, "b"), 4),
+        (("c",), 5),
+        (("missing",), 1),
+        (("a", 7), 2),
+    ],
+)
+def test_the_line_of_a_place_is_found_or_that_of_what_is_around_it(place: Place, line: int) -> None:
+    assert line_of('{\n"a": [\n1,\n{"b": 2}],\n"c": "a"}', place) == line
+
+
+@settings(max_examples=100, deadline=None)
+@given(_trees, st.data(), st.sampled_from([1, 4]), st.booleans())
+def test_every_place_in_any_json_is_found(tree: Any, data: st.DataObject, indent: int, ascii_only: bool) -> None:  # noqa: ANN401, FBT001 - JSON
+    place: list[str | int] = []
+    holder: dict[Any, Any] = {"root": tree}
+    node: Any = holder
+    key: str | int = "root"
+    while True:
+        place.append(key)
+        inner = node[key]
+        if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):
+            node[key] = "MARK"
+            break
+        node, key = inner, data.draw(st.sampled_from(sorted(inner) if isinstance(inner, dict) else range(len(inner))))
+    text = json.dumps(holder, indent=indent, ensure_ascii=ascii_only)
+    assert "MARK" in text.split("\n")[line_of(text, tuple(place)) - 1]
