@@ -17,9 +17,7 @@ _TIMED = "import time; a = time.perf_counter(); {code}; print(time.perf_counter(
 
 
 def _seconds(code: str) -> float:
-    done = subprocess.run(
-        [sys.executable, "-c", _TIMED.format(code=code)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", _TIMED.format(code=code)], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rig import Rig
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.testing import FakeProvider, VirtualClock
+from rig import Rig
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ from nexiom_sdk.backends.memory import MemoryRepository, MemoryStore
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.events import Event
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
-from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.providers.registry import ProviderFactory, ProviderRegistry
 from nexiom_sdk.testing import FakeProvider, VirtualClock
-
 
 _LONGEST_RETRY_PAUSE_SECONDS = 10
 
@@ -108,8 +107,8 @@ def policy_over(
     )
 
 
-def _factory(provider: FakeProvider) -> object:
-    def make(config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> VideoProvider:  # noqa: ARG001
+def _factory(provider: FakeProvider) -> ProviderFactory:
+    def make(config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> VideoProvider:
         return provider
 
     return make

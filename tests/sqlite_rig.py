@@ -45,7 +45,7 @@ def ids_in(path: Path) -> set[str]:
 
 def started(program: str, path: Path) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, program, str(path)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this file
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def said_by(program: str, path: Path, *, timeout_seconds: float = 60) -> list[str]:
@@ -79,7 +79,7 @@ def at_once(count: int, work: Callable[[], Awaitable[None]]) -> None:
 async def _to_the_end(work: Callable[[], Awaitable[None]]) -> None:
     try:
         await work()
-    except BaseException as error:  # noqa: BLE001 - the parent sees the code, the test the message
+    except BaseException as error:
         say(repr(error))
         os._exit(1)
 

@@ -20,6 +20,7 @@ from nexiom_sdk import Settings, errors
 from nexiom_sdk.cli.app import app
 from nexiom_sdk.cli.exits import MEANINGS
 from nexiom_sdk.errors import FAILURE_CODES, NexiomError
+from nexiom_sdk.jobs import Phase, may_move
 
 E = TypeVar("E", bound=NexiomError)
 
@@ -64,6 +65,12 @@ def test_the_examples_in_these_docstrings_are_true(source: Path) -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_jobs_page_draws_the_state_machine_as_it_is() -> None:
+    phases = {row[0].strip("`"): row for row in _rows("jobs.md", columns=4) if row[0].strip("`") in {*Phase}}
+    documented = {name: {one for one in Phase if re.search(rf"\b{one}\b", row[3])} for name, row in phases.items()}
+    assert documented == {one: {other for other in Phase if other != one and may_move(one, other)} for one in Phase}
 
 
 def test_the_settings_page_has_every_setting_with_its_variable() -> None:
@@ -143,5 +150,5 @@ def _all_errors(base: type[E]) -> set[type[E]]:
     return {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, base)}
 
 
-def _yes(answer: bool) -> str:  # noqa: FBT001 - a value, not a flag
+def _yes(answer: bool) -> str:
     return "yes" if answer else "no"

@@ -10,9 +10,11 @@ from nexiom_sdk import errors
 from nexiom_sdk.errors import FAILURE_CODES, InvalidInput, NexiomError, ProviderError, RateLimited, RequestError
 
 DESIGNED_CODES = {
-    "invalid_input", "unsupported_feature", "content_rejected", "authentication_failed", "quota_exhausted", "rate_limited",
+    "invalid_input", "unsupported_feature", "content_rejected", "authentication_failed", "quota_exhausted",
+    "rate_limited",
     "provider_unavailable", "submission_uncertain", "malformed_response", "model_retired", "generation_failed",
-    "result_expired", "result_invalid", "unsafe_url", "response_too_large", "timed_out", "cancelled", "store_unavailable",
+    "result_expired", "result_invalid", "unsafe_url", "response_too_large", "timed_out", "cancelled",
+    "store_unavailable",
     "budget_exceeded", "plugin_error",
 }  # fmt: skip
 
@@ -55,7 +57,7 @@ def test_every_class_is_drawn_in_the_tree(kind: type[NexiomError]) -> None:
 
 @pytest.mark.parametrize("kind", TREE)
 def test_errors_survive_a_pickle(kind: type[NexiomError]) -> None:
-    error = pickle.loads(pickle.dumps(kind("what happened", job_id="j1", next_step="do this", charged="unknown")))  # noqa: S301
+    error = pickle.loads(pickle.dumps(kind("what happened", job_id="j1", next_step="do this", charged="unknown")))
     assert (type(error), error.message, error.job_id, error.next_step, error.charged) == (
         kind, "what happened", "j1", "do this", "unknown",
     )  # fmt: skip

@@ -33,7 +33,7 @@ def test_the_example_runs_and_prints_what_it_did(name: str, tmp_path: Path) -> N
     if "PYTHONPATH" in os.environ:
         environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
     command = [sys.executable, "-W", "error", str(file)]
-    ran = subprocess.run(  # noqa: S603 - our own examples, by this interpreter
+    ran = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 0, ran.stderr

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from rig import Rig
 
 from nexiom_sdk import JobStatus
 from nexiom_sdk.errors import FAILURE_CODES
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
+from rig import Rig
 
 RigOf = Callable[..., Rig]
 

@@ -74,7 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+    def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
 
 
@@ -119,7 +119,7 @@ def test_a_job_killed_anywhere_is_finished_by_another_process_and_paid_once(
     else:
         assert (job.status, len(paid)) == (JobStatus.COMPLETED, 1)
         assert (tmp_path / "outputs" / str(job.result_path)).read_bytes() == sample_video()
-        videos = [one for one in (tmp_path / "outputs").rglob("*.mp4")]
+        videos = list((tmp_path / "outputs").rglob("*.mp4"))
         assert len(videos) == 1
 
 

@@ -61,7 +61,7 @@ def test_whatever_happens_status_and_phase_agree(story: list[str]) -> None:
             continue
         if name in {"resubmitted", "reordered"} and job.status is JobStatus.COMPLETED:
             continue
-        if name in {"completed"} and job.phase is not Phase.SAVING:
+        if name == "completed" and job.phase is not Phase.SAVING:
             continue
         if name == "unsent" and job.phase not in {Phase.QUEUED, Phase.SUBMITTING}:
             continue
@@ -85,6 +85,8 @@ def _sound(job: GenerationJob) -> bool:
             fits = job.error_code == "submission_uncertain" and job.status is JobStatus.FAILED
         case Phase.DONE:
             fits = job.status in {JobStatus.COMPLETED, JobStatus.FAILED}
+        case _:
+            raise AssertionError(job.phase)
     failed = job.status is JobStatus.FAILED
     return (
         fits

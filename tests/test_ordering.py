@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
-from rig import Rig
 
 from nexiom_sdk import JobStatus
 from nexiom_sdk.errors import (
@@ -23,6 +23,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
 from nexiom_sdk.types import SubmissionRecovery
+from rig import Rig
 
 RigOf = Callable[..., Rig]
 RECOVERIES: tuple[SubmissionRecovery, ...] = ("key", "lookup", "none")
@@ -160,8 +161,9 @@ async def test_only_an_uncharged_refusal_goes_to_another_provider(
     assert second.accepted == ([f"{job.id}.1"] if goes_elsewhere else [])
     if goes_elsewhere:
         assert (job.provider, job.order_no) == ("bolt", 1)
-        [attempt] = job.provider_metadata["attempts"]  # type: ignore[misc]
-        assert attempt["error_code"] == "quota_exhausted"  # type: ignore[index, call-overload]
+        attempts = job.provider_metadata["attempts"]
+        assert isinstance(attempts, list)
+        assert [one["error_code"] for one in attempts if isinstance(one, dict)] == ["quota_exhausted"]
 
 
 async def test_at_most_two_other_providers_are_asked(rig_of: RigOf, clock: VirtualClock) -> None:
@@ -265,7 +267,8 @@ async def test_a_job_cancelled_before_it_was_sent_costs_nothing(rig_of: RigOf, c
     fake = FakeProvider("acme", clock=clock).succeed()
     rig = rig_of(fake)
     job = await rig.studio.cancel((await rig.submitted()).id)
-    assert (job.status, job.error_code, job.cost_usd, fake.calls) == (JobStatus.FAILED, "cancelled", 0, [])
+    assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "cancelled", Decimal(0))
+    assert fake.calls == []
     assert "Nothing was charged" in str(job.error_message)
 
 

@@ -107,7 +107,7 @@ def test_what_is_wrong_is_named_with_its_line_its_place_and_the_right_word(
     assert words in caught.value.message
 
 
-def first(policy: Any) -> Any:  # noqa: ANN401 - JSON
+def first(policy: Any) -> Any:
     return policy["tiers"]["standard"]["candidates"][0]
 
 

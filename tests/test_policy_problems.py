@@ -47,8 +47,8 @@ def test_the_line_of_a_place_is_found_or_that_of_what_is_around_it(place: Place,
 
 
 @settings(max_examples=100, deadline=None)
-@given(_trees, st.data(), st.sampled_from([1, 4]), st.booleans())
-def test_every_place_in_any_json_is_found(tree: Any, data: st.DataObject, indent: int, ascii_only: bool) -> None:  # noqa: ANN401, FBT001 - JSON
+@given(_trees, st.data())
+def test_every_place_in_any_json_is_found(tree: Any, data: st.DataObject) -> None:
     place: list[str | int] = []
     holder: dict[Any, Any] = {"root": tree}
     node: Any = holder
@@ -60,5 +60,5 @@ def test_every_place_in_any_json_is_found(tree: Any, data: st.DataObject, indent
             node[key] = "MARK"
             break
         node, key = inner, data.draw(st.sampled_from(sorted(inner) if isinstance(inner, dict) else range(len(inner))))
-    text = json.dumps(holder, indent=indent, ensure_ascii=ascii_only)
+    text = json.dumps(holder, indent=data.draw(st.sampled_from([1, 4])), ensure_ascii=data.draw(st.booleans()))
     assert "MARK" in text.split("\n")[line_of(text, tuple(place)) - 1]

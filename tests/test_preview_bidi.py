@@ -47,7 +47,7 @@ def test_the_first_letter_with_a_direction_decides_the_direction(text: str, *, e
 
 
 @given(st.text(LETTERS), st.booleans())
-def test_every_character_has_one_level_and_strong_ones_keep_their_direction(line: str, right_to_left: bool) -> None:  # noqa: FBT001
+def test_every_character_has_one_level_and_strong_ones_keep_their_direction(line: str, right_to_left: bool) -> None:
     found = levels(line, right_to_left=right_to_left)
     assert len(found) == len(line)
     assert all(level % 2 for letter, level in zip(line, found, strict=True) if letter in HEBREW + ARABIC)

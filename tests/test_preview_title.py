@@ -162,7 +162,7 @@ def test_marks_on_one_letter_are_bounded() -> None:
     ("text", "expected"),
     [
         ("a fox, e.g.", ["a", " fox,", " e.g."]),
-        ("電影。（雪）", ["電", "影。", "（雪）"]),  # noqa: RUF001
+        ("電影。（雪）", ["電", "影。", "（雪）"]),
         ("カメラワーク", ["カ", "メ", "ラ", "ワー", "ク"]),
         ("눈 속을", ["눈", " 속을"]),
         ("fox電影fox", ["fox", "電", "影", "fox"]),
@@ -265,6 +265,6 @@ def test_the_badge_and_the_footer_say_preview_in_any_font(tmp_path: Path) -> Non
     chinese = FontBook([made_font(tmp_path / "chinese.ttf", {"電": 900})])
     shown = wording("電", chinese)
     badge = caption(shown, (640, 360), chinese).crop((0, 0, 640, 90)).getchannel("A")
-    assert badge.getextrema()[1] > 240
+    assert any(badge.histogram()[240:])
     footer = title_card("電", shown, (640, 360), chinese).crop((0, 290, 640, 360)).getchannel("A")
     assert footer.getbbox() is not None

@@ -7,7 +7,8 @@ import sys
 import nexiom_sdk
 
 PUBLIC = {
-    "Choice", "ContentRejected", "Event", "GenerationJob", "JobError", "JobRepository", "JobStatus", "Media", "ModelCard",
+    "Choice", "ContentRejected", "Event", "GenerationJob", "JobError", "JobRepository", "JobStatus", "Media",
+    "ModelCard",
     "NexiomError", "ObjectStore", "Policy", "ProviderError", "QualityTier", "Settings", "Studio", "SyncStudio",
     "VideoProvider", "VideoRequest", "VideoResult",
 }  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -17,7 +18,7 @@ from nexiom_sdk.testing import sample_video
 
 def _image(kind: str, size: tuple[int, int] = (33, 21), **how: object) -> bytes:
     out = io.BytesIO()
-    Image.effect_noise(size, 60).convert("RGB").save(out, kind, **how)  # type: ignore[arg-type]
+    Image.effect_noise(size, 60).convert("RGB").save(out, kind, **how)
     return out.getvalue()
 
 
@@ -36,7 +37,7 @@ IMAGES = {
 def test_an_image_is_measured_without_decoding_it(kind: str) -> None:
     found = inspect(IMAGES[kind], role="first_frame")
     assert (found.width, found.height) == (33, 21)
-    assert found.extension == kind.split()[0]
+    assert found.extension == kind.split(maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("kind", IMAGES)
@@ -52,10 +53,8 @@ def test_half_an_image_is_refused(kind: str, share: float) -> None:
     st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP"]),
 )
 def test_noise_is_accepted_or_refused_and_nothing_else(noise: bytes, start: bytes) -> None:
-    try:
+    with contextlib.suppress(InvalidInput):
         inspect(start + noise, role="first_frame")
-    except InvalidInput:
-        pass
 
 
 def test_a_decompression_bomb_is_refused_by_its_header() -> None:

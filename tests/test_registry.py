@@ -78,7 +78,7 @@ def test_a_broken_plug_in_is_named_and_the_others_work(packages: Path) -> None:
 def test_two_packages_with_one_name_are_both_named_and_neither_is_used(packages: Path) -> None:
     _package(packages, "acme")
     _package(packages, "acme", by="evil-acme")
-    with pytest.raises(PluginError, match="evil-acme 1.0 and nexiom-acme 1.0|nexiom-acme 1.0 and evil-acme 1.0"):
+    with pytest.raises(PluginError, match=r"(evil|nexiom)-acme 1\.0 and (evil|nexiom)-acme 1\.0"):
         _registry(packages).create("acme", {})
 
 
@@ -131,9 +131,9 @@ def _no_cards(config: object, *, http: object = None) -> FakeProvider:
     [
         (_other_version, "protocol version 99"),
         (_no_cards, "not ModelCards"),
-        (lambda config, http=None: _NoPoll(), "lacks poll"),  # noqa: ARG005
-        (lambda config, http=None: FakeProvider("other"), "calls itself 'other'"),  # noqa: ARG005
-        (lambda config, http=None: 1 / 0, "ZeroDivisionError"),  # noqa: ARG005
+        (lambda config, http=None: _NoPoll(), "lacks poll"),
+        (lambda config, http=None: FakeProvider("other"), "calls itself 'other'"),
+        (lambda config, http=None: 1 / 0, "ZeroDivisionError"),
     ],
 )
 def test_what_does_not_fit_the_protocol_is_refused(make: object, says: str) -> None:

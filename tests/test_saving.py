@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from rig import Rig
 
 from nexiom_sdk import JobStatus
 from nexiom_sdk.errors import StorageUnavailable
@@ -15,6 +14,7 @@ from nexiom_sdk.jobs import Phase
 from nexiom_sdk.storage import ObjectInfo
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
 from nexiom_sdk.types import SubmissionRecovery
+from rig import Rig
 
 RigOf = Callable[..., Rig]
 

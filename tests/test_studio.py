@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from rig import Rig
 
 from nexiom_sdk import JobStatus, Media, Settings, Studio, VideoRequest
 from nexiom_sdk.clock import SystemClock
@@ -27,6 +27,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.jobs import JobQuery, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
+from rig import Rig
 
 RigOf = Callable[..., Rig]
 PIXEL_PNG = bytes.fromhex(
@@ -148,7 +149,7 @@ async def test_what_no_model_offers_is_refused_with_every_reason(rig_of: RigOf, 
 
 async def test_without_any_key_the_error_names_the_variables(tmp_path: Path) -> None:
     class NeedsKey:
-        config_env = {"api_key": "ACME_API_KEY", "base_url": "ACME_BASE_URL"}
+        config_env: ClassVar = {"api_key": "ACME_API_KEY", "base_url": "ACME_BASE_URL"}
 
         def __init__(self, config: object, *, http: object = None) -> None:
             raise MissingCredentials("acme has no key: set ACME_API_KEY.")
@@ -257,7 +258,7 @@ async def test_events_tell_the_story_without_prompt_or_key(rig_of: RigOf, clock:
     rig = rig_of(FakeProvider("acme", clock=clock).running(1).succeed())
     await rig.steps(await rig.submitted(prompt="CANARY-PROMPT"))
     actions = [event.action for event in rig.events]
-    assert [one for one in actions if one not in {"provider_called"}] == [
+    assert [one for one in actions if one != "provider_called"] == [
         "job_created", "model_chosen", "job_moved", "job_moved", "job_moved", "job_moved", "asset_stored", "job_moved",
     ]  # fmt: skip
     assert "CANARY" not in repr(rig.events)

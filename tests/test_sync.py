@@ -3,22 +3,23 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from rig import policy_over
 
 from nexiom_sdk import JobStatus, Settings, Studio, SyncStudio, VideoRequest
 from nexiom_sdk.errors import JobNotFound, NexiomError
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import FakeProvider, fake_card
+from rig import policy_over
 
 QUICK = (fake_card(typical_seconds=0.001, min_poll_seconds=0.001),)
 
 
 def _studio(home: Path, fake: FakeProvider) -> SyncStudio:
     registry = ProviderRegistry(entry_points=[])
-    registry.register(fake.name, lambda config, *, http=None: fake)  # noqa: ARG005
+    registry.register(fake.name, lambda config, *, http=None: fake)
     policy = policy_over(f"{fake.name}/fake-1")
     return SyncStudio(settings=Settings(home=home), registry=registry, policy=policy, sinks=())
 
@@ -82,7 +83,7 @@ def test_an_interrupted_verb_leaves_the_job_alone(tmp_path: Path, monkeypatch: p
         submit = asyncio.run_coroutine_threadsafe
 
         def interrupted(*args: object) -> object:
-            future = submit(*args)  # type: ignore[arg-type]
+            future: Future[object] = submit(*args)  # type: ignore[arg-type]
             monkeypatch.setattr(future, "result", _ctrl_c)
             return future
 

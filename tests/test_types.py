@@ -30,7 +30,7 @@ from nexiom_sdk.types import Candidate, Rejection, RequestFields, mode_of
         ({"prompt": "x", "quality_tier": "cinematc"}, "Did you mean 'cinematic'?"),
         ({"prompt": "x", "resolution": "720"}, "Did you mean '720p'?"),
         ({"prompt": "x", "aspect_ratio": "16x9"}, "Did you mean '16:9'?"),
-        ({"prompt": "x", "max_cost_usd": Decimal("-1")}, "max_cost_usd"),
+        ({"prompt": "x", "max_cost_usd": Decimal(-1)}, "max_cost_usd"),
         ({"prompt": "x", "seed": -1}, "seed"),
         ({"prompt": "x", "durration": 8}, "There is no field 'durration'"),
         ({"prompt": "x", "media": [{"input_path": "a", "url": "https://b"}]}, "exactly one of"),

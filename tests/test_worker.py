@@ -3,14 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from rig import Rig
-
 from nexiom_sdk import JobStatus
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.events import WorkerTicked
 from nexiom_sdk.jobs import JobQuery, Phase
 from nexiom_sdk.testing import FakeProvider, fake_card
+from rig import Rig
 
 RigOf = Callable[..., Rig]
 QUICK = (fake_card(typical_seconds=0.001, min_poll_seconds=0.001),)
@@ -121,7 +120,8 @@ async def _until_done(rig: Rig, count: int) -> None:
     worker = rig.studio.worker(concurrency=8)
     running = asyncio.create_task(worker.run())
     async with asyncio.timeout(60):
-        while len(await rig.repository.list(JobQuery(status=JobStatus.COMPLETED, limit=100))) < count:
+        done = JobQuery(status=JobStatus.COMPLETED, limit=100)
+        while len(await rig.repository.list(done)) < count:
             await asyncio.sleep(0.01)
     worker.stop()
     await running

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials, NoCandidate, UnknownProvider
+from nexiom_sdk.models import ModelCard
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
@@ -56,7 +57,8 @@ class Chooser:
             ConfigurationError: The provider named by the request cannot be used.
         """
         policy = self._policy()
-        cards, unavailable = {}, {}
+        cards: dict[str, Sequence[ModelCard]] = {}
+        unavailable: dict[str, str] = {}
         for name in self._asked(request, policy):
             try:
                 cards[name] = self.provider(name).models
@@ -104,13 +106,13 @@ class Chooser:
         policy = self._policy()
         ways = [f"{name} ({self._needs(name, policy)})" for name in policy.providers(request.quality_tier)]
         tier = request.quality_tier or policy.default_tier
-        return f"No provider for the tier '{tier}' is set up. Any one of these would do: {', '.join(ways)}."
+        return f"No provider for the tier '{tier}' is set up. One of these would do: {', '.join(ways)}."
 
     def _needs(self, name: str, policy: Policy) -> str:
         try:
             variables = tuple(self._registry.config_env(name).values())
         except UnknownProvider:
-            return " or ".join((*policy.credentials.get(name, ()), "not part of this installation"))
+            return ", ".join((*policy.credentials.get(name, ()), "not installed"))
         except ConfigurationError as error:
             return error.message
         return "set " + ", ".join(one for one in variables if not one.endswith("BASE_URL")) if variables else "no key"

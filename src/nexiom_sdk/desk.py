@@ -5,6 +5,7 @@ Steps decide; the desk commits. A commit that finds the fence moved drops the st
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -162,9 +163,8 @@ class Desk:
         if error.charged != "no" or moves.code_of(error) not in self.fallback_on or orders >= MOST_ORDERS_ELSEWHERE:
             return None
         ranked = job.choice.ranked if job.choice else ()
-        targets = [(one.provider, one.model) for one in ranked]
-        present = (job.provider, job.model)
-        return next(iter(ranked[targets.index(present) + 1 :]), None) if present in targets else None
+        following = itertools.dropwhile(lambda one: (one.provider, one.model) != (job.provider, job.model), ranked)
+        return next(itertools.islice(following, 1, None), None)
 
 
 def card_of(provider: VideoProvider, model: str) -> ModelCard:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from nexiom_sdk.desk import Desk, Overtaken
@@ -94,7 +94,7 @@ class Engine:
         return job
 
     @contextlib.asynccontextmanager
-    async def _heartbeat(self, job: GenerationJob) -> AsyncIterator[None]:
+    async def _heartbeat(self, job: GenerationJob) -> AsyncGenerator[None, None]:
         """Keep the lease while the step runs, however long its call takes."""
         beating = asyncio.create_task(self._beat(job))
         try:

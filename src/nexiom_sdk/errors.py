@@ -294,7 +294,7 @@ class SubmissionUncertain(ProviderError):
     """The order was sent and its answer was lost."""
 
     code = "submission_uncertain"
-    default_charged = "unknown"
+    default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = (
         "It was not sent again, to avoid paying twice. Look for it at the provider: if it is there, "
         "`nexiom jobs resolve JOB --provider-job-id ID`; if not, `nexiom jobs resubmit JOB`."
@@ -306,7 +306,7 @@ class MalformedResponse(ProviderError):
 
     code = "malformed_response"
     retryable = True
-    default_charged = "unknown"
+    default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "A proxy or an outage is likely; if it stays, the provider has changed its interface."
 
 
@@ -322,7 +322,7 @@ class GenerationFailed(ProviderError):
     """The provider accepted the order and could not make the video."""
 
     code = "generation_failed"
-    default_charged = "unknown"
+    default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Look at the provider's bill; `nexiom jobs resubmit JOB` orders it again."
 
 
@@ -330,7 +330,7 @@ class ResultExpired(ProviderError):
     """The video was made, but its link is no longer served."""
 
     code = "result_expired"
-    default_charged = "yes"
+    default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console; `nexiom jobs resubmit JOB` orders a new one."
 
 
@@ -338,7 +338,7 @@ class ResultInvalid(ProviderError):
     """What the provider delivered is not a complete, playable video."""
 
     code = "result_invalid"
-    default_charged = "yes"
+    default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console and ask for a refund; resubmitting costs again."
 
 
@@ -346,7 +346,7 @@ class ResponseTooLarge(ProviderError):
     """An answer was larger than its cap."""
 
     code = "response_too_large"
-    default_charged = "unknown"
+    default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Raise the cap in the settings if such a size is expected."
 
 
@@ -361,7 +361,7 @@ class TimedOut(ProviderError):
     """The provider did not finish in time."""
 
     code = "timed_out"
-    default_charged = "unknown"
+    default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "If it still finishes within 24 hours, the video is collected and the job completes by itself."
 
 

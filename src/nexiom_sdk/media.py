@@ -108,6 +108,7 @@ def poster(file: Path) -> bytes | None:
     if importlib.util.find_spec("av") is None or importlib.util.find_spec("PIL") is None:
         return None
     import av
+    from av.error import FFmpegError
 
     try:
         with av.open(str(file)) as container:
@@ -116,15 +117,16 @@ def poster(file: Path) -> bytes | None:
                 container.seek(int(container.duration * _POSTER_AT))
             picture: Image = next(container.decode(stream)).to_image()  # type: ignore[no-untyped-call]  # av 18
             jpeg = io.BytesIO()
-            picture.save(jpeg, "JPEG", quality=85)
+            picture.save(jpeg, "JPEG", quality=85)  # pyright: ignore[reportUnknownMemberType]  # pillow 13
             return jpeg.getvalue()
-    except (av.FFmpegError, OSError, StopIteration, ValueError):
+    except (FFmpegError, OSError, StopIteration, ValueError):
         _log.warning("no still picture could be made", exc_info=True, extra={"action": "poster_failed"})
         return None
 
 
 def _decode_end(file: Path, found: VideoProbe) -> None:
     import av
+    from av.error import FFmpegError
 
     frames = 0
     try:
@@ -132,7 +134,7 @@ def _decode_end(file: Path, found: VideoProbe) -> None:
             stream = container.streams.video[0]
             container.seek(max(int((found.duration_seconds - _TAIL_SECONDS) * av.time_base), 0))
             frames = sum(1 for _ in container.decode(stream))
-    except (av.FFmpegError, IndexError, ValueError) as error:
+    except (FFmpegError, IndexError, ValueError) as error:
         raise ResultInvalid("The video does not play to its end.") from error
     if not frames:
         raise ResultInvalid("The video has no picture at its end.")

@@ -115,7 +115,7 @@ class ModelCard(Frozen):
     lengths: tuple[Lengths, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
     aspect_ratios: tuple[AspectRatio, ...] = ()
-    media: Mapping[MediaRole, int] = Field(default_factory=dict)
+    media: Mapping[MediaRole, int] = Field(default_factory=dict[MediaRole, int])
     media_exclusions: tuple[tuple[MediaRole, ...], ...] = ()
     media_required: bool = False
     delivery: frozenset[Delivery] = frozenset({"url", "bytes"})
@@ -237,7 +237,11 @@ def nearest_resolution(wanted: Resolution, offered: Iterable[Resolution]) -> Res
         >>> nearest_resolution("768p", ["480p", "720p", "1080p"])
         '720p'
     """
-    return min(offered, key=lambda one: (abs(lines(one) - lines(wanted)), -lines(one)), default=wanted)
+
+    def distance(one: Resolution) -> tuple[int, int]:
+        return abs(lines(one) - lines(wanted)), -lines(one)
+
+    return min(tuple(offered) or (wanted,), key=distance)
 
 
 def nearest_ratio(wanted: AspectRatio, offered: Iterable[AspectRatio]) -> AspectRatio:
@@ -247,7 +251,11 @@ def nearest_ratio(wanted: AspectRatio, offered: Iterable[AspectRatio]) -> Aspect
         >>> nearest_ratio("21:9", ["9:16", "1:1", "16:9"])
         '16:9'
     """
-    return min(offered, key=lambda one: abs(_shape(one) - _shape(wanted)), default=wanted)
+
+    def distance(one: AspectRatio) -> float:
+        return abs(_shape(one) - _shape(wanted))
+
+    return min(tuple(offered) or (wanted,), key=distance)
 
 
 def lines(resolution: Resolution) -> int:
@@ -307,7 +315,7 @@ def _prompt_length(prompt: str, longest: int | None) -> Mismatch | None:
 
 
 def _media(request: VideoRequest, card: ModelCard) -> Iterable[Mismatch]:
-    roles = [media.role for media in request.references]
+    roles: list[MediaRole] = [media.role for media in request.references]
     if card.media_required and not roles:
         yield Mismatch(field="media", message="needs a reference image or video")
     for role in dict.fromkeys(roles):

@@ -181,18 +181,18 @@ def _track(data: bytes, media: list[tuple[int, int]]) -> _Track:
 
 
 def _sample_table(data: bytes, track: _Track, media: list[tuple[int, int]]) -> None:
-    tables = next((dict(_boxes(content)) for kind, content in _boxes(data) if kind == b"stbl"), {})
+    tables = dict(_boxes(dict(_boxes(data)).get(b"stbl", b"")))
     description = tables.get(b"stsd", b"")
     track.codec = description[12:16].decode("latin-1") if len(description) >= 16 else None
     sizes = tables.get(b"stsz", b"")
     if len(sizes) < 12:
         return
     same, track.samples = struct.unpack_from(">II", sizes, 4)
-    if same:
-        length_of = lambda _, count: same * count  # noqa: E731 - two ways to answer one question
-    else:
-        each = struct.unpack_from(f">{_entries(sizes, track.samples, 4, at=12)}I", sizes, 12)
-        length_of = lambda first, count: sum(each[first : first + count])  # noqa: E731
+    each = () if same else struct.unpack_from(f">{_entries(sizes, track.samples, 4, at=12)}I", sizes, 12)
+
+    def length_of(first: int, count: int) -> int:
+        return same * count if same else sum(each[first : first + count])
+
     _every_chunk_lies_in(media, _offsets(tables), _runs(tables.get(b"stsc", b"")), track.samples, length_of)
 
 

@@ -65,11 +65,12 @@ def only(name: str, plugins: tuple[Plugin, ...]) -> Plugin:
     Raises:
         PluginError: Two packages bring it.
     """
-    if len(plugins) > 1:
+    first, *others = plugins
+    if others:
         owners = " and ".join(f"{one.distribution} {one.version}" for one in plugins)
         msg = f"Two packages bring a plug-in named '{name}': {owners}."
         raise PluginError(msg, next_step="Uninstall one of them.")
-    return plugins[0]
+    return first
 
 
 def _plugin(point: EntryPoint) -> Plugin:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -40,7 +40,7 @@ def _first_line_only(schema: dict[str, JsonValue]) -> None:
 class _Part(Frozen):
     """Base of what a policy file consists of."""
 
-    model_config = ConfigDict(json_schema_extra=_first_line_only)
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_first_line_only)
 
 
 class TierDefaults(_Part):

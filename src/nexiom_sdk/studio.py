@@ -64,7 +64,7 @@ class Studio:
         sinks: Sequence[Sink] = (logging_sink,),
         clock: Clock | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings: Settings = settings or Settings()
         self._clock = clock or SystemClock()
         self._sink = Sinks(sinks)
         self._given_repository = repository

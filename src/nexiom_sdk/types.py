@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias, TypedDict, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
@@ -39,7 +39,7 @@ class Frozen(BaseModel):
     """Base of the values that cross a boundary: frozen, closed, and it answers nonsense with `InvalidInput`."""
 
     # Built on first use: most programs need a few of these classes, and importing them all should cost little.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     if not TYPE_CHECKING:  # type checkers keep the signature that pydantic derives from the fields
 
@@ -211,7 +211,8 @@ def mode_of(roles: Iterable[MediaRole]) -> Mode:
         ('text', 'reference')
     """
     modes = {_MODE_OF_ROLE[role] for role in roles}
-    return next((mode for mode in ("video", "reference", "image") if mode in modes), "text")
+    ranked: tuple[Mode, ...] = ("video", "reference", "image", "text")
+    return next(mode for mode in ranked if mode in modes or mode == "text")
 
 
 _MODE_OF_ROLE: Mapping[MediaRole, Mode] = {
@@ -319,7 +320,7 @@ class Operation:
     """
 
     id: str
-    state: Mapping[str, JsonValue] = field(default_factory=dict)
+    state: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     warnings: tuple[str, ...] = ()
 
 
@@ -370,7 +371,7 @@ class Succeeded:
 
     assets: tuple[Asset, ...]
     cost_usd: Decimal | None = None
-    detail: Mapping[str, JsonValue] = field(default_factory=dict)
+    detail: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     warnings: tuple[str, ...] = ()
 
 

@@ -29,7 +29,7 @@ class Wired(FakeProvider):
 
     config_env: ClassVar[Mapping[str, str]] = {"script": "WIRED_SCRIPT"}
 
-    def __init__(self, config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> None:  # noqa: ARG002
+    def __init__(self, config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> None:
         script = config.get("script")
         if not isinstance(script, SecretStr):
             msg = "The provider 'wired' has no script."

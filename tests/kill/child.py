@@ -1,7 +1,7 @@
 """One process of the kill tests: works on a job, and dies by SIGKILL at the point it was told.
 
-Run as `child.py HOME PORT RECOVERY VERB [POINT]`. VERB is `submit` (make a job, then work on it; prints its id) or the id
-of a job to finish. The provider is a server in the parent process, so what was ordered is counted outside.
+Run as `child.py HOME PORT RECOVERY VERB [POINT]`. VERB is `submit` (make a job, then work on it; prints its id) or the
+id of a job to finish. The provider is a server in the parent process, so what was ordered is counted outside.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ POLICY = {
 
 def die_at(point: str) -> None:
     """Be killed, as by the machine, if this is the point."""
-    if POINT and POINT == point:
+    if POINT and point == POINT:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -69,7 +69,7 @@ class Wire:
         return Succeeded(assets=(Asset(url=f"{self._base}/video/{operation.id}"),))
 
     async def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
-        with urllib.request.urlopen(str(asset.url)) as reply:  # noqa: ASYNC210, S310 - loopback, a test process
+        with urllib.request.urlopen(str(asset.url)) as reply:
             yield reply.read(1000)
             die_at("fetching")
             yield reply.read()
@@ -79,8 +79,8 @@ class Wire:
 
     async def _call(self, method: str, path: str) -> dict[str, object]:
         def send() -> dict[str, object]:
-            request = urllib.request.Request(self._base + path, method=method)  # noqa: S310 - loopback
-            with urllib.request.urlopen(request) as reply:  # noqa: S310
+            request = urllib.request.Request(self._base + path, method=method)
+            with urllib.request.urlopen(request) as reply:
                 return dict(json.load(reply))
 
         try:
@@ -127,7 +127,7 @@ async def main(home: Path, port: int, recovery: SubmissionRecovery, verb: str) -
     """Submit or finish."""
     registry = ProviderRegistry(entry_points=[])
 
-    def make(config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> Wire:  # noqa: ARG001
+    def make(config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> Wire:
         return Wire(port, recovery)
 
     registry.register("wire", make)
@@ -140,14 +140,14 @@ async def main(home: Path, port: int, recovery: SubmissionRecovery, verb: str) -
         instrument(studio)
         if verb == "submit":
             job = await studio.submit(VideoRequest(prompt="a fox"), defer=True)
-            print(job.id, flush=True)  # noqa: T201 - how the parent learns the id
+            print(job.id, flush=True)
             verb = job.id
         try:
             await studio.wait(verb)
         except NexiomError as error:
-            print(error.code)  # noqa: T201
+            print(error.code)
 
 
-POINT = sys.argv[5] if len(sys.argv) > 5 else ""  # noqa: PLR2004
+POINT = sys.argv[5] if len(sys.argv) > 5 else ""
 if __name__ == "__main__":
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]))  # type: ignore[arg-type]

@@ -1,178 +1,266 @@
-"""Bytes in a folder of this machine: a bucket is a folder, a key is a path in it."""
+"""Bytes in a local folder: the object `bucket/path` is the file of that name below it.
+
+What is being written rests in the hidden folder `.partial` until it is whole; then it takes its place in one step.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import errno
 import mimetypes
 import os
-import time
+import stat
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from io import BufferedReader, BufferedWriter
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Self, TypeVar, TypeVarTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
-from nexiom_sdk.storage import CHUNK_BYTES, ObjectInfo, checked_key
+from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
+from nexiom_sdk.wording import printable
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
-_PARTIAL = ".partial"  # on the same file system, so that a finished file is moved in one step
-_FORGOTTEN_SECONDS = 24 * 3600
+BUCKETS = (INPUTS, OUTPUTS)
+LEFTOVER_SECONDS = 24 * 3600.0
+DROPS_ENDS = os.name == "nt"  # Windows takes "fox." and "fox " for "fox"
+_PARTIAL = ".partial"
+_MISSING = (FileNotFoundError, NotADirectoryError)
+_CAUSES: Mapping[int, tuple[str, str]] = {
+    errno.ENOSPC: ("the disk is full", "Free some space"),
+    errno.EDQUOT: ("the quota of this account is used up", "Free some space"),
+    errno.EFBIG: ("the file is larger than this place takes", "Raise the limit on file sizes"),
+    errno.EROFS: ("it can only be read", "Make it writable"),
+    errno.EACCES: ("access is denied", "Give this program the right to read and write it"),
+    errno.EPERM: ("access is denied", "Give this program the right to read and write it"),
+    errno.ENOTDIR: ("a file stands where a folder is needed", "Move that file away"),
+    errno.EEXIST: ("a file stands where a folder is needed", "Move that file away"),
+    errno.EISDIR: ("a folder stands where the file should be", "Move that folder away"),
+}
 
 
 class LocalFiles:
-    """A folder as an `ObjectStore`.
+    """A folder of this machine as a store; `inputs` and `outputs` are folders in it.
 
     Args:
-        root: The folder; it is made when the first object is put.
+        root: The folder; it is made when something is put.
 
     Example:
-        >>> import asyncio, tempfile
-        >>> store = LocalFiles(Path(tempfile.mkdtemp()))
-        >>> async def one_chunk():
-        ...     yield b"hello"
-        >>> asyncio.run(store.put("outputs/a.txt", one_chunk(), media_type="text/plain")).size_bytes
-        5
+        >>> import asyncio
+        >>> store = LocalFiles(Path("/srv/nexiom"))
+        >>> asyncio.run(store.url("outputs/u1/j1/0.mp4", ttl_seconds=60))
+        'file:///srv/nexiom/outputs/u1/j1/0.mp4'
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = root.absolute()
         self._swept = False
 
     @classmethod
-    def from_url(cls, url: str, *, clock: Clock) -> Self:  # noqa: ARG003 - all stores are made alike
-        """The folder of an address such as `file:///srv/nexiom`.
+    def from_url(cls, url: str, *, clock: Clock) -> Self:  # noqa: ARG003 - part of the contract
+        """The store for a URL such as `file:///srv/nexiom`.
 
         Raises:
-            ConfigurationError: It is not the address of a folder on this machine.
+            ConfigurationError: It does not name a folder of this machine.
         """
         parts = urlsplit(url)
-        if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
-            msg = f"'{url}' is not the address of a folder on this machine."
-            raise ConfigurationError(msg, next_step="Write it like file:///srv/nexiom.")
-        path = unquote(parts.path)
-        return cls(Path(path.lstrip("/") if os.name == "nt" else path))
+        path = url2pathname(parts.path)
+        foreign = parts.scheme != "file" or parts.netloc not in {"", "localhost"} or parts.query or parts.fragment
+        if foreign or "\0" in path or not Path(path).is_absolute():
+            msg = f"'{printable(url, 80)}' does not name a folder of this machine."
+            raise ConfigurationError(msg, next_step="Use three slashes and the whole path: file:///srv/nexiom.")
+        return cls(Path(path))
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
-        """Write an object as a whole; see `ObjectStore.put`."""
-        target = await self._off_loop(lambda: self._path(key))
-        partial = self._root / _PARTIAL / uuid.uuid4().hex
-        file = await self._off_loop(lambda: self._begin(partial))
+    async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:  # noqa: ARG002 - part of the contract
+        partial = _Partial(self._root / _PARTIAL / uuid.uuid4().hex)
+        path = await self._do(self._path, key)
         try:
+            await self._do(self._begin, partial)
             async for chunk in chunks:
-                await self._off_loop(lambda data=chunk: file.write(data))  # type: ignore[misc]  # mypy cannot infer it
-            size = await self._off_loop(lambda: _finish(file, partial, target))
+                await self._do(partial.write, chunk)
+            return _info(key, await self._do(partial.take_place, path))
         finally:
-            await asyncio.shield(asyncio.to_thread(_abandon, file, partial))
-        return ObjectInfo(key=key, size_bytes=size, media_type=media_type, modified_at=datetime.now(UTC))
+            await self._do(partial.discard)
 
     async def open(self, key: str, /) -> AsyncIterator[bytes]:
-        """The bytes of an object; see `ObjectStore.open`."""
-        file = await self._off_loop(lambda: self._existing(key).open("rb"))
+        file: BufferedReader | None = None
+
+        def read() -> bytes:
+            nonlocal file
+            file = file or self._opened(key)
+            return file.read(CHUNK_BYTES)
+
         try:
-            while chunk := await self._off_loop(lambda: file.read(CHUNK_BYTES)):
+            while chunk := await self._do(read):
                 yield chunk
         finally:
-            file.close()
+            if file is not None:
+                file.close()
 
     async def stat(self, key: str, /) -> ObjectInfo | None:
-        """What is known of an object; see `ObjectStore.stat`."""
-        try:
-            return await self._off_loop(lambda: self._info(self._existing(key)))
-        except ObjectNotFound:
-            return None
+        return await self._do(self._look, key)
 
-    async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:  # noqa: ARG002 - files do not expire
-        """The object's file address, for ever."""
-        return (await self._off_loop(lambda: self._path(key))).absolute().as_uri()
+    async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:  # noqa: ARG002 - part of the contract
+        """The file's address, for programs on this machine; it is valid as long as the file is there."""
+        return (await self._do(self._path, key)).as_uri()
 
     async def delete(self, key: str, /) -> None:
-        """Remove an object; see `ObjectStore.delete`."""
-        await self._off_loop(lambda: self._path(key).unlink(missing_ok=True))
+        def remove() -> None:
+            if self._look(key) is not None:
+                self._path(key).unlink(missing_ok=True)
+
+        await self._do(remove)
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[ObjectInfo]:
-        """The objects whose key begins with the prefix; see `ObjectStore.list`."""
-        for info in await self._off_loop(lambda: sorted(self._found(prefix), key=lambda one: one.key)):
+        """The objects whose key begins with the prefix, in order of their keys.
+
+        Where the prefix names no bucket, only `inputs` and `outputs` are looked at: the database may lie beside them.
+        """
+        for info in await self._do(self._all, prefix):
             yield info
 
     async def aclose(self) -> None:
         """Nothing is held."""
 
-    async def _off_loop(self, work: Callable[[], T]) -> T:
-        """Do file work in a thread; whatever the file system says becomes an error of ours."""
+    async def _do(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Work off the event loop, to its end even if the caller is cancelled: a file in use must not be touched."""
+        running = asyncio.get_running_loop().run_in_executor(None, work, *args)
         try:
-            return await asyncio.to_thread(work)
-        except FileNotFoundError as error:
-            raise ObjectNotFound("There is no such object in the store.") from error
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            running.exception()  # looked at, so that nobody reports it as forgotten
+            raise
         except OSError as error:
-            msg = f"The folder {self._root} cannot be used: {error.strerror or error}."
-            hint = "Free some space, or choose a folder that can be written (NEXIOM_HOME or NEXIOM_STORE_URL)."
-            raise StorageUnavailable(msg, next_step=hint) from error
+            raise self._trouble(error) from error
 
     def _path(self, key: str) -> Path:
+        """Where an object is; never outside of the root, whatever links there are."""
         path = self._root / checked_key(key)
-        if not path.resolve().is_relative_to(self._root.resolve()):
-            msg = "A link in the store leads out of it."
-            raise InvalidInput(msg, next_step="Remove the link from the store's folder.")
+        if key.startswith("."):
+            msg = f"'{printable(key, 80)}' is not in a bucket: names of buckets do not begin with a dot."
+            raise InvalidInput(msg)
+        if DROPS_ENDS and any(name.endswith((".", " ")) for name in path.parts[1:]):
+            msg = f"'{printable(key, 80)}' has a name that ends in a dot or a space, which this system would drop."
+            raise InvalidInput(msg)
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._root)):
+            msg = f"'{printable(key, 80)}' leads out of the store through a link."
+            raise InvalidInput(msg, next_step=f"Remove the link below {self._root}.")
         return path
 
-    def _existing(self, key: str) -> Path:
-        path = self._path(key)
-        if not path.is_file():
-            msg = f"There is no object '{key}' in the store."
-            raise ObjectNotFound(msg)
-        return path
-
-    def _begin(self, partial: Path) -> BinaryIO:
-        partial.parent.mkdir(parents=True, exist_ok=True)
+    def _begin(self, partial: _Partial) -> None:
+        partial.write(b"")
         if not self._swept:
             self._swept = True
-            _sweep(partial.parent)
-        return partial.open("xb")
+            partial.sweep_beside()
 
-    def _info(self, path: Path) -> ObjectInfo:
-        status = path.stat()
-        return ObjectInfo(
-            key=path.relative_to(self._root).as_posix(),
-            size_bytes=status.st_size,
-            media_type=mimetypes.guess_type(path.name)[0],
-            modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
-        )
+    def _look(self, key: str) -> ObjectInfo | None:
+        try:
+            found = self._path(key).stat()
+        except _MISSING:
+            return None
+        return _info(key, found) if stat.S_ISREG(found.st_mode) else None
 
-    def _found(self, prefix: str) -> Iterator[ObjectInfo]:
-        for folder, _, names in os.walk(self._root):
-            for name in names:
-                path = Path(folder, name)
-                key = path.relative_to(self._root).as_posix()
-                if "/" in key and not key.startswith(f"{_PARTIAL}/") and key.startswith(prefix):
-                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                        yield self._info(path)
+    def _opened(self, key: str) -> BufferedReader:
+        if self._look(key) is not None:
+            with suppress(*_MISSING):
+                return self._path(key).open("rb")
+        msg = f"There is no object '{key}' in {self._root}."
+        raise ObjectNotFound(msg)
+
+    def _all(self, prefix: str) -> tuple[ObjectInfo, ...]:
+        bucket, slash, _ = prefix.partition("/")
+        found: dict[str, ObjectInfo | None] = {}
+        for key in chain.from_iterable(self._keys(f"{one}/", prefix) for one in ((bucket,) if slash else BUCKETS)):
+            with suppress(InvalidInput):  # a name that no key can have, or a link that leads out
+                found[key] = self._look(key)
+        return tuple(filter(None, found.values()))
+
+    def _keys(self, folder: str, prefix: str) -> Iterator[str]:
+        """Keys below a folder, in order of the whole keys: a folder counts with the slash behind it."""
+        try:
+            self._path(f"{folder}_")  # what no key can be in is none of ours, wherever a prefix or a link leads
+            inside = list(os.scandir(self._root / folder))
+        except (*_MISSING, InvalidInput):
+            return
+        for name in sorted(f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name for one in inside):
+            key = folder + name
+            if key.endswith("/") and (key.startswith(prefix) or prefix.startswith(key)):
+                yield from self._keys(key, prefix)
+            elif key.startswith(prefix):
+                yield key
+
+    def _trouble(self, error: OSError) -> InvalidInput | StorageUnavailable:
+        if error.errno == errno.ENAMETOOLONG:
+            return InvalidInput(f"A name in this path is too long for {self._root}.")
+        cause, remedy = _CAUSES.get(error.errno or 0, (error.strerror or str(error), "Mend that"))
+        where = f" ({error.filename})" if error.filename else ""
+        msg = f"The store in {self._root} cannot be used: {cause}{where}."
+        hint = f"{remedy}, or set NEXIOM_STORE_URL to another place; jobs stay as they are and go on by themselves."
+        return StorageUnavailable(msg, next_step=hint)
 
 
-def _finish(file: BinaryIO, partial: Path, target: Path) -> int:
-    file.flush()
-    os.fsync(file.fileno())
-    size = file.tell()
-    file.close()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial.replace(target)
-    return size
+class _Partial:
+    """A file in the making, seen by nobody until it takes its place."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BufferedWriter | None = None
 
-def _abandon(file: BinaryIO, partial: Path) -> None:
-    with contextlib.suppress(OSError):  # a full disk may refuse the last flush of a file that is thrown away anyhow
+    def write(self, chunk: bytes) -> None:
+        self._opened().write(chunk)
+
+    def take_place(self, target: Path) -> os.stat_result:
+        """Be the file `target` from now on, in one step and for good."""
+        file = self._opened()
+        file.flush()
+        os.fsync(file.fileno())
         file.close()
-    with contextlib.suppress(OSError):
-        partial.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._path.replace(target)
+        with suppress(OSError):  # not every system can do this to a folder; the file itself is safe by now
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        return target.stat()
+
+    def discard(self) -> None:
+        """Leave nothing behind; what took its place stays."""
+        with suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def sweep_beside(self) -> None:
+        """Remove what somebody left behind who died; the age is by the clock that stamps the files."""
+        now = self._path.stat().st_mtime
+        for other in self._path.parent.iterdir():
+            with suppress(OSError):
+                if now - other.stat().st_mtime > LEFTOVER_SECONDS:
+                    other.unlink()
+
+    def _opened(self) -> BufferedWriter:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("xb")
+        return self._file
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a process left here that died while writing."""
-    for leftover in folder.iterdir():
-        with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > _FORGOTTEN_SECONDS:
-                leftover.unlink()
+def _info(key: str, found: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(
+        key=key,
+        size_bytes=found.st_size,
+        media_type=mimetypes.guess_type(key, strict=False)[0],
+        modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
+    )

@@ -76,7 +76,7 @@ ADOPT = """
 update or ignore generation_jobs
    set provider = :provider, provider_job_id = :provider_job_id, phase = 'waiting', status = 'processing',
        error_code = null, error_message = null, run_at = :now, leased_until = null, fence = fence + 1, updated_at = :now
- where id = :id and order_no = :order_no and phase in ('queued', 'submitting', 'unknown')
+ where id = :id and order_no = :order_no and provider_job_id is null and phase in ('queued', 'submitting', 'unknown')
 """
 
 HOLDS = "select 1 from generation_jobs where id = :id and provider = :provider and provider_job_id = :provider_job_id"

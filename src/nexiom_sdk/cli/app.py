@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs, so that `--help` and `--version
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
@@ -44,7 +45,7 @@ from nexiom_sdk.errors import NexiomError
 
 _log = logging.getLogger(__name__)
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="nexiom",
     rich_markup_mode=None,
     help="Dependable AI video generation.",
@@ -80,12 +81,9 @@ def run(arguments: Sequence[str]) -> int:
         problem = Problem.of(error)
     else:
         return code if isinstance(code, int) else 0
-    if not problem.message:  # help was asked for by saying nothing
-        return problem.exit_code
-    try:
-        output_for(json=json).problem(problem)
-    except typer.Exit as reader_gone:
-        return reader_gone.exit_code
+    if problem.message:  # there is none when help was shown to somebody who said nothing
+        with contextlib.suppress(typer.Exit, NexiomError):  # nobody listens: the exit code is all that is left
+            output_for(json=json).problem(problem)
     return problem.exit_code
 
 
@@ -250,8 +248,7 @@ def worker(
 
 
 def _usage(error: typer.TyperException) -> Problem:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if isinstance(context, typer.Context) else "nexiom"
+    command: object = getattr(getattr(error, "ctx", None), "command_path", "nexiom")
     return Problem(code="usage", message=error.format_message(), next_step=f"{command} --help", exit_code=USAGE)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from nexiom_sdk.cli.options import JobId, Json, OutputFile, Quiet, Timeout, examples, output_for
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="See jobs, watch them, and decide what only a person can.", no_args_is_help=True, rich_markup_mode=None
 )
 

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn, Protocol, TextIO
+from typing import Protocol, TextIO
 
 import typer
 from pydantic import JsonValue
 
 from nexiom_sdk.cli.exits import READER_GONE, Problem
 from nexiom_sdk.cli.words import is_preview
+from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.types import Choice
 
@@ -75,11 +76,28 @@ class Output(Protocol):
         ...
 
 
-def silence(stream: TextIO) -> NoReturn:
-    """The reader of a stream has gone (`| head`): write no more to it, and let the command end without a word."""
+def write_line(text: str) -> None:
+    """A line on standard output, at once; the command ends without a word when nobody reads it any more.
+
+    Raises:
+        StorageError: The disk behind it is full, or gone.
+    """
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise typer.Exit(READER_GONE) from None
+    except OSError as error:
+        silence(sys.stdout)
+        msg = f"Standard output cannot be written: {error.strerror}."
+        raise StorageError(msg, next_step="Jobs and videos are kept: `nexiom jobs list` shows them.") from error
+
+
+def silence(stream: TextIO) -> None:
+    """Send whatever is still written to a stream nowhere: its other end has gone."""
     with contextlib.suppress(OSError, ValueError):  # a stream without a file behind it needs no silencing
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    raise typer.Exit(READER_GONE)
 
 
 def json_line(fields: Mapping[str, JsonValue]) -> str:
@@ -98,6 +116,7 @@ class JsonLines:
 
     def __init__(self) -> None:
         self._notices: list[str] = []
+        self._told: dict[str, JsonValue] = {}
 
     def notice(self, text: str) -> None:
         """Kept for the warnings of the result: a line of its own would be one kind more to read."""
@@ -113,8 +132,12 @@ class JsonLines:
         """Lines need no settling."""
 
     def job(self, job: GenerationJob, *, remaining_seconds: float | None) -> None:
-        remaining = None if remaining_seconds is None else round(max(remaining_seconds, 0.0), 1)
-        self._write("job", _public(job) | {"remaining_seconds": remaining})
+        fields = _public(job)
+        news = {name: value for name, value in fields.items() if name != "updated_at"}
+        if news != self._told:  # a look that found nothing new is no change
+            self._told = news
+            remaining = None if remaining_seconds is None else round(max(remaining_seconds, 0.0), 1)
+            self._write("job", fields | {"remaining_seconds": remaining})
 
     def result(self, result: VideoResult, *, file: Path | None) -> None:
         job = result.job
@@ -146,11 +169,7 @@ class JsonLines:
         self._write("error", fields)
 
     def _write(self, event: str, fields: Mapping[str, JsonValue]) -> None:
-        try:
-            sys.stdout.write(json_line({"event": event, **fields}) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            silence(sys.stdout)
+        write_line(json_line({"event": event, **fields}))
 
 
 def _public(job: GenerationJob) -> dict[str, JsonValue]:

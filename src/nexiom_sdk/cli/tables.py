@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import JsonValue
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,8 @@ _STYLES = {
     JobStatus.FAILED: "red",
 }
 _LONGEST_PROMPT = 200
-_STAYS_PLAIN = {"prompt", "error_message", "request", "provider_metadata"}
+_ROOM_FOR_MODELS = 110
+_NAME_WIDTH = 22
 
 
 def choice_table(choice: Choice) -> Table:
@@ -33,22 +35,28 @@ def choice_table(choice: Choice) -> Table:
         why = Text(one.why)
         for warning in one.warnings:
             why.append(f"{'' if not why else chr(10)}warning: {warning}", style="yellow")
-        table.add_row(Text(label, style), Text(one.target, style), _terms(one), usd(one.estimated_cost_usd), why)
+        table.add_row(Text(label, style), Text(one.target, style), _terms(one), _price(one), why)
     for rejected in choice.rejected:
         reasons = Text("\n".join(printable(reason) for reason in rejected.reasons))
         table.add_row(Text("dropped", "dim"), Text(rejected.target, "dim"), "", "", reasons)
     return table
 
 
-def jobs_table(jobs: Sequence[GenerationJob], *, now: datetime) -> Table:
-    """One line per job."""
-    table = _table("job", "status", "model", "price", "age")
-    table.add_column("prompt", no_wrap=True, overflow="ellipsis", ratio=1)
+def jobs_table(jobs: Sequence[GenerationJob], *, now: datetime, width: int) -> Table:
+    """One line per job, its id whole: it is what the other commands ask for.
+
+    Args:
+        jobs: The jobs.
+        now: The present moment.
+        width: Room in columns; the model and the price are left out where there is little.
+    """
+    headers = ("job", "status", "age", *(("model", "price") if width >= _ROOM_FOR_MODELS else ()), "prompt")
+    table = _table(*headers)
     for job in jobs:
-        age = words.lasting(max((now - job.created_at).total_seconds(), 0.0))
-        status = Text(_status(job), _STYLES[job.status])
-        prompt = printable(job.prompt, _LONGEST_PROMPT)
-        table.add_row(Text(job.id), status, Text(words.target(job)), words.price(job), age, Text(prompt))
+        age = words.age((now - job.created_at).total_seconds())
+        model = (words.target(job), words.price(job)) if width >= _ROOM_FOR_MODELS else ()
+        prompt = Text(printable(job.prompt, _LONGEST_PROMPT), no_wrap=True, overflow="ellipsis")
+        table.add_row(job.id, Text(_status(job), _STYLES[job.status]), age, *model, prompt)
     return table
 
 
@@ -70,26 +78,36 @@ def plain_jobs(jobs: Sequence[GenerationJob]) -> str:
 
 
 def row_text(job: GenerationJob) -> Text:
-    """Every column of a job, and the choice explained."""
-    lines = Text()
-    for name, value in job.model_dump(mode="json").items():
-        match value:
-            case None:
-                shown = Text("-", "dim")
-            case dict():
-                shown = Text(printable(json.dumps(value, ensure_ascii=False), 10_000))
-            case _:
-                shown = Text(printable(str(value)))
-        lines.append_text(Text.assemble((f"{name:22}", "bold"), shown, "\n"))
+    """Every column of a job; the choice in words instead of data."""
+    text = Text()
+    explained = {"provider_metadata": {"choice"}}
+    for name, value in job.model_dump(mode="json", exclude=explained).items():
+        first, *more = _value_lines(value)
+        text.append(f"{name:{_NAME_WIDTH}}", "bold").append(f"{first}\n")
+        text.append("".join(f"{'':{_NAME_WIDTH}}{line}\n" for line in more))
     if job.choice is not None:
-        lines.append(f"\n{job.choice.explain()}")
-    return lines
+        text.append("\nWhy this model\n", "bold").append(job.choice.explain())
+    return text
+
+
+def _value_lines(value: JsonValue) -> list[str]:
+    match value:
+        case None:
+            return ["-"]
+        case dict():
+            return [_indented(line) for line in json.dumps(value, ensure_ascii=False, indent=2).splitlines()]
+        case _:
+            return [printable(str(value))]
+
+
+def _indented(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip())) + printable(line)
 
 
 def _table(*headers: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for header in headers:
-        table.add_column(header, no_wrap=header != "why", justify="right" if header == "price" else "left")
+        table.add_column(header, no_wrap=header not in {"why", "prompt"})  # these two give way where room is short
     return table
 
 
@@ -97,6 +115,10 @@ def _terms(one: Candidate) -> str:
     sound = "" if one.audio is None else ("sound" if one.audio else "silent")
     length = "" if one.duration_seconds is None else seconds(one.duration_seconds)
     return " · ".join(filter(None, (length, one.resolution, one.aspect_ratio, sound)))
+
+
+def _price(one: Candidate) -> str:
+    return "free" if one.estimated_cost_usd == 0 else usd(one.estimated_cost_usd)
 
 
 def _status(job: GenerationJob) -> str:

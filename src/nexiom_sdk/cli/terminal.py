@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
+import typer
 from pydantic import JsonValue
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -21,8 +22,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nexiom_sdk.cli import words
-from nexiom_sdk.cli.exits import INTERRUPTED, Problem
-from nexiom_sdk.cli.output import silence
+from nexiom_sdk.cli.exits import INTERRUPTED, READER_GONE, Problem
+from nexiom_sdk.cli.output import silence, write_line
 from nexiom_sdk.cli.tables import choice_table, jobs_table, plain_jobs, row_text
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.jobs import GenerationJob, VideoResult
@@ -87,26 +88,29 @@ class Terminal:
         kind = "preview, not AI" if words.is_preview(result.job) else "video"
         took = words.lasting(words.elapsed_seconds(result.job, self._clock.now()))
         self._remark(Text.assemble((f"{kind} in {took}", "bold green"), " · ", words.summary(result)))
-        self._result(Text(str(file or result.url)))
+        write_line(str(file or result.url))
 
     def choice(self, choice: Choice) -> None:
-        self._result(choice_table(choice) if sys.stdout.isatty() else Text(choice.explain()))
+        if sys.stdout.isatty():
+            self._results.print(choice_table(choice))
+        else:
+            write_line(choice.explain())
 
     def jobs(self, jobs: Sequence[GenerationJob]) -> None:
         if not jobs:
             self._remark(Text('There are no such jobs. nexiom generate "a fox in snow" makes one.'))
         elif sys.stdout.isatty():
-            self._result(jobs_table(jobs, now=self._clock.now()))
+            self._results.print(jobs_table(jobs, now=self._clock.now(), width=self._results.width))
         else:
-            self._result(Text(plain_jobs(jobs)))
+            write_line(plain_jobs(jobs))
 
     def row(self, job: GenerationJob) -> None:
-        self._result(row_text(job))
+        self._results.print(row_text(job), soft_wrap=True)
 
     def outcome(self, job: GenerationJob, text: str, *, command: str | None) -> None:  # noqa: ARG002 - for scripts
         self._remark(Text(printable(text)))
         if command is not None:
-            self._result(Text(command))
+            write_line(command)
 
     def event(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: ARG002 - for scripts
         if text:
@@ -120,15 +124,13 @@ class Terminal:
             lines.append(Text(problem.money))
         if problem.next_step:
             lines.append(Text.assemble(("next: ", "bold"), printable(problem.next_step)))
+        to_copy = problem.next_step.startswith("nexiom ")  # a command is not broken into lines
         for line in lines:
-            self._remarks.print(line, soft_wrap=True)
+            self._remarks.print(line, soft_wrap=to_copy or not self._remarks.is_terminal)
 
     def _remark(self, text: Text) -> None:
         if not self._quiet:
             self._remarks.print(text, soft_wrap=not self._remarks.is_terminal)
-
-    def _result(self, result: RenderableType) -> None:
-        self._results.print(result, soft_wrap=isinstance(result, Text))
 
     def _plain_line(self, job: GenerationJob, now: datetime) -> None:
         state = words.doing(job) if job.final else job.phase.value
@@ -169,3 +171,4 @@ class Terminal:
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
         silence(sys.stderr if self.stderr else sys.stdout)
+        raise typer.Exit(READER_GONE)

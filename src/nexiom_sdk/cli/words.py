@@ -15,7 +15,6 @@ from nexiom_sdk.wording import printable, seconds, usd
 _LEAST_TELLING_PROGRESS = 0.1  # less says little about how fast a provider is
 _KIB = 1024
 _MOST_PLAIN_SECONDS = 99
-_MOST_HOURS = 47
 
 _DOING: Mapping[Phase, str] = {
     Phase.QUEUED: "waiting for its turn",
@@ -98,7 +97,7 @@ def lasting(length_seconds: float) -> str:
 
     Example:
         >>> lasting(35.4), lasting(125), lasting(3 * 3600 + 120), lasting(200_000)
-        ('35 s', '2 min 05 s', '3 h 02 min', '2 days')
+        ('35 s', '2 min 05 s', '3 h 02 min', '55 h 33 min')
     """
     whole = int(length_seconds)
     minutes, hours = whole // 60, whole // 3600
@@ -106,7 +105,21 @@ def lasting(length_seconds: float) -> str:
         return f"{whole} s"
     if hours < 1:
         return f"{minutes} min {whole % 60:02} s"
-    return f"{hours} h {minutes % 60:02} min" if hours <= _MOST_HOURS else f"{hours // 24} days"
+    return f"{hours} h {minutes % 60:02} min"
+
+
+def age(length_seconds: float) -> str:
+    """A span of time in as few words as a list has room for.
+
+    Example:
+        >>> age(35.4), age(125), age(3 * 3600 + 120), age(200_000)
+        ('35 s', '2 min', '3 h', '2 days')
+    """
+    whole = max(int(length_seconds), 0)
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if whole >= 2 * length or (whole >= length and unit != "days"):
+            return f"{whole // length} {unit}"
+    return f"{whole} s"
 
 
 def remaining(length_seconds: float | None) -> str:

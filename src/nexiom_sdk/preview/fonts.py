@@ -95,8 +95,8 @@ class FontBook:
     def __init__(self, files: Iterable[Path], *, shaping: bool | None = None) -> None:
         from PIL import features
 
-        self.shaping = bool(features.check("raqm")) if shaping is None else shaping
-        self._fonts = (*map(Font, files), Font())
+        self.shaping: bool = bool(features.check("raqm")) if shaping is None else shaping
+        self._fonts: tuple[Font, ...] = (*map(Font, files), Font())
         self._known: dict[str, Font | None] = {}
 
     def covering(self, clusters: Iterable[str]) -> Mapping[str, Font | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from typing import Literal, TypeAlias, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -59,7 +59,7 @@ class Door:
         self._next_start: dict[str, float] = {}
 
     @contextlib.asynccontextmanager
-    async def gate(self, provider: str) -> AsyncIterator[None]:
+    async def gate(self, provider: str) -> AsyncGenerator[None, None]:
         """Hold one of the provider's places while a call runs."""
         async with self._gates.setdefault(provider, asyncio.Semaphore(self._concurrency)):
             now = self.clock.monotonic()
@@ -126,7 +126,7 @@ async def _once(door: Door, provider: str, operation: Call, attempt: int, send: 
 
 
 @contextlib.contextmanager
-def _ours(provider: str, operation: Call) -> Iterator[None]:
+def _ours(provider: str, operation: Call) -> Generator[None, None, None]:
     try:
         yield
     except NexiomError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -59,9 +59,9 @@ class LocalProvider:
 
     config_env: ClassVar[Mapping[str, str]] = {}
 
-    protocol_version = PROTOCOL_VERSION
+    protocol_version: int = PROTOCOL_VERSION
     name = "local"
-    models = (CARD,)
+    models: Sequence[ModelCard] = (CARD,)
     submission_recovery: SubmissionRecovery = "key"
 
     def __init__(self, config: Mapping[str, str | SecretStr], *, http: object | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint
-from typing import Protocol
+from typing import Protocol, cast
 
 from pydantic import SecretStr
 
@@ -105,7 +105,7 @@ class ProviderRegistry:
             if not callable(loaded):
                 msg = f"The plug-in '{name}' names something that cannot be called."
                 raise PluginError(msg)
-            self._factories[name] = loaded
+            self._factories[name] = cast("ProviderFactory", loaded)
         return self._factories[name]
 
 
@@ -118,8 +118,7 @@ def _problem(name: str, provider: VideoProvider) -> str | None:
         return f"lacks {', '.join(missing)}"
     if provider.name != name:
         return f"calls itself '{provider.name}'"
-    cards: Sequence[object] = provider.models
-    if not all(isinstance(card, ModelCard) for card in cards):
+    if not all(isinstance(card, ModelCard) for card in cast("Sequence[object]", provider.models)):
         return "has models that are not ModelCards"
     if provider.submission_recovery == "lookup" and not isinstance(provider, SupportsLookup):
         return "promises to look orders up and has no find()"

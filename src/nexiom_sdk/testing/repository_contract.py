@@ -12,6 +12,8 @@ class TestMyRepository(JobRepositoryContract):
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from nexiom_sdk.errors import StorageError
@@ -27,7 +29,7 @@ from nexiom_sdk.testing.sample_jobs import sample_job
 class JobRepositoryContract(RowContract, SumContract, LeaseContract, LateIdContract):
     """Every sentence of `JobRepository`, as a test."""
 
-    pytestmark = pytest.mark.asyncio
+    pytestmark: ClassVar[pytest.MarkDecorator] = pytest.mark.asyncio
 
     @pytest.fixture
     def clock(self) -> VirtualClock:

@@ -25,7 +25,7 @@ from nexiom_sdk.testing.sample_jobs import any_job, columns, sample_job
 from nexiom_sdk.types import Media, VideoRequest
 
 # One repository serves all examples, as every example brings ids of its own; and these classes are to be inherited.
-few_examples = settings(
+few_examples: settings = settings(
     max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from any_cards import TODAY, any_card, any_request
+from nexiom_sdk.models import (
+    Lengths,
+    ModelCard,
+    Price,
+    estimate,
+    lines,
+    mismatches,
+    nearest_ratio,
+    nearest_resolution,
+)
+from nexiom_sdk.types import ASPECT_RATIOS, RESOLUTIONS, AspectRatio, Candidate, Resolution, VideoRequest, VideoSpec
+
+few = settings(max_examples=80, deadline=None)
+
+CARD = ModelCard(
+    model="a1",
+    durations_seconds=(4, 8),
+    lengths=(Lengths(one_of=(8,), resolutions=("1080p",)), Lengths(between=(2, 6), modes=("reference",))),
+    resolutions=("720p", "1080p"),
+    aspect_ratios=("16:9", "9:16"),
+    media={"first_frame": 1, "last_frame": 1, "reference_image": 2},
+    media_exclusions=(("first_frame", "reference_image"),),
+    delivery=frozenset({"bytes"}),
+    audio="always",
+    max_prompt_chars=10,
+)
+
+
+def frame(role: str = "first_frame", **place: object) -> dict[str, object]:
+    return {"role": role, **(place or {"input_path": "u1/fox.png"})}
+
+
+@pytest.mark.parametrize(
+    ("asked", "reasons"),
+    [
+        ({}, []),
+        ({"duration_seconds": 4}, []),
+        ({"duration_seconds": 8, "resolution": "1080p", "aspect_ratio": "9:16", "audio": True}, []),
+        ({"duration_seconds": 5}, ["5 s is not offered (offered: 4, 8 s; nearest: 4 s)"]),
+        ({"duration_seconds": 6}, ["6 s is not offered (offered: 4, 8 s; nearest: 8 s)"]),
+        (
+            {"duration_seconds": 4, "resolution": "1080p"},
+            ["4 s is not offered at 1080p (offered: 8 s; nearest: 8 s)"],
+        ),
+        ({"resolution": "2160p"}, ["2160p is not offered (offered: 720p, 1080p; nearest: 1080p)"]),
+        ({"aspect_ratio": "1:1"}, ["1:1 is not offered (offered: 16:9, 9:16; nearest: 9:16)"]),
+        ({"audio": False}, ["always makes sound"]),
+        ({"seed": 0}, ["takes no seed"]),
+        ({"negative_prompt": "rain"}, ["takes no negative prompt"]),
+        ({"negative_prompt": ""}, []),
+        ({"prompt": "a fox in snow"}, ["the prompt has 13 characters, 10 are allowed"]),
+        ({"media": [frame()]}, []),
+        ({"media": [frame(), frame()]}, ["takes 1 x first frame, not 2"]),
+        ({"media": [frame("source_video")]}, ["takes no source video"]),
+        ({"media": [frame("reference_image")], "duration_seconds": 2.5}, []),
+        (
+            {"media": [frame(), frame("reference_image")]},
+            ["takes only one of first frame and reference image"],
+        ),
+        (
+            {"media": [frame(url="https://example.com/fox.png")]},
+            ["takes files, not addresses: download the reference first"],
+        ),
+        (
+            {"seed": 1, "resolution": "480p"},
+            ["480p is not offered (offered: 720p, 1080p; nearest: 720p)", "takes no seed"],
+        ),
+    ],
+)
+def test_every_reason_why_a_model_cannot_do_it_is_given(asked: dict[str, object], reasons: list[str]) -> None:
+    request = VideoRequest.model_validate({"prompt": "a fox", **asked})
+    assert [str(reason) for reason in mismatches(request, CARD)] == reasons
+
+
+@pytest.mark.parametrize(
+    ("sound", "asked", "reason", "adaptable"),
+    [
+        ("never", True, "makes silent clips only", False),
+        ("never", False, None, None),
+        ("always", True, None, None),
+        ("always", False, "always makes sound", True),
+        ("optional", True, None, None),
+        ("optional", False, None, None),
+        ("unknown", True, "sound cannot be chosen", True),
+        ("unknown", False, "sound cannot be chosen", True),
+        ("never", None, None, None),
+        ("unknown", None, None, None),
+    ],
+)
+def test_sound_that_is_missing_is_final_and_sound_too_much_is_not(
+    *, sound: str, asked: bool | None, reason: str | None, adaptable: bool | None
+) -> None:
+    card = ModelCard.model_validate({"model": "a1", "audio": sound})
+    found = mismatches(VideoRequest(prompt="x", audio=asked), card)
+    assert [(str(one), one.adaptable) for one in found] == ([(reason, adaptable)] if reason else [])
+
+
+def test_a_model_that_needs_a_picture_says_so() -> None:
+    card = ModelCard(model="a1", media={"first_frame": 1}, media_required=True)
+    assert [str(one) for one in mismatches(VideoRequest(prompt="x"), card)] == ["needs a reference image or video"]
+    assert not mismatches(VideoRequest(prompt="x", reference_media_path="u1/fox.png"), card)
+
+
+@pytest.mark.parametrize(
+    ("day", "retired"),
+    [(TODAY - timedelta(days=1), True), (TODAY, True), (TODAY + timedelta(days=1), False), (None, False)],
+)
+def test_a_model_is_gone_from_its_last_day_on(*, day: date | None, retired: bool) -> None:
+    assert ModelCard(model="a1", retires_on=day).retired(TODAY) is retired
+    assert ModelCard(model="a1", retires_on=day, lifecycle="retired").retired(TODAY)
+
+
+PRICES = (
+    Price(usd=Decimal("0.40"), resolution="1080p", audio=True),
+    Price(usd=Decimal("0.20"), resolution="1080p"),
+    Price(usd=Decimal("0.90"), per="clip", duration_seconds=10),
+    Price(usd=Decimal("0.03"), mode="image", resolution="720p"),
+    Price(usd=Decimal("0.05"), resolution="720p"),
+)
+
+
+@pytest.mark.parametrize(
+    ("terms", "price"),
+    [
+        ({"resolution": "1080p", "duration_seconds": 8, "audio": True}, "3.20"),
+        ({"resolution": "1080p", "duration_seconds": 8, "audio": False}, "1.60"),
+        ({"resolution": "1080p", "duration_seconds": 8}, "1.60"),
+        ({"resolution": "720p", "duration_seconds": 2.5}, "0.125"),
+        ({"resolution": "720p", "duration_seconds": 4, "mode": "image"}, "0.12"),
+        ({"resolution": "480p", "duration_seconds": 10}, "0.90"),
+        ({"duration_seconds": 10}, "0.90"),
+        ({"resolution": "480p", "duration_seconds": 8}, None),
+        ({"resolution": "720p"}, None),
+        ({}, None),
+    ],
+)
+def test_the_first_row_whose_conditions_all_hold_is_the_price(terms: dict[str, object], price: str | None) -> None:
+    candidate = Candidate.model_validate({"provider": "acme", "model": "a1", **terms})
+    assert estimate(ModelCard(model="a1", prices=PRICES), candidate) == (None if price is None else Decimal(price))
+
+
+def test_the_price_of_what_is_sent_is_the_price_of_what_was_estimated() -> None:
+    spec = VideoSpec(model="a1", prompt="x", resolution="1080p", duration_seconds=8, audio=True)
+    assert estimate(ModelCard(model="a1", prices=PRICES), spec) == Decimal("3.20")
+    assert estimate(ModelCard(model="a1"), spec) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "nearest"),
+    [
+        ("720p", ("480p", "1080p"), "480p"),
+        ("768p", ("720p", "1080p"), "720p"),
+        ("540p", ("360p", "720p"), "720p"),
+        ("2160p", ("720p", "1080p"), "1080p"),
+        ("720p", (), "720p"),
+    ],
+)
+def test_the_nearest_resolution(wanted: Resolution, offered: tuple[Resolution, ...], nearest: Resolution) -> None:
+    assert nearest_resolution(wanted, offered) == nearest
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "nearest"),
+    [
+        ("21:9", ("16:9", "9:16"), "16:9"),
+        ("3:4", ("16:9", "9:16"), "9:16"),
+        ("9:21", ("1:1",), "1:1"),
+        ("1:1", (), "1:1"),
+    ],
+)
+def test_the_nearest_aspect_ratio(wanted: AspectRatio, offered: tuple[AspectRatio, ...], nearest: AspectRatio) -> None:
+    assert nearest_ratio(wanted, offered) == nearest
+
+
+@given(st.sampled_from(RESOLUTIONS), st.sets(st.sampled_from(RESOLUTIONS), min_size=1))
+def test_the_nearest_resolution_is_offered_and_none_is_nearer(wanted: Resolution, offered: set[Resolution]) -> None:
+    nearest = nearest_resolution(wanted, offered)
+    assert nearest in offered
+    assert all(abs(lines(nearest) - lines(wanted)) <= abs(lines(one) - lines(wanted)) for one in offered)
+
+
+@given(st.sampled_from(ASPECT_RATIOS), st.sets(st.sampled_from(ASPECT_RATIOS), min_size=1))
+def test_the_nearest_aspect_ratio_is_offered_and_an_offered_one_is_its_own(
+    wanted: AspectRatio, offered: set[AspectRatio]
+) -> None:
+    assert nearest_ratio(wanted, offered) in offered
+    assert wanted not in offered or nearest_ratio(wanted, offered) == wanted
+
+
+@few
+@given(any_card, any_request, st.floats(0.1, 3600))
+def test_the_nearest_length_is_offered_and_an_offered_one_is_its_own(
+    card: ModelCard, request: VideoRequest, wanted: float
+) -> None:
+    rule = card.lengths_for(request.mode, request.resolution)
+    nearest = rule.nearest(wanted)
+    assert rule.nearest(nearest) == nearest
+    assert not rule.one_of or rule.between or nearest in rule.one_of
+    assert rule.between is None or rule.between[0] <= nearest <= rule.between[1]
+
+
+@few
+@given(any_card, any_request, st.data())
+def test_no_offered_combination_is_refused(card: ModelCard, request: VideoRequest, data: st.DataObject) -> None:
+    resolution = data.draw(st.none() | st.sampled_from(card.resolutions or RESOLUTIONS))
+    rule = card.lengths_for("text", resolution or next(iter(card.resolutions), None))
+    sounds: dict[str, list[bool | None]] = {"never": [None, False], "always": [None, True], "unknown": [None]}
+    offered = VideoRequest(
+        prompt="fox"[: card.max_prompt_chars],
+        duration_seconds=data.draw(st.none() | st.sampled_from([rule.nearest(length) for length in (1.0, 5.0, 40.0)])),
+        resolution=resolution,
+        aspect_ratio=data.draw(st.none() | st.sampled_from(card.aspect_ratios or ASPECT_RATIOS)),
+        audio=data.draw(st.sampled_from(sounds.get(card.audio, [None, False, True]))),
+        seed=request.seed if card.seed else None,
+        negative_prompt=request.negative_prompt if card.negative_prompt else None,
+    )
+    assume(not card.media_required)
+    assert mismatches(offered, card) == ()
+
+
+@few
+@given(any_card, any_request)
+def test_what_is_not_asked_is_never_a_reason(card: ModelCard, request: VideoRequest) -> None:
+    for one in mismatches(request, card):
+        assert one.field in {"prompt", "media"} or getattr(request, one.field) is not None
+        assert str(one)
