@@ -19,6 +19,7 @@ from nexiom_sdk.cli.app import run
 
 PLUGIN = Path(__file__).parent / "cli_plugin"
 LONGEST_WAIT_SECONDS = 60
+KEYS = ("OPENROUTER_API_KEY", "RUNWAYML_API_SECRET", "GOOGLE_API_KEY", "KLINGAI_API_KEY", "LUMA_API_KEY")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,17 @@ class Command:
         code = run(arguments)
         out, err = self._capture.readouterr()
         return Said(code, out, err)
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    for key in KEYS:
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.delenv("NEXIOM_LOG", raising=False)
+    monkeypatch.setenv("NEXIOM_HOME", str(tmp_path / "home"))
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    monkeypatch.chdir(tmp_path)
+    return Command(tmp_path / "home", capsys, monkeypatch)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

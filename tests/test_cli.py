@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import json
 import re
 import subprocess
@@ -11,14 +12,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_rig import PLUGIN, Command, nexiom
 from PIL import Image
 
+from cli_rig import Command, command, nexiom
 from nexiom_sdk import Studio, VideoRequest, cli, errors
 from nexiom_sdk.cli.exits import EXIT_CODES, MEANINGS, Problem, exit_code
 from nexiom_sdk.errors import NexiomError
 
-KEYS = ("OPENROUTER_API_KEY", "RUNWAYML_API_SECRET", "GOOGLE_API_KEY", "KLINGAI_API_KEY", "LUMA_API_KEY")
+__all__ = ["command"]  # a fixture
+
 EXPECTED_CODES = {
     "NexiomError": 1,
     "ConfigurationError": 3, "MissingCredentials": 3, "UnknownProvider": 3, "PluginError": 3, "InvalidPolicy": 3,
@@ -32,17 +34,6 @@ EXPECTED_CODES = {
 }  # fmt: skip
 JOBS_COMMANDS = ("list", "show", "watch", "cancel", "resolve", "resubmit")
 COMMANDS = (("generate",), ("estimate",), ("worker",), *(("jobs", name) for name in JOBS_COMMANDS))
-
-
-@pytest.fixture
-def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    for key in KEYS:
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.delenv("NEXIOM_LOG", raising=False)
-    monkeypatch.setenv("NEXIOM_HOME", str(tmp_path / "home"))
-    monkeypatch.syspath_prepend(str(PLUGIN))
-    monkeypatch.chdir(tmp_path)
-    return Command(tmp_path / "home", capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -405,3 +396,22 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
 def test_an_amount_in_dollars_may_have_its_sign(command: Command) -> None:
     said = command("generate", "x", "--provider", "wired", "--max-cost", "$0.40", script="done")
     assert said.code == 0
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 130), ("y", 0)])
+def test_ordering_again_asks_a_person_first(
+    answer: str, code: int, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Keyboard(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    command("generate", "x", "--provider", "wired", script="lose")
+    job_id = command("jobs", "list").out.split("\t")[0]
+    monkeypatch.setattr(sys, "stdin", Keyboard(f"{answer}\n"))
+    said = command("jobs", "resubmit", job_id, script="done")
+    assert said.code == code
+    assert "This may cost again." in said.err
+    assert ("Nothing was done." in said.err) is (answer == "n")
+    status = command("jobs", "list").out.split("\t")[1]
+    assert status == ("uncertain" if answer == "n" else "completed")

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cli_rig import Process, environment, nexiom
 
 HANG = ("generate", "a fox", "--provider", "wired")
-ID = re.compile(r"[0-9a-f]{32}")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
 
 
@@ -39,7 +39,9 @@ def test_ctrl_c_leaves_the_job_alive_and_prints_the_command_that_resumes_it(tmp_
 
 
 def test_the_command_that_was_printed_finishes_the_job(tmp_path: Path) -> None:
-    process = Process(tmp_path, ("generate", "a fox", "--provider", "local", "--duration", "30"), {})
+    process = Process(
+        tmp_path, ("generate", "a fox", "--provider", "local", "--duration", "20", "--resolution", "360p"), {}
+    )
     process.until("submitting  local/preview")
     process.signal(signal.SIGINT)
     said = process.end()
@@ -48,6 +50,18 @@ def test_the_command_that_was_printed_finishes_the_job(tmp_path: Path) -> None:
     done = nexiom(tmp_path, *words)
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.decode().strip()).is_file()
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_paid_call_that_hangs(tmp_path: Path) -> None:
+    process = Process(tmp_path, HANG, {"WIRED_SCRIPT": "stuck"})
+    process.until("submitting")
+    process.signal(signal.SIGINT)
+    process.until("Ctrl-C again leaves at once")
+    process.signal(signal.SIGINT)
+    said = process.end()
+    assert said.code == 130
+    [job] = map(json.loads, nexiom(tmp_path, "jobs", "list", "--json").stdout.splitlines())
+    assert job["phase"] == "submitting"  # whoever goes on finds that the order may have gone out
 
 
 def test_sigterm_is_answered_like_ctrl_c(tmp_path: Path) -> None:
@@ -88,7 +102,7 @@ def test_a_terminal_sees_a_live_line_that_goes_away(tmp_path: Path) -> None:
     said = process.end()
     assert said.code == 130
     assert said.err.count("\x1b[?25l") == said.err.count("\x1b[?25h") == 1  # the cursor is back
-    assert "next: nexiom jobs watch" in said.err.splitlines()[-1]
+    assert re.search(r"nexiom jobs watch [0-9a-f]{32}$", said.err.splitlines()[-1])
 
 
 def test_no_color_means_no_colour(tmp_path: Path) -> None:

@@ -138,3 +138,32 @@ async def test_history_of_finished_jobs_teaches_the_schedule(rig_of: RigOf, cloc
         await silence()
     rig.later(minutes=2)
     assert await silence() < 0.8 * untaught
+
+
+@pytest.mark.parametrize("answer", [None, "done", 7, {"status": "succeeded"}])
+async def test_an_adapter_that_answers_nonsense_does_not_end_a_paid_job(
+    answer: object, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    poll = fake.poll
+
+    async def nonsense(operation: object) -> object:
+        return answer
+
+    fake.poll = nonsense  # type: ignore[assignment, method-assign]
+    job = await rig.step(job)
+    assert (job.phase, job.status) == (Phase.WAITING, JobStatus.PROCESSING)
+    assert "raised TypeError in poll" in str(job.provider_metadata["trouble"])
+    fake.poll = poll  # type: ignore[method-assign]
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+async def test_text_of_a_provider_is_cleaned_and_cut_before_it_is_kept(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock).fail("generation_failed", "\x1b[31mred\u202e " + "x" * 100_000)
+    rig = rig_of(fake)
+    message = str((await rig.steps(await rig.submitted())).error_message)
+    assert "\x1b" not in message
+    assert "\u202e" not in message
+    assert len(message) < 3000

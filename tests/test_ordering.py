@@ -14,6 +14,7 @@ from nexiom_sdk.errors import (
     AuthenticationFailed,
     ContentRejected,
     InvalidInput,
+    JobConflict,
     ProviderError,
     ProviderUnavailable,
     QuotaExhausted,
@@ -293,3 +294,38 @@ async def test_a_resolved_job_goes_on_with_the_order_that_was_found(rig_of: RigO
     await rig.studio.resolve(lost.id, provider_job_id=found.id)
     job = await rig.steps(lost)
     assert (job.status, job.error_code, len(fake.accepted)) == (JobStatus.COMPLETED, None, 1)
+
+
+@pytest.mark.parametrize("answer", [None, "order-1", {"id": "order-1"}])
+async def test_an_adapter_that_answers_an_order_with_nonsense_is_uncertain(
+    answer: object, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none")
+    rig = rig_of(fake)
+
+    async def nonsense(submission: object) -> object:
+        return answer
+
+    fake.submit = nonsense  # type: ignore[assignment, method-assign]
+    job = await rig.step(await rig.submitted())
+    assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
+
+
+async def test_a_job_over_its_time_is_not_ordered_again_while_a_worker_collects_it(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock).hang()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    while job.status is not JobStatus.FAILED:
+        job = await rig.step(job)
+    assert job.error_code == "timed_out"
+    rig.later(minutes=11)
+    [collecting] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=job.id)
+    with pytest.raises(JobConflict, match="at this moment"):
+        await rig.studio.resubmit(job.id)
+    assert await rig.repository.extend(job.id, fence=collecting.fence, seconds=0)
+    rig.later(seconds=1)
+    again = await rig.studio.resubmit(job.id)
+    assert (again.order_no, again.phase) == (1, Phase.WAITING)
+    assert fake.accepted == [f"{job.id}.0", f"{job.id}.1"]

@@ -22,8 +22,14 @@ def test_a_gap_is_never_shorter_than_the_floor_or_the_hint(
         luck=luck,
     )
     assert gap >= floor
-    assert gap >= (hint or 0)
+    assert gap >= min(hint or 0, 3600)
     assert gap <= max(150, hint or 0, floor)
+
+
+@pytest.mark.parametrize("hint", [float("inf"), 1e12, float("nan"), -5.0])
+def test_a_hint_that_makes_no_sense_is_bounded_or_ignored(hint: float) -> None:
+    assert next_look(Pace(), since_submit_seconds=500, hint_seconds=hint) <= 3600
+    assert 0 < backoff(1, hint_seconds=hint) <= 3600
 
 
 def test_the_first_look_comes_early_to_catch_refusals() -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import JobNotFound, NexiomError, StorageUnavailable
+from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageUnavailable
 from nexiom_sdk.following import Following
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.ordering import Ordering
@@ -76,6 +76,11 @@ class Engine:
         except Overtaken:
             _log.warning("job %s: another worker took over", job.id, extra={"action": "overtaken"})
             return await self.row(job.id)
+        except NexiomError:
+            raise
+        except Exception as error:  # an adapter's cards and values are foreign data: what they break is told as theirs
+            msg = f"A step of job {job.id} at {job.provider} met a defect: {type(error).__name__}."
+            raise PluginError(msg, job_id=job.id) from error
         except asyncio.CancelledError:
             with contextlib.suppress(NexiomError):  # whoever goes on need not wait for the lease to run out
                 await asyncio.shield(self._desk.repository.extend(job.id, fence=job.fence, seconds=0.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
@@ -18,7 +19,8 @@ from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
 from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
-from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
+from nexiom_sdk.types import Cancelled, Failed, Operation, Poll, Running, Succeeded
+from nexiom_sdk.wording import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,9 @@ class Following:
             provider, operation = desk.provider_of(job), _operation_of(job)
             if job.cancel_requested_at is not None and "cancel" not in job.provider_metadata:
                 return await self._cancel(job, provider, operation)
-            outcome = await call(desk.door, provider.name, "poll", lambda: provider.poll(operation))
+            outcome = await call(
+                desk.door, provider.name, "poll", lambda: provider.poll(operation), answers=get_args(Poll)
+            )
         except NexiomError as error:
             # A look that did not work says nothing about the job: it never ends one that is still within its time.
             return await (self._overdue(job) if self._over(job) else desk.later(job, error))
@@ -81,7 +85,7 @@ class Following:
 
     async def _failed(self, job: GenerationJob, outcome: Failed) -> GenerationJob:
         kind = FAILURE_CODES.get(outcome.code, GenerationFailed)
-        error = kind(outcome.message or f"{job.provider} could not make the video.", job_id=job.id)
+        error = kind(printable(outcome.message) or f"{job.provider} could not make the video.", job_id=job.id)
         # Once an order was taken, only the provider's own word that it is free makes it free.
         error.charged = outcome.charged or ("unknown" if error.charged == "no" else error.charged)
         return await self.desk.elsewhere(job, error) or await self.desk.end(job, error)

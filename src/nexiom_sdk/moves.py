@@ -262,6 +262,7 @@ def _next_order(job: GenerationJob, code: str | None, message: str | None, *, no
 
 
 def _failure(job: GenerationJob, error: NexiomError) -> GenerationJob:
+    error.next_step = error.next_step.replace("JOB", job.id)  # so that the command named can be copied
     return job.evolve(
         status=JobStatus.FAILED,
         error_code=code_of(error),

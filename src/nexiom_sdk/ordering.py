@@ -13,6 +13,7 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from types import NoneType
 from typing import TypeVar
 
 from nexiom_sdk import moves, schedule
@@ -108,7 +109,13 @@ class Ordering:
     ) -> GenerationJob:
         desk = self.desk
         try:
-            answer = await call(desk.door, provider.name, "submit", lambda: provider.submit(submission))
+            answer = await call(
+                desk.door,
+                provider.name,
+                "submit",
+                lambda: provider.submit(submission),
+                answers=(Operation, Succeeded),
+            )
         except GenerationFailed as error:
             return await desk.end(job, error)
         except NexiomError as error:
@@ -172,7 +179,13 @@ class Ordering:
     ) -> GenerationJob:
         desk = self.desk
         try:
-            found = await call(desk.door, provider.name, "find", lambda: orders.find(job.order_key))
+            found = await call(
+                desk.door,
+                provider.name,
+                "find",
+                lambda: orders.find(job.order_key),
+                answers=(Operation, NoneType),
+            )
         except NexiomError as error:
             return await desk.later(job, error)
         if found is not None:
@@ -185,7 +198,6 @@ class Ordering:
     async def _uncertain(self, job: GenerationJob, cause: NexiomError | None = None) -> GenerationJob:
         because = f" ({cause.message.rstrip('.')})" if cause else ""
         error = SubmissionUncertain(f"The order was sent to {job.provider} and its answer was lost{because}.")
-        error.next_step = error.next_step.replace("JOB", job.id)
         return await self.desk.commit(job, moves.unknown(job, error, now=self.desk.now()))
 
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:

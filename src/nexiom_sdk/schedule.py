@@ -20,6 +20,7 @@ CALLBACK_SECONDS = 60.0
 LATE_SECONDS = 600.0
 LATE_WINDOW_SECONDS = 24 * 3600.0
 LONGEST_BACKOFF_SECONDS = 60.0
+LONGEST_HINT_SECONDS = 3600.0
 LEAST_HISTORY = 5
 SPREAD = 0.1  # gaps vary by this share either way, so that jobs do not march in step
 
@@ -87,7 +88,7 @@ def next_look(
         since_submit_seconds: Time since the provider took the order.
         since_running_seconds: Time since the provider first said running; None before that.
         queued: The provider says that it has not begun: the silence begins only when it does.
-        hint_seconds: The provider's own wish; a longer gap than ours wins, a shorter one does not.
+        hint_seconds: The provider's own wish; a longer gap than ours wins, a shorter one does not. At most an hour.
         luck: A number from 0 to 1 that spreads looks by ten percent either way.
 
     Example:
@@ -104,7 +105,7 @@ def next_look(
     else:
         silence = first_chance - (since_submit_seconds if since_running_seconds is None else since_running_seconds)
         gap = silence if silence > 0 else pace.gap_seconds
-    return max(_spread(gap, luck), pace.floor_seconds, hint_seconds or 0.0)
+    return max(_spread(gap, luck), pace.floor_seconds, _sane(hint_seconds))
 
 
 def backoff(attempts: int, *, hint_seconds: float | None = None, luck: float = 0.5) -> float:
@@ -114,8 +115,8 @@ def backoff(attempts: int, *, hint_seconds: float | None = None, luck: float = 0
         >>> backoff(1), backoff(3), backoff(50), backoff(1, hint_seconds=120)
         (2.0, 8.0, 60.0, 120)
     """
-    if hint_seconds is not None:
-        return hint_seconds
+    if hint_seconds is not None and hint_seconds >= 0:
+        return _sane(hint_seconds)
     return _spread(min(2.0 ** min(attempts, 10), LONGEST_BACKOFF_SECONDS), luck)
 
 
@@ -129,6 +130,11 @@ def schedule_key(order: Candidate) -> str:
     sound = "-" if order.audio is None else "sound" if order.audio else "silent"
     bucket = next((limit for limit in _BUCKETS if order.duration_seconds and order.duration_seconds <= limit), "-")
     return "|".join((order.provider, order.model, order.mode, order.resolution or "-", sound, str(bucket)))
+
+
+def _sane(hint_seconds: float | None) -> float:
+    """A wish that makes sense: neither nonsense nor longer than an hour."""
+    return min(hint_seconds, LONGEST_HINT_SECONDS) if hint_seconds is not None and hint_seconds > 0 else 0.0
 
 
 def _spread(gap_seconds: float, luck: float) -> float:

@@ -375,6 +375,8 @@ class Studio:
         if job.status is not JobStatus.FAILED:
             msg = f"Job {job_id} is {job.status}: only a failed or uncertain job can be ordered again."
             raise IllegalTransition(msg, job_id=job_id)
+        if job.phase is Phase.WAITING:
+            job = await self._held(job)
         if not await self.repository.save(moves.resubmitted(job, now=self._clock.now()), fence=job.fence):
             msg = f"Job {job_id} was changed at the same moment."
             raise JobConflict(msg, job_id=job_id)
@@ -409,6 +411,15 @@ class Studio:
             choice=job.choice,
             warnings=job.warnings,
         )
+
+    async def _held(self, job: GenerationJob) -> GenerationJob:
+        """A job that is over its time, held by us: a worker may be collecting its late video at this moment."""
+        await self.repository.wake(job.id)
+        held = await self.repository.claim(limit=1, lease_seconds=self.settings.lease_seconds, job_id=job.id)
+        if not held or held[0].status is not JobStatus.FAILED:
+            msg = f"A worker is looking after job {job.id} at this moment."
+            raise JobConflict(msg, job_id=job.id)
+        return held[0]
 
     async def _first_of(self, step: asyncio.Task[GenerationJob], seconds: float) -> None:
         glance = asyncio.create_task(self._clock.sleep(seconds))

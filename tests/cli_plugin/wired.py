@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
@@ -12,6 +13,7 @@ from nexiom_sdk.errors import MissingCredentials, SubmissionUncertain
 from nexiom_sdk.models import ModelCard, Price
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.testing import FakeProvider, sample_video
+from nexiom_sdk.types import Operation, Submission, Succeeded
 
 CARD = ModelCard(
     model="w1",
@@ -25,7 +27,7 @@ CARD = ModelCard(
 
 
 class Wired(FakeProvider):
-    """`done`, `hang`, `lose`, or `fail:CODE`."""
+    """`done`, `hang`, `stuck`, `lose`, or `fail:CODE`."""
 
     config_env: ClassVar[Mapping[str, str]] = {"script": "WIRED_SCRIPT"}
 
@@ -35,7 +37,8 @@ class Wired(FakeProvider):
             msg = "The provider 'wired' has no script."
             raise MissingCredentials(msg, next_step="Set WIRED_SCRIPT.")
         word, _, code = script.get_secret_value().partition(":")
-        super().__init__("wired", models=(CARD,), submission_recovery="none" if word == "lose" else "key")
+        super().__init__("wired", models=(CARD,), submission_recovery="none" if word in {"lose", "stuck"} else "key")
+        self._stuck = word == "stuck"
         match word:
             case "hang":
                 self.progress(*[0.4] * 1000)
@@ -45,3 +48,9 @@ class Wired(FakeProvider):
                 self.fail(code, "Not with \x1b[31mme\x1b[0m.\u202e")
             case _:
                 self.answer_at_once(data=sample_video())
+
+    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+        """The paid call; `stuck`: its answer never comes."""
+        if self._stuck:
+            await asyncio.Event().wait()
+        return await super().submit(submission)

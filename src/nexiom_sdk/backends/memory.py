@@ -98,7 +98,9 @@ class MemoryRepository:
             return False
         new = rows.tidy(job)
         run_at, as_read = new.run_at, utc(job.run_at_read)
-        if row.run_at != as_read:  # it was woken meanwhile
+        if run_at == as_read:
+            run_at = row.run_at
+        elif row.run_at != as_read:  # it was woken meanwhile
             run_at = min(row.run_at, run_at)
         self._write(
             row.evolve(

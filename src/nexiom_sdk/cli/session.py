@@ -110,11 +110,14 @@ def _stoppable(session: Session) -> Generator[None]:
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 
+    def say_why_it_takes_long() -> None:
+        session.output.notice("Finishing what runs, so that nothing is paid twice; Ctrl-C again leaves at once.")
+
     def ask() -> None:
         session.output.settle()
         for one in signals:
             loop.add_signal_handler(one, os._exit, INTERRUPTED)
-        loop.call_later(_PATIENCE_SECONDS, session.output.notice, "Finishing what runs; Ctrl-C again leaves at once.")
+        loop.call_later(_PATIENCE_SECONDS, say_why_it_takes_long)
         session.stop()
 
     with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread

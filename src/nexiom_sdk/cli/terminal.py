@@ -14,15 +14,13 @@ from typing import NoReturn
 
 import typer
 from pydantic import JsonValue
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from nexiom_sdk.cli import words
 from nexiom_sdk.cli.exits import INTERRUPTED, READER_GONE, Problem
+from nexiom_sdk.cli.live import LiveLine
 from nexiom_sdk.cli.output import silence, write_line
 from nexiom_sdk.cli.tables import choice_table, jobs_table, plain_jobs, row_text
 from nexiom_sdk.clock import SystemClock
@@ -30,8 +28,7 @@ from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.types import Choice
 from nexiom_sdk.wording import printable
 
-_BAR_WIDTH = 20
-_ROOM_FOR_A_BAR = 90
+_REFRESHES_PER_SECOND = 8
 
 
 class Terminal:
@@ -46,10 +43,8 @@ class Terminal:
         self._results = _Console(highlight=False, markup=False, emoji=False)
         self._remarks = _Console(highlight=False, markup=False, emoji=False, stderr=True)
         self._clock = SystemClock()
+        self._line = LiveLine(self._clock)
         self._live: Live | None = None
-        self._spinner = Spinner("dots", style="cyan")
-        self._shown: GenerationJob | None = None
-        self._finish: datetime | None = None
         self._last_line = ""
 
     def notice(self, text: str) -> None:
@@ -64,7 +59,13 @@ class Terminal:
         if self._quiet or not sys.stderr.isatty() or self._remarks.is_dumb_terminal:
             yield
             return
-        self._live = Live(get_renderable=self._line, console=self._remarks, transient=True, refresh_per_second=8)
+        console = self._remarks
+        self._live = Live(
+            get_renderable=lambda: self._line.render(console.width),
+            console=console,
+            transient=True,
+            refresh_per_second=_REFRESHES_PER_SECOND,
+        )
         try:
             with self._live:
                 yield
@@ -77,8 +78,8 @@ class Terminal:
 
     def job(self, job: GenerationJob, *, remaining_seconds: float | None) -> None:
         now = self._clock.now()
-        self._shown = job
-        self._finish = None if remaining_seconds is None else now + timedelta(seconds=remaining_seconds)
+        finish = None if remaining_seconds is None else now + timedelta(seconds=remaining_seconds)
+        self._line.show(job, finish=finish)
         if self._live is None:
             self._plain_line(job, now)
 
@@ -140,32 +141,6 @@ class Terminal:
             self._last_line = what + trouble
             elapsed = words.lasting(words.elapsed_seconds(job, now))
             self._remark(Text("  ".join(filter(None, (what, elapsed, trouble)))))
-
-    def _line(self) -> RenderableType:
-        job, now = self._shown, self._clock.now()
-        if job is None:
-            return self._spinner
-        bar: RenderableType = ""
-        if job.progress is not None and self._remarks.width >= _ROOM_FOR_A_BAR:
-            bar = ProgressBar(total=1.0, completed=job.progress, width=_BAR_WIDTH, complete_style="cyan")
-        trouble = words.trouble(job)
-        left = words.remaining(None if self._finish is None else (self._finish - now).total_seconds())
-        cells: list[RenderableType] = [
-            self._spinner,
-            Text(words.target(job), style="cyan"),
-            Text(f"trying again: {trouble}", style="yellow") if trouble else Text(words.doing(job)),
-            bar,
-            Text(words.progress(job)),
-            Text(words.lasting(words.elapsed_seconds(job, now))),
-            Text(left, style="green"),
-            Text(words.price(job), style="dim"),
-        ]
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        shown = [cell for cell in cells if not (cell == "" or (isinstance(cell, Text) and not cell.plain))]
-        for _ in shown:
-            grid.add_column(no_wrap=True, overflow="ellipsis")
-        grid.add_row(*shown)
-        return grid
 
 
 class _Console(Console):

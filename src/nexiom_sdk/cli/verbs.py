@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import math
 import statistics
 from contextlib import aclosing
 from pathlib import Path
@@ -33,10 +34,17 @@ class Following:
     Args:
         output: Where the finished video is copied to; None: it stays in the store only.
         timeout_seconds: How long to wait; None: as long as it takes.
+
+    Raises:
+        InvalidInput: The time is not a number.
     """
 
     output: Path | None = None
     timeout_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds is not None and not math.isfinite(self.timeout_seconds):
+            raise InvalidInput("The timeout is not a number of seconds.")
 
     @property
     def again(self) -> tuple[str, ...]:

@@ -70,7 +70,9 @@ class Door:
             yield
 
 
-async def call(door: Door, provider: str, operation: Call, send: Callable[[], Awaitable[T]]) -> T:
+async def call(
+    door: Door, provider: str, operation: Call, send: Callable[[], Awaitable[T]], *, answers: tuple[type, ...] = ()
+) -> T:
     """Make one call to a provider.
 
     Args:
@@ -78,12 +80,20 @@ async def call(door: Door, provider: str, operation: Call, send: Callable[[], Aw
         provider: Name of the provider.
         operation: What is called. Only poll, find and fetch are ever sent again.
         send: Makes the call.
+        answers: What it may answer; anything else is a defect of the adapter.
 
     Raises:
         NexiomError: What the adapter raised.
         PluginError: The adapter raised something that it should not.
     """
-    return await _retried(door, operation, lambda attempt: _once(door, provider, operation, attempt, send))
+
+    async def checked() -> T:
+        answer = await send()
+        if answers and not isinstance(answer, answers):
+            raise TypeError(type(answer).__name__)
+        return answer
+
+    return await _retried(door, operation, lambda attempt: _once(door, provider, operation, attempt, checked))
 
 
 async def fetch(door: Door, provider: VideoProvider, asset: Asset) -> AsyncIterator[bytes]:
