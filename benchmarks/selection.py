@@ -55,9 +55,9 @@ def measure(cards: int, candidates: int, request: VideoRequest) -> float:
     laps: list[float] = []
     until = time.perf_counter() + 1.5
     while time.perf_counter() < until or len(laps) < 5:
-        begin = time.perf_counter()
+        begin = time.process_time()  # of this process alone: other work on the machine does not count
         choice = select(request, policy, listed, today=TODAY)
-        laps.append(time.perf_counter() - begin)
+        laps.append(time.process_time() - begin)
         assert len(choice.ranked) + len(choice.rejected) == candidates
     return statistics.median(laps) * 1e6
 

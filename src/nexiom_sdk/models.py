@@ -5,10 +5,11 @@ Selection, argument checks, documentation and conformance tests read the same ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias
 
 from pydantic import Field
 
@@ -17,8 +18,6 @@ from nexiom_sdk.wording import seconds
 
 Lifecycle: TypeAlias = Literal["ga", "preview", "deprecated", "retired"]
 Sound: TypeAlias = Literal["never", "optional", "always", "unknown"]
-
-T = TypeVar("T")
 
 
 class Lengths(Frozen):
@@ -52,6 +51,12 @@ class Lengths(Frozen):
         if self.between is not None:
             return f"{seconds(self.between[0])} to {seconds(self.between[1])}"
         return f"{', '.join(f'{length:g}' for length in self.one_of)} s"
+
+
+@functools.lru_cache(maxsize=1024)
+def _always(one_of: tuple[float, ...], between: tuple[float, float] | None) -> Lengths:
+    """Lengths without conditions; every selection asks every card for them, and cards share them."""
+    return Lengths(one_of=one_of, between=between)
 
 
 class Price(Frozen):
@@ -136,8 +141,10 @@ class ModelCard(Frozen):
 
     def lengths_for(self, mode: Mode, resolution: Resolution | None) -> Lengths:
         """The lengths offered in this mode at this resolution."""
-        fitting = (rule for rule in self.lengths if rule.applies(mode, resolution))
-        return next(fitting, Lengths(one_of=self.durations_seconds, between=self.duration_range_seconds))
+        for rule in self.lengths:
+            if rule.applies(mode, resolution):
+                return rule
+        return _always(self.durations_seconds, self.duration_range_seconds)
 
     def retired(self, today: date) -> bool:
         """Whether the model is no longer offered on this day."""
@@ -170,24 +177,7 @@ def mismatches(request: VideoRequest, card: ModelCard) -> tuple[Mismatch, ...]:
         request: The request.
         card: The model.
     """
-    return tuple(
-        found
-        for found in (
-            _length(request, card),
-            _one_of("resolution", request.resolution, card.resolutions, nearest_resolution),
-            _one_of("aspect_ratio", request.aspect_ratio, card.aspect_ratios, nearest_ratio),
-            _sound(request.audio, card.audio),
-            _extra("seed", request.seed is not None and not card.seed, "takes no seed"),
-            _extra(
-                "negative_prompt",
-                bool(request.negative_prompt) and not card.negative_prompt,
-                "takes no negative prompt",
-            ),
-            _prompt_length(request.prompt, card.max_prompt_chars),
-            *_media(request, card),
-        )
-        if found is not None
-    )
+    return tuple(_mismatches(request, card))
 
 
 class Priced(Protocol):
@@ -215,18 +205,16 @@ def estimate(card: ModelCard, spec: Priced) -> Decimal | None:
         True
     """
     for price in card.prices:
-        conditions = (
-            (price.resolution, spec.resolution),
-            (price.audio, spec.audio),
-            (price.mode, spec.mode),
-            (price.duration_seconds, spec.duration_seconds),
-        )
-        if all(wanted is None or wanted == actual for wanted, actual in conditions):
+        if (
+            (price.resolution is None or price.resolution == spec.resolution)
+            and (price.audio is None or price.audio == spec.audio)
+            and (price.mode is None or price.mode == spec.mode)
+            and (price.duration_seconds is None or price.duration_seconds == spec.duration_seconds)
+        ):
             if price.per == "clip":
                 return price.usd
-            return (
-                None if spec.duration_seconds is None else price.usd * Decimal(str(spec.duration_seconds)).normalize()
-            )
+            length = spec.duration_seconds
+            return None if length is None else price.usd * Decimal(f"{length:g}")
     return None
 
 
@@ -268,53 +256,57 @@ def _shape(ratio: AspectRatio) -> float:
     return int(width) / int(height)
 
 
-def _length(request: VideoRequest, card: ModelCard) -> Mismatch | None:
-    if request.duration_seconds is None:
-        return None
+def _mismatches(request: VideoRequest, card: ModelCard) -> Iterator[Mismatch]:
+    if request.duration_seconds is not None:
+        yield from _length(request.duration_seconds, request, card)
+    if request.resolution is not None and card.resolutions and request.resolution not in card.resolutions:
+        nearest = nearest_resolution(request.resolution, card.resolutions)
+        yield _not_offered("resolution", request.resolution, card.resolutions, nearest)
+    if request.aspect_ratio is not None and card.aspect_ratios and request.aspect_ratio not in card.aspect_ratios:
+        ratio = nearest_ratio(request.aspect_ratio, card.aspect_ratios)
+        yield _not_offered("aspect_ratio", request.aspect_ratio, card.aspect_ratios, ratio)
+    if request.audio is not None:
+        yield from _sound(request.audio, card.audio)
+    if request.seed is not None and not card.seed:
+        yield Mismatch(field="seed", message="takes no seed", adaptable=True)
+    if request.negative_prompt and not card.negative_prompt:
+        yield Mismatch(field="negative_prompt", message="takes no negative prompt", adaptable=True)
+    if card.max_prompt_chars is not None and len(request.prompt) > card.max_prompt_chars:
+        message = f"the prompt has {len(request.prompt):,} characters, {card.max_prompt_chars:,} are allowed"
+        yield Mismatch(field="prompt", message=message)
+    yield from _media(request, card)
+
+
+def _length(wanted: float, request: VideoRequest, card: ModelCard) -> Iterator[Mismatch]:
+    mode = request.mode
     at: tuple[Resolution | None, ...] = (request.resolution,) if request.resolution else (card.resolutions or (None,))
-    rules = [card.lengths_for(request.mode, resolution) for resolution in at]
-    if any(rule.nearest(request.duration_seconds) == request.duration_seconds for rule in rules):
-        return None
-    rule = min(rules, key=lambda one: abs(one.nearest(request.duration_seconds or 0) - (request.duration_seconds or 0)))
-    where = f" at {request.resolution}" if request.resolution and card.lengths else ""
-    nearest = seconds(rule.nearest(request.duration_seconds))
-    message = f"{seconds(request.duration_seconds)} is not offered{where} (offered: {rule}; nearest: {nearest})"
-    return Mismatch(field="duration_seconds", message=message, adaptable=True)
+    rules = [card.lengths_for(mode, resolution) for resolution in at]
+    closest = min(rules, key=lambda rule: abs(rule.nearest(wanted) - wanted))
+    nearest = closest.nearest(wanted)
+    if nearest != wanted:
+        where = f" at {request.resolution}" if request.resolution and card.lengths else ""
+        message = f"{seconds(wanted)} is not offered{where} (offered: {closest}; nearest: {seconds(nearest)})"
+        yield Mismatch(field="duration_seconds", message=message, adaptable=True)
 
 
-def _one_of(
-    field: str, asked: T | None, offered: tuple[T, ...], nearest: Callable[[T, tuple[T, ...]], T]
-) -> Mismatch | None:
-    if asked is None or asked in offered or not offered:
-        return None
-    names = ", ".join(str(one) for one in offered)
-    message = f"{asked} is not offered (offered: {names}; nearest: {nearest(asked, offered)})"
+def _not_offered(field: str, asked: str, offered: Iterable[str], nearest: str) -> Mismatch:
+    message = f"{asked} is not offered (offered: {', '.join(offered)}; nearest: {nearest})"
     return Mismatch(field=field, message=message, adaptable=True)
 
 
-def _sound(asked: bool | None, offered: Sound) -> Mismatch | None:  # noqa: FBT001 - a value, not a flag
+def _sound(asked: bool, offered: Sound) -> Iterator[Mismatch]:  # noqa: FBT001 - a value, not a flag
     match asked, offered:
         case (True, "never"):
-            return Mismatch(field="audio", message="makes silent clips only")
+            yield Mismatch(field="audio", message="makes silent clips only")
         case (False, "always"):
-            return Mismatch(field="audio", message="always makes sound", adaptable=True)
-        case (True | False, "unknown"):
-            return Mismatch(field="audio", message="sound cannot be chosen", adaptable=True)
+            yield Mismatch(field="audio", message="always makes sound", adaptable=True)
+        case (_, "unknown"):
+            yield Mismatch(field="audio", message="sound cannot be chosen", adaptable=True)
         case _:
-            return None
+            pass
 
 
-def _extra(field: str, wrong: bool, message: str) -> Mismatch | None:  # noqa: FBT001 - a condition, not a flag
-    return Mismatch(field=field, message=message, adaptable=True) if wrong else None
-
-
-def _prompt_length(prompt: str, longest: int | None) -> Mismatch | None:
-    if longest is None or len(prompt) <= longest:
-        return None
-    return Mismatch(field="prompt", message=f"the prompt has {len(prompt):,} characters, {longest:,} are allowed")
-
-
-def _media(request: VideoRequest, card: ModelCard) -> Iterable[Mismatch]:
+def _media(request: VideoRequest, card: ModelCard) -> Iterator[Mismatch]:
     roles: list[MediaRole] = [media.role for media in request.references]
     if card.media_required and not roles:
         yield Mismatch(field="media", message="needs a reference image or video")

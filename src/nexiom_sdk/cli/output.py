@@ -134,7 +134,7 @@ class JsonLines:
     def job(self, job: GenerationJob, *, remaining_seconds: float | None) -> None:
         fields = _public(job)
         news = {name: value for name, value in fields.items() if name != "updated_at"}
-        if True:  # a look that found nothing new is no change
+        if news != self._told:  # a look that found nothing new is no change
             self._told = news
             remaining = None if remaining_seconds is None else round(max(remaining_seconds, 0.0), 1)
             self._write("job", fields | {"remaining_seconds": remaining})
