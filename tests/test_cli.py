@@ -155,6 +155,14 @@ def test_an_output_that_cannot_be_written_leaves_the_video_and_says_where_it_is(
     assert command("jobs", "list", "--status", "completed").out.count("\n") == 1
 
 
+def test_a_copy_that_fails_at_the_last_moment_leaves_nothing_behind(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    said = command("generate", "a fox", "--provider", "wired", "-o", f"folder/{'x' * 300}.mp4", script="done")
+    assert said.code == 5
+    assert "too long" in said.err
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("script", "code", "words"),
     [
@@ -174,10 +182,14 @@ def test_a_failed_job_says_what_happened_whether_it_cost_and_what_to_do(
     assert "Traceback" not in said.err
 
 
-def test_words_of_a_provider_cannot_move_the_cursor_or_turn_text_around(command: Command) -> None:
-    said = command("generate", "a fox", "--provider", "wired", script="fail:content_rejected")
-    assert "Not with" in said.err
-    assert not {"\x1b", "\u202e"} & set(said.err)
+def test_words_of_strangers_cannot_move_the_cursor_or_turn_text_around(command: Command) -> None:
+    refused = command("generate", "a \x1b[2Jfox\u202e", "--provider", "wired", script="fail:content_rejected")
+    listed, unknown = command("jobs", "list"), command("jobs", "show", "\x1b[31mred\u202e")
+    shown = command("jobs", "show", listed.out.split("\t")[0])
+    assert "Not with" in refused.err
+    assert "red" in unknown.err
+    for said in (refused, listed, unknown, shown):
+        assert not {"\x1b", "\u202e"} & set(said.out + said.err)
 
 
 @pytest.mark.parametrize(

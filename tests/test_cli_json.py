@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cli_rig import Command, command, nexiom
-from nexiom_sdk.cli.output import json_line
+from nexiom_sdk import GenerationJob, VideoRequest
+from nexiom_sdk.cli.output import JsonLines, json_line
 from nexiom_sdk.media import check_video
 
 __all__ = ["command"]  # a fixture
@@ -57,6 +59,20 @@ def test_one_object_per_change_and_a_result_at_the_end(command: Command) -> None
     assert result["file"] == str(Path.cwd() / "fox.mp4")
     assert Decimal(str(result["cost_usd"])) == Decimal("0.40")
     assert isinstance(result["cost_usd"], str)
+
+
+def test_a_look_that_finds_nothing_new_is_no_change(capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    job = GenerationJob(
+        id="j1", prompt="x", request=VideoRequest(prompt="x"), run_at=now, created_at=now, updated_at=now
+    )
+    lines = JsonLines()
+    lines.job(job, remaining_seconds=9.0)
+    lines.job(job.evolve(updated_at=now + timedelta(seconds=5)), remaining_seconds=4.0)
+    lines.job(job.evolve(progress=0.5), remaining_seconds=-1.0)
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["progress"], first["remaining_seconds"]) == (None, 9.0)
+    assert (second["progress"], second["remaining_seconds"]) == (0.5, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,17 @@ def test_a_terminal_sees_a_live_line_that_goes_away(tmp_path: Path) -> None:
     assert re.search(r"nexiom jobs watch [0-9a-f]{32}$", said.err.splitlines()[-1])
 
 
+def test_a_terminal_gets_its_cursor_back_even_when_nobody_waits_for_the_end(tmp_path: Path) -> None:
+    process = _on_a_terminal(tmp_path, *HANG, WIRED_SCRIPT="stuck")
+    process.until("ordering")
+    process.signal(signal.SIGINT)
+    process.until("Ctrl-C again leaves at once")
+    process.signal(signal.SIGINT)
+    said = process.end()
+    assert said.code == 130
+    assert said.err.count("\x1b[?25l") == said.err.count("\x1b[?25h") == 1
+
+
 def test_no_color_means_no_colour(tmp_path: Path) -> None:
     process = _on_a_terminal(tmp_path, *HANG, WIRED_SCRIPT="hang", NO_COLOR="1")
     process.until("40 %")

@@ -269,3 +269,21 @@ async def test_what_was_passed_in_is_not_closed_and_what_was_made_is(tmp_path: P
     await rig.submitted()
     await rig.studio.aclose()
     assert len(await rig.repository.list(JobQuery())) == 1
+
+
+@pytest.mark.parametrize("user_id", ["", "..", ".", "u1/x", "a\\b", "user:1", "a\0b", "_", "x" * 2000])
+async def test_a_user_id_that_is_no_folder_is_refused_before_anything_is_spent(
+    user_id: str, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    rig = rig_of(fake)
+    with pytest.raises(InvalidInput, match="user id"):
+        await rig.studio.submit(VideoRequest(prompt="a fox"), user_id=user_id)
+    assert fake.calls == []
+    assert await rig.studio.jobs() == []
+
+
+async def test_an_ordinary_foreign_user_id_is_fine(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    job = await rig.steps(await rig.studio.submit(VideoRequest(prompt="a fox"), user_id="auth0|5f2a", defer=True))
+    assert job.result_path == f"auth0|5f2a/{job.id}/0.mp4"

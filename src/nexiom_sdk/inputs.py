@@ -14,7 +14,7 @@ from pathlib import Path
 from nexiom_sdk.errors import InvalidInput, ObjectNotFound, UnsupportedFeature
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.references import MAX_REFERENCE_BYTES, Reference, inspect, read_local
-from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore, input_key
+from nexiom_sdk.storage import ANYBODY, CHUNK_BYTES, ObjectStore, input_key
 from nexiom_sdk.types import DeliveredMedia, Media, VideoRequest
 
 _URL_LIFETIME_SECONDS = 24 * 3600.0  # providers may fetch a reference long after the order was taken
@@ -61,7 +61,7 @@ async def _staged(media: Media, *, store: ObjectStore, user_id: str | None, root
     data = media.data if media.file is None else await asyncio.to_thread(read_local, media.file, roots=roots)
     name = "reference" if media.file is None else media.file.name
     found = inspect(data or b"", role=media.role, name=name)
-    path = f"{user_id or '_'}/{hashlib.sha256(found.data).hexdigest()[:32]}.{found.extension}"
+    path = f"{user_id or ANYBODY}/{hashlib.sha256(found.data).hexdigest()[:32]}.{found.extension}"
     if await store.stat(input_key(path)) is None:
         await store.put(input_key(path), _chunks(found.data), media_type=found.media_type)
     return Media.from_input(path, role=media.role)

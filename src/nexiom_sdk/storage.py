@@ -15,6 +15,7 @@ from nexiom_sdk.wording import printable
 
 INPUTS = "inputs"
 OUTPUTS = "outputs"
+ANYBODY = "_"  # the folder of jobs without a user
 CHUNK_BYTES = 256 * 1024
 _LONGEST_KEY = 1024
 
@@ -92,7 +93,7 @@ def checked_key(key: str) -> str:
         or len(key.encode("utf-8", "replace")) > _LONGEST_KEY
         or any(segment in {"", ".", ".."} for segment in segments)
         or not key.isprintable()
-        or any(character in key for character in '\\:*?"<>|')
+        or any(character in key for character in "\\:")
     ):
         msg = f"'{printable(key, 80)}' is not a path inside a bucket."
         raise InvalidInput(msg, next_step="Use a relative path such as 'u1/fox.png', without '..', '\\' or ':'.")
@@ -104,6 +105,28 @@ def input_key(path: str) -> str:
     return checked_key(f"{INPUTS}/{path}")
 
 
+def checked_user(user_id: str | None) -> str | None:
+    """The user id, if it can be the name of a folder: it is the first part of the path of everything a user has.
+
+    Raises:
+        InvalidInput: It cannot.
+
+    Example:
+        >>> checked_user("auth0|5f2a"), checked_user(None)
+        ('auth0|5f2a', None)
+    """
+    if user_id is not None:
+        try:
+            checked_key(f"{OUTPUTS}/{user_id}")
+        except InvalidInput as error:
+            msg = f"The user id '{printable(user_id, 80)}' cannot be the name of a folder."
+            raise InvalidInput(msg, next_step="Use an id without '/', '\\', ':' and control characters.") from error
+        if "/" in user_id or user_id == ANYBODY:
+            msg = f"The user id '{printable(user_id, 80)}' cannot be the name of a folder of one user's own."
+            raise InvalidInput(msg, next_step="Use an id without '/', and not '_'.")
+    return user_id
+
+
 def result_path(user_id: str | None, job_id: str, index: int, extension: str = "mp4") -> str:
     """Path of a result in the bucket `outputs`; the same result always has the same path.
 
@@ -111,7 +134,7 @@ def result_path(user_id: str | None, job_id: str, index: int, extension: str = "
         >>> result_path(None, "j1", 0), result_path("u1", "j1", 0, "jpg")
         ('_/j1/0.mp4', 'u1/j1/0.jpg')
     """
-    return f"{user_id or '_'}/{job_id}/{index}.{extension}"
+    return f"{user_id or ANYBODY}/{job_id}/{index}.{extension}"
 
 
 def output_key(path: str) -> str:

@@ -16,7 +16,7 @@ from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import IllegalTransition, JobConflict, WaitTimeout
 from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Phase, VideoResult
-from nexiom_sdk.storage import ObjectStore, output_key
+from nexiom_sdk.storage import ObjectStore, checked_user, output_key
 from nexiom_sdk.types import Choice, RequestFields, VideoRequest
 
 # The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
@@ -234,6 +234,7 @@ class Studio:
         from nexiom_sdk.governance import daily_budget
         from nexiom_sdk.inputs import stage
 
+        checked_user(user_id)
         choice = self._chooser.choose(request)
         request = await stage(request, store=self.store, user_id=user_id, roots=self.settings.media_roots)
         now = self._clock.now()

@@ -152,7 +152,7 @@ class VideoRequest(Frozen):
     negative_prompt: str | None = None
     media: tuple[Media, ...] = ()
     reference_media_path: str | None = None
-    max_cost_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
+    max_cost_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = None
     options: Mapping[str, Mapping[str, JsonValue]] = Field(default_factory=dict)
     strict: bool = True
 

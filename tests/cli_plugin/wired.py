@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
@@ -51,6 +53,7 @@ class Wired(FakeProvider):
 
     async def submit(self, submission: Submission, /) -> Operation | Succeeded:
         """The paid call; `stuck`: its answer never comes."""
+        logging.getLogger("nexiom_sdk.wired").warning("chatter that nobody asked for")
         if self._stuck:
-            await asyncio.Event().wait()
+            await asyncio.to_thread(threading.Event().wait)
         return await super().submit(submission)

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import math
+import os
 import statistics
 from contextlib import aclosing
 from pathlib import Path
@@ -180,7 +181,7 @@ async def _follow(session: Session, job: GenerationJob, following: Following) ->
 
 async def _copied(session: Session, result: VideoResult, wanted: Path) -> Path:
     """The finished video in a second place: whole, or not at all."""
-    is_folder = await asyncio.to_thread(wanted.is_dir)
+    is_folder = await asyncio.to_thread(os.path.isdir, wanted)  # False for names that cannot be; writing says why
     file = wanted / f"{result.job.id}{Path(result.path).suffix}" if is_folder else wanted
     part = file.with_name(f".{result.job.id}.part")
     try:

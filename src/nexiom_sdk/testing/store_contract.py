@@ -41,7 +41,6 @@ BAD_KEYS = (
     "inputs/fox\n.png",
     "inputs/fox\u202e.png",
     "inputs/fox\ud800.png",
-    "inputs/*",
     "inputs/" + "x" * 2048,
 )
 
