@@ -287,3 +287,12 @@ async def test_an_ordinary_foreign_user_id_is_fine(rig_of: RigOf, clock: Virtual
     rig = rig_of(FakeProvider("acme", clock=clock).succeed())
     job = await rig.steps(await rig.studio.submit(VideoRequest(prompt="a fox"), user_id="auth0|5f2a", defer=True))
     assert job.result_path == f"auth0|5f2a/{job.id}/0.mp4"
+
+
+async def test_a_cancelled_job_is_not_ordered_again(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    rig = rig_of(fake)
+    job = await rig.studio.cancel((await rig.submitted()).id)
+    with pytest.raises(IllegalTransition, match="was cancelled"):
+        await rig.studio.resubmit(job.id)
+    assert fake.calls == []

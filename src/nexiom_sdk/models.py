@@ -214,7 +214,7 @@ def estimate(card: ModelCard, spec: Priced) -> Decimal | None:
             if price.per == "clip":
                 return price.usd
             length = spec.duration_seconds
-            return None if length is None else price.usd * Decimal(repr(length)).normalize()
+            return None if length is None else price.usd * Decimal(repr(length).removesuffix(".0"))
     return None
 
 

@@ -367,7 +367,7 @@ class Studio:
 
         Raises:
             JobNotFound: There is no such job.
-            IllegalTransition: The job did not fail.
+            IllegalTransition: The job did not fail, or was cancelled.
             JobConflict: Somebody changed it at the same moment.
         """
         from nexiom_sdk import moves
@@ -376,6 +376,9 @@ class Studio:
         if job.status is not JobStatus.FAILED:
             msg = f"Job {job_id} is {job.status}: only a failed or uncertain job can be ordered again."
             raise IllegalTransition(msg, job_id=job_id)
+        if job.cancel_requested_at is not None:
+            msg = f"Job {job_id} was cancelled: the wish stays with it, and a new order would be cancelled too."
+            raise IllegalTransition(msg, job_id=job_id, next_step="Submit the request again as a new job.")
         if job.phase is Phase.WAITING:
             job = await self._held(job)
         if not await self.repository.save(moves.resubmitted(job, now=self._clock.now()), fence=job.fence):

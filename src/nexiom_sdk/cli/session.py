@@ -116,7 +116,7 @@ def _stoppable(session: Session) -> Generator[None]:
     def ask() -> None:
         session.output.settle()
         for one in signals:
-            pass
+            loop.add_signal_handler(one, os._exit, INTERRUPTED)
         loop.call_later(_PATIENCE_SECONDS, say_why_it_takes_long)
         session.stop()
 

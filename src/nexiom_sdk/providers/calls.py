@@ -1,6 +1,6 @@
 """The one door through which the engine and the tools reach a provider.
 
-It holds a gate for each provider, retries looks and fetches but never an order, and tells of every call.
+It holds a gate for each provider, retries looks and fetches but never an order, and tells of every attempt.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import NexiomError, PluginError, ProviderError, RateLimited
-from nexiom_sdk.events import ProviderCalled, Sink
+from nexiom_sdk.events import ProviderCalled, Sink, Sinks
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.types import Asset
 
@@ -30,41 +31,33 @@ LONGEST_PAUSE_SECONDS = 8.0
 _RETRIED: frozenset[Call] = frozenset({"poll", "find", "fetch"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Door:
-    """The gates to all providers of one studio.
+    """The gates to all providers of one studio. It belongs to one event loop.
 
     Args:
         clock: Time.
-        sink: Who is told of each call.
+        sink: Who is told of each attempt.
         concurrency: Most calls at once to one provider.
         spacing_seconds: Least time between the starts of two calls to one provider.
         random: Numbers from 0 to 1, for jitter.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        sink: Sink,
-        concurrency: int = 8,
-        spacing_seconds: float = 0.0,
-        random: Callable[[], float] = random.random,
-    ) -> None:
-        self.clock = clock
-        self.sink = sink
-        self.random = random
-        self._concurrency = concurrency
-        self._spacing_seconds = spacing_seconds
-        self._gates: dict[str, asyncio.Semaphore] = {}
-        self._next_start: dict[str, float] = {}
+    clock: Clock
+    sink: Sink
+    concurrency: int = 8
+    spacing_seconds: float = 0.0
+    random: Callable[[], float] = random.random
+    _gates: dict[str, asyncio.Semaphore] = field(init=False, repr=False, default_factory=dict[str, asyncio.Semaphore])
+    _next_start: dict[str, float] = field(init=False, repr=False, default_factory=dict[str, float])
 
     @contextlib.asynccontextmanager
     async def gate(self, provider: str) -> AsyncGenerator[None, None]:
         """Hold one of the provider's places while a call runs."""
-        async with self._gates.setdefault(provider, asyncio.Semaphore(self._concurrency)):
+        async with self._gates.setdefault(provider, asyncio.Semaphore(self.concurrency)):
             now = self.clock.monotonic()
             start = max(now, self._next_start.get(provider, now))
-            self._next_start[provider] = start + self._spacing_seconds
+            self._next_start[provider] = start + self.spacing_seconds
             if start > now:
                 await self.clock.sleep(start - now)
             yield
@@ -85,71 +78,90 @@ async def call(
     Raises:
         NexiomError: What the adapter raised.
         PluginError: The adapter raised something that it should not.
+
+    Example:
+        >>> from nexiom_sdk.clock import SystemClock
+        >>> from nexiom_sdk.testing import FakeProvider
+        >>> door, fake = Door(clock=SystemClock(), sink=lambda event: print(event.outcome)), FakeProvider("acme")
+        >>> asyncio.run(call(door, fake.name, "find", lambda: fake.find("no such order")))
+        ok
     """
 
-    async def checked() -> T:
-        answer = await send()
-        if answers and not isinstance(answer, answers):
-            raise TypeError(type(answer).__name__)
-        return answer
+    async def attempt(number: int) -> T:
+        async with door.gate(provider):
+            with _told(door, provider, operation, number):
+                answer = await send()
+                if answers and not isinstance(answer, answers):
+                    raise TypeError(type(answer).__name__)
+                return answer
 
-    return await _retried(door, operation, lambda attempt: _once(door, provider, operation, attempt, checked))
+    return await _retried(door, attempt) if operation in _RETRIED else await attempt(1)
 
 
-async def fetch(door: Door, provider: VideoProvider, asset: Asset) -> AsyncIterator[bytes]:
+async def fetch(door: Door, provider: VideoProvider, asset: Asset) -> AsyncGenerator[bytes, None]:
     """The bytes of a result; begun anew when it fails before the first one, never after.
+
+    It holds a place at the gate until its first byte only: a long download must not keep others from looking.
 
     Raises:
         NexiomError: What the adapter raised.
         PluginError: The adapter raised something that it should not.
     """
-    chunks, chunk = await call(door, provider.name, "fetch", lambda: _begun(provider.fetch(asset)))
-    while chunk is not None:
-        yield chunk
-        with _ours(provider.name, "fetch"):
-            chunk = await anext(chunks, None)
+
+    async def begin(number: int) -> tuple[contextlib.AsyncExitStack, AsyncIterator[bytes], bytes]:
+        async with contextlib.AsyncExitStack() as stack, door.gate(provider.name):
+            stack.enter_context(_told(door, provider.name, "fetch", number))
+            chunks = provider.fetch(asset)
+            close: Callable[[], Awaitable[None]] | None = getattr(chunks, "aclose", None)
+            if close is not None:
+                stack.push_async_callback(close)
+            first = await _next(chunks)
+            return stack.pop_all(), chunks, first
+
+    stack, chunks, chunk = await _retried(door, begin)
+    async with stack:
+        while chunk:
+            yield chunk
+            chunk = await _next(chunks)
 
 
-async def _begun(chunks: AsyncIterator[bytes]) -> tuple[AsyncIterator[bytes], bytes | None]:
-    return chunks, await anext(chunks, None)
+async def _next(chunks: AsyncIterator[bytes]) -> bytes:
+    """The next chunk that has bytes; none at the end."""
+    async for chunk in chunks:
+        if chunk:
+            return chunk
+    return b""
 
 
-async def _once(door: Door, provider: str, operation: Call, attempt: int, send: Callable[[], Awaitable[T]]) -> T:
+@contextlib.contextmanager
+def _told(door: Door, provider: str, operation: Call, attempt: int) -> Generator[None, None, None]:
+    """Tell how an attempt ended, and make every error one of ours."""
     outcome, started = "cancelled", door.clock.monotonic()
     try:
-        async with door.gate(provider):
-            started = door.clock.monotonic()
-            with _ours(provider, operation):
-                answer = await send()
+        yield
         outcome = "ok"
-        return answer
     except NexiomError as error:
         outcome = error.code
         raise
+    except Exception as error:  # an adapter may be anybody's code: whatever it raises becomes an error of ours
+        outcome = PluginError.code
+        # Its text is left out: nobody knows what a stranger puts into it.
+        msg = f"The provider '{provider}' raised {type(error).__name__} in {operation}."
+        raise PluginError(msg) from error
     finally:
-        took = door.clock.monotonic() - started
-        door.sink(
+        # Sinks protects the call from the sink: an order that was paid is not lost because a log is full.
+        Sinks((door.sink,))(
             ProviderCalled(
-                provider=provider, operation=operation, outcome=outcome, attempt=attempt, duration_seconds=took
+                provider=provider,
+                operation=operation,
+                outcome=outcome,
+                attempt=attempt,
+                duration_seconds=door.clock.monotonic() - started,
             )
         )
 
 
-@contextlib.contextmanager
-def _ours(provider: str, operation: Call) -> Generator[None, None, None]:
-    try:
-        yield
-    except NexiomError:
-        raise
-    except Exception as error:  # an adapter may be anybody's code: whatever it raises becomes an error of ours
-        # Its text is left out: nobody knows what a stranger puts into it.
-        msg = f"The provider '{provider}' raised {type(error).__name__} in {operation}."
-        raise PluginError(msg) from error
-
-
-async def _retried(door: Door, operation: Call, once: Callable[[int], Awaitable[T]]) -> T:
-    if operation not in _RETRIED:
-        return await once(1)
+async def _retried(door: Door, attempt: Callable[[int], Awaitable[T]]) -> T:
     retrying = AsyncRetrying(
         stop=stop_after_attempt(ATTEMPTS),
         retry=retry_if_exception(_worth_another_try),
@@ -157,22 +169,25 @@ async def _retried(door: Door, operation: Call, once: Callable[[int], Awaitable[
         sleep=door.clock.sleep,
         reraise=True,
     )
-    async for attempt in retrying:
-        with attempt:
-            return await once(attempt.retry_state.attempt_number)
+    async for one in retrying:
+        with one:
+            return await attempt(one.retry_state.attempt_number)
     raise AssertionError  # tenacity either returns or re-raises
 
 
 def _worth_another_try(error: BaseException) -> bool:
     """A longer wait than ours is for the job's schedule, not for a sleeping coroutine."""
-    if not isinstance(error, ProviderError) or not error.retryable:
-        return False
-    return (error.retry_after_seconds or 0.0) <= LONGEST_PAUSE_SECONDS
+    return getattr(error, "retryable", False) is True and (_asked(error) or 0.0) <= LONGEST_PAUSE_SECONDS
 
 
 def _pause(door: Door, state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     first = FIRST_PAUSE_WHEN_BUSY_SECONDS if isinstance(error, RateLimited) else FIRST_PAUSE_SECONDS
     ours = min(first * 2 ** (state.attempt_number - 1), LONGEST_PAUSE_SECONDS) * door.random()
-    asked = error.retry_after_seconds if isinstance(error, ProviderError) else None
+    asked = _asked(error)
     return ours if asked is None else asked
+
+
+def _asked(error: BaseException | None) -> float | None:
+    """How long the provider asks us to wait."""
+    return error.retry_after_seconds if isinstance(error, ProviderError) else None
