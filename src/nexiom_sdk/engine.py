@@ -48,7 +48,15 @@ class Engine:
             StorageError: The rows cannot be read or written.
         """
         desk = self._desk
-        claimed = await desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=job_id)
+        claiming = asyncio.ensure_future(
+            desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=job_id)
+        )
+        try:
+            claimed = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            for job in await claiming:
+                await self._release(job)
+            raise
         if claimed:
             await self.step(claimed[0], watched=watched)
         return await self.row(job_id)
@@ -82,8 +90,7 @@ class Engine:
             msg = f"A step of job {job.id} at {job.provider} met a defect: {type(error).__name__}."
             raise PluginError(msg, job_id=job.id) from error
         except asyncio.CancelledError:
-            with contextlib.suppress(NexiomError):  # whoever goes on need not wait for the lease to run out
-                await asyncio.shield(self._desk.repository.extend(job.id, fence=job.fence, seconds=0.0))
+            await self._release(job)
             raise
 
     async def row(self, job_id: str) -> GenerationJob:
@@ -97,6 +104,11 @@ class Engine:
             msg = f"There is no job '{job_id}'."
             raise JobNotFound(msg, job_id=job_id)
         return job
+
+    async def _release(self, job: GenerationJob) -> None:
+        """Whoever goes on need not wait for the lease to run out."""
+        with contextlib.suppress(NexiomError):
+            await asyncio.shield(self._desk.repository.extend(job.id, fence=job.fence, seconds=0.0))
 
     @contextlib.asynccontextmanager
     async def _heartbeat(self, job: GenerationJob) -> AsyncGenerator[None, None]:

@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.images import image_size
 from nexiom_sdk.media import sniff
 from nexiom_sdk.types import MediaRole
 from nexiom_sdk.wording import printable
 
 MAX_REFERENCE_BYTES = 50 * 1024 * 1024
 MAX_REFERENCE_PIXELS = 64_000_000
-
-_TOO_LARGE = f"is larger than {MAX_REFERENCE_BYTES // 2**20} MiB"
-# Neither wait nor follow a link that was put in the file's place since we looked. Windows has only the last of these.
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 _KIND: Mapping[MediaRole, str] = {
     "first_frame": "image",
@@ -76,30 +71,33 @@ def read_local(file: Path, *, roots: Sequence[Path]) -> bytes:
         roots: The allowed folders; links are followed first, so none leads out of them.
 
     Raises:
-        InvalidInput: It is not there, not a plain file, empty, too large, or outside the allowed folders.
+        InvalidInput: It is not there, not a plain file, too large, or outside the allowed folders.
     """
     shown = printable(str(file), 200)
     if not roots:
         msg = f"The reference '{shown}' is a local file, and local files are not allowed here."
         raise InvalidInput(msg, next_step="Allow a folder with the setting media_roots (NEXIOM_MEDIA_ROOTS).")
     try:
-        # Where it lies comes first: whether something exists outside the allowed folders is nobody's business.
-        real = file.resolve()
+        real = file.resolve(strict=True)
         if not any(real.is_relative_to(root.resolve()) for root in roots):
+            msg = f"The reference '{shown}' lies outside the folders from which references may be read."
             hint = "Copy it into one of them, or add its folder to the setting media_roots (NEXIOM_MEDIA_ROOTS)."
-            raise _refused(shown, "lies outside the folders from which references may be read", hint)
-        data = _plain_file(real, shown)
-    except InvalidInput:  # our own refusal; it is a ValueError too
-        raise
+            raise InvalidInput(msg, next_step=hint)
+        # Opening a pipe would wait for its other end: open without waiting, then look at what it is.
+        opened = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no file '{shown}'.") from error
     except (OSError, RuntimeError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise _refused(shown, f"cannot be read: {reason}") from error
-    if not data:
-        raise _refused(shown, "is empty")
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InvalidInput(f"The reference '{shown}' cannot be read: {reason}.") from error
+    status = os.fstat(opened)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(opened)
+        raise InvalidInput(f"The reference '{shown}' is not a file.")
+    with os.fdopen(opened, "rb") as plain:
+        data = plain.read(MAX_REFERENCE_BYTES + 1)
     if len(data) > MAX_REFERENCE_BYTES:
-        raise _refused(shown, _TOO_LARGE)
+        raise InvalidInput(_too_large(shown))
     return data
 
 
@@ -116,9 +114,9 @@ def inspect(data: bytes, *, role: MediaRole, name: str = "reference") -> Referen
     """
     shown, kind, media_type = printable(name, 200), _KIND[role], sniff(data[:64])
     if not data:
-        raise _refused(shown, "is empty")
+        raise InvalidInput(f"The reference '{shown}' is empty.")
     if len(data) > MAX_REFERENCE_BYTES:
-        raise _refused(shown, _TOO_LARGE)
+        raise InvalidInput(_too_large(shown))
     if media_type is None or not media_type.startswith(f"{kind}/"):
         article = "an" if kind[0] in "aeiou" else "a"
         what = f"it is {media_type}" if media_type else _guess(data)
@@ -126,8 +124,8 @@ def inspect(data: bytes, *, role: MediaRole, name: str = "reference") -> Referen
         raise InvalidInput(msg, next_step=f"Hand over {article} {kind}: {', '.join(_types_of(kind))}.")
     if kind != "image":
         return Reference(data=data, media_type=media_type)
-    size = image_size(data, media_type)
-    if size is None:
+    size = _IMAGE_SIZE[media_type](data)
+    if size is None or 0 in size:
         raise InvalidInput(f"The image '{shown}' is damaged or incomplete.")
     width, height = size
     if width * height > MAX_REFERENCE_PIXELS:
@@ -140,29 +138,66 @@ def _types_of(kind: str) -> list[str]:
     return [one.partition("/")[2] for one in _EXTENSION if one.startswith(f"{kind}/")]
 
 
-def _plain_file(real: Path, shown: str) -> bytes:
-    # Opening a pipe waits for its other end, and opening a device may do something: look first.
-    status = real.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise _refused(shown, "is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        raise _refused(shown, "is not a plain file")
-    if status.st_size > MAX_REFERENCE_BYTES:
-        raise _refused(shown, _TOO_LARGE)
-    with os.fdopen(os.open(real, _OPEN_FLAGS), "rb") as plain:
-        return plain.read(MAX_REFERENCE_BYTES + 1)
-
-
-def _refused(shown: str, why: str, next_step: str = InvalidInput.default_next_step) -> InvalidInput:
-    return InvalidInput(f"The reference '{shown}' {why}.", next_step=next_step)
+def _too_large(shown: str) -> str:
+    return f"The reference '{shown}' is larger than {MAX_REFERENCE_BYTES // 2**20} MiB."
 
 
 def _guess(data: bytes) -> str:
-    if data[4:8] == b"ftyp":  # what is left of these after the known types
-        return "it is a HEIC or AVIF picture"
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in start:
         return "it is an SVG drawing"
     if start.startswith(b"<"):
         return "it looks like a web page"
     return "it looks like text" if start.isascii() and b"\0" not in start else "its type is not known"
+
+
+def _png_size(data: bytes) -> tuple[int, int] | None:
+    if data[12:16] != b"IHDR" or b"IEND" not in data[-64:]:
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def _gif_size(data: bytes) -> tuple[int, int] | None:
+    if b"\x3b" not in data[-16:]:
+        return None
+    return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    if int.from_bytes(data[4:8], "little") + 8 > len(data):
+        return None
+    chunk, body = data[12:16], data[20:]
+    if chunk == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if chunk == b"VP8L" and body[:1] == b"\x2f":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """From the first frame header; segments before it, such as a camera's own data, are stepped over."""
+    if b"\xff\xd9" not in data[-4096:]:  # the end mark; some cameras write a little after it
+        return None
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xFF:  # padding
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        elif length < 2:
+            return None
+        else:
+            at += 2 + length
+    return None
+
+
+_IMAGE_SIZE: Mapping[str, Callable[[bytes], tuple[int, int] | None]] = {
+    "image/png": _png_size,
+    "image/gif": _gif_size,
+    "image/webp": _webp_size,
+    "image/jpeg": _jpeg_size,
+}
