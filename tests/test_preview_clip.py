@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 from av import VideoFrame
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from made_fonts import made_font
 from nexiom_sdk.errors import ConfigurationError, GenerationFailed, InvalidInput, JobCancelled
@@ -142,7 +142,8 @@ def test_the_title_card_moves_and_its_words_stand_still() -> None:
     def words(frame: Image.Image) -> Image.Image:
         return frame.convert("L").point(lambda level: 255 if level > 220 else 0)
 
-    assert words(first).getbbox() == words(last).getbbox()
+    changed = ImageChops.difference(words(first), words(last)).histogram()[255]
+    assert changed < words(first).histogram()[255] / 4  # the encoder dims a few edges; moved words would change most
 
 
 def test_a_reference_fills_the_frame_and_is_moved_slowly() -> None:
