@@ -18,12 +18,12 @@ from nexiom_sdk.errors import (
     RateLimited,
 )
 from nexiom_sdk.events import Event, ProviderCalled
-from nexiom_sdk.providers.calls import Call, Door, call, fetch
+from nexiom_sdk.providers.calls import Door, Verb, call, fetch
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
 from nexiom_sdk.types import Asset, Operation, Poll, Submission, Succeeded, VideoSpec
 
-RETRIED: tuple[Call, ...] = ("poll", "find")
-NEVER_RETRIED: tuple[Call, ...] = ("submit", "cancel")
+RETRIED: tuple[Verb, ...] = ("poll", "find")
+NEVER_RETRIED: tuple[Verb, ...] = ("submit", "cancel")
 CANARY = "CANARY-4711"
 ASSET = Asset(url=f"https://cdn.example/{CANARY}")
 
@@ -78,7 +78,7 @@ async def _finish(work: Awaitable[str], clock: VirtualClock) -> tuple[str | Nexi
 @pytest.mark.parametrize("operation", NEVER_RETRIED)
 @pytest.mark.parametrize("error", [*(kind("x") for kind in FAILURE_CODES.values()), ValueError("x")], ids=repr)
 async def test_what_costs_money_is_sent_once_whatever_comes_back(
-    operation: Call, error: Exception, door: Door, clock: VirtualClock
+    operation: Verb, error: Exception, door: Door, clock: VirtualClock
 ) -> None:
     send = Counting(error)
     end, pauses = await _finish(call(door, "acme", operation, send), clock)
@@ -91,7 +91,7 @@ async def test_what_costs_money_is_sent_once_whatever_comes_back(
     ("kind", "expected"), [(ProviderUnavailable, [0.5, 1.0]), (RateLimited, [1.0, 2.0])], ids=["down", "busy"]
 )
 async def test_a_look_is_tried_three_times_with_growing_pauses(
-    operation: Call, kind: type[NexiomError], expected: list[float], door: Door, clock: VirtualClock
+    operation: Verb, kind: type[NexiomError], expected: list[float], door: Door, clock: VirtualClock
 ) -> None:
     send = Counting(*[kind("no") for _ in range(9)])
     end, pauses = await _finish(call(door, "acme", operation, send), clock)
@@ -139,7 +139,7 @@ async def test_a_look_is_tried_again_only_where_the_error_says_so(code: str, doo
 
 
 @pytest.mark.parametrize("operation", [*RETRIED, *NEVER_RETRIED])
-async def test_an_exception_of_a_stranger_becomes_ours_without_its_text(operation: Call, door: Door) -> None:
+async def test_an_exception_of_a_stranger_becomes_ours_without_its_text(operation: Verb, door: Door) -> None:
     with pytest.raises(PluginError, match=f"'acme' raised ValueError in {operation}") as caught:
         await call(door, "acme", operation, Counting(ValueError(CANARY)))
     assert CANARY not in str(caught.value)
@@ -148,7 +148,7 @@ async def test_an_exception_of_a_stranger_becomes_ours_without_its_text(operatio
 
 @pytest.mark.parametrize("operation", [*RETRIED, *NEVER_RETRIED])
 async def test_an_answer_that_is_none_of_the_expected_is_a_defect_and_asked_for_once(
-    operation: Call, door: Door, events: list[Event]
+    operation: Verb, door: Door, events: list[Event]
 ) -> None:
     send = Counting()
     with pytest.raises(PluginError, match=f"'acme' raised TypeError in {operation}"):
@@ -218,7 +218,7 @@ async def test_the_type_of_the_answer_is_the_adapters(door: Door) -> None:
 
 
 @pytest.mark.parametrize("operation", ["submit", "poll", "fetch"])
-async def test_never_more_calls_at_once_than_the_gate_allows(operation: Call, clock: VirtualClock) -> None:
+async def test_never_more_calls_at_once_than_the_gate_allows(operation: Verb, clock: VirtualClock) -> None:
     door = Door(clock=clock, sink=lambda _: None, concurrency=3)
     running = most = 0
 

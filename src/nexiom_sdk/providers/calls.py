@@ -22,13 +22,13 @@ from nexiom_sdk.types import Asset
 
 T = TypeVar("T")
 
-Call: TypeAlias = Literal["submit", "poll", "find", "cancel", "fetch"]
+Verb: TypeAlias = Literal["submit", "poll", "find", "cancel", "fetch"]
 
 ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.5
 FIRST_PAUSE_WHEN_BUSY_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 8.0
-_RETRIED: frozenset[Call] = frozenset({"poll", "find", "fetch"})
+_RETRIED: frozenset[Verb] = frozenset({"poll", "find", "fetch"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +64,7 @@ class Door:
 
 
 async def call(
-    door: Door, provider: str, operation: Call, send: Callable[[], Awaitable[T]], *, answers: tuple[type, ...] = ()
+    door: Door, provider: str, operation: Verb, send: Callable[[], Awaitable[T]], *, answers: tuple[type, ...] = ()
 ) -> T:
     """Make one call to a provider.
 
@@ -134,7 +134,7 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 @contextlib.contextmanager
-def _told(door: Door, provider: str, operation: Call, attempt: int) -> Generator[None, None, None]:
+def _told(door: Door, provider: str, operation: Verb, attempt: int) -> Generator[None, None, None]:
     """Tell how an attempt ended, and make every error one of ours."""
     outcome, started = "cancelled", door.clock.monotonic()
     try:

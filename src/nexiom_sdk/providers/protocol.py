@@ -7,10 +7,13 @@ The required part is small; the optional parts are found by type test, so an ada
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.guard import Resolver
 from nexiom_sdk.types import Asset, Operation, Poll, Submission, SubmissionRecovery, Succeeded
 
 PROTOCOL_VERSION = 1
@@ -18,21 +21,35 @@ PROTOCOL_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpOptions:
-    """Bounds for an adapter's network calls, handed to its factory.
+    """Bounds for an adapter's network calls, and what it needs of the machine, handed to its factory.
 
     Args:
         connect_timeout_seconds: Longest wait for a connection.
         read_timeout_seconds: Longest silence while reading.
         write_timeout_seconds: Longest wait for a chunk to be taken.
+        call_timeout_seconds: Longest time for a whole call with a JSON answer.
+        download_timeout_seconds: Longest time for a whole result file.
+        min_bytes_per_second: Slowest download that is borne, measured over `throughput_window_seconds`.
+        throughput_window_seconds: Time over which the throughput is measured.
         max_json_bytes: Largest decoded JSON answer.
         max_video_bytes: Largest result file.
+        ca_file: Certificates to trust besides the public ones, in PEM: for a server with a certificate of your own.
+        clock: Time, for stamps, tokens and bounds.
+        resolve: Resolves names; None: as this machine does.
     """
 
     connect_timeout_seconds: float = 5.0
     read_timeout_seconds: float = 30.0
     write_timeout_seconds: float = 30.0
+    call_timeout_seconds: float = 60.0
+    download_timeout_seconds: float = 1800.0
+    min_bytes_per_second: float = 64 * 1024
+    throughput_window_seconds: float = 30.0
     max_json_bytes: int = 4 * 1024 * 1024
     max_video_bytes: int = 1024 * 1024 * 1024
+    ca_file: Path | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    resolve: Resolver | None = None
 
 
 class VideoProvider(Protocol):
