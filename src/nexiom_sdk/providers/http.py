@@ -198,7 +198,7 @@ class Exchange:
         self._request = request
         self._quiet_seconds = quiet_seconds
         self._response: httpcore.Response | None = None
-        self._chunks: AsyncIterator[bytes] = _nothing()
+        self._chunks: AsyncIterator[bytes] | None = None
 
     async def start(self) -> Head | Trouble:
         """Send the request and read the beginning of the reply."""
@@ -234,6 +234,8 @@ class Exchange:
 
     async def chunk(self) -> bytes | Trouble:
         """The next bytes of the body, decoded; none at its end."""
+        if self._chunks is None:
+            return b""
         token = _ours.set(True)
         try:
             return await anext(self._chunks, b"")
@@ -346,8 +348,3 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    for none in ():
-        yield none

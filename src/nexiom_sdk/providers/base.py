@@ -1,0 +1,313 @@
+"""`HttpProvider`: what all adapters over HTTP share, so that each one only describes calls and reads replies.
+
+An order goes out once. Its reply is read as accepted, refused, or neither: refused is only what the adapter's
+`read_error` knows from the provider's documentation; a lost, cut or unreadable reply and every other status leave the
+order uncertain, and nobody sends it again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import ClassVar, Never
+
+from pydantic import SecretStr
+
+from nexiom_sdk.errors import (
+    AuthenticationFailed,
+    InvalidInput,
+    MalformedResponse,
+    NexiomError,
+    ProviderError,
+    ProviderUnavailable,
+    QuotaExhausted,
+    RateLimited,
+    ResponseTooLarge,
+    ResultExpired,
+    SubmissionUncertain,
+    UnsafeUrl,
+)
+from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.configuration import Configuration, Endpoint
+from nexiom_sdk.providers.downloads import Download
+from nexiom_sdk.providers.http import HttpClient
+from nexiom_sdk.providers.protocol import PROTOCOL_VERSION, HttpOptions
+from nexiom_sdk.providers.wire import Call, Reply, Trouble
+from nexiom_sdk.types import (
+    Asset,
+    Cancelled,
+    Failed,
+    Operation,
+    Poll,
+    Submission,
+    SubmissionRecovery,
+    Succeeded,
+    VideoSpec,
+)
+from nexiom_sdk.wording import printable
+
+_MOST_FOLLOW_UPS = 1
+_GRACE_SECONDS = 60.0  # a new order may not be visible everywhere at once
+_SUBMITTED_AT = "submitted_at"
+_CHUNK_BYTES = 256 * 1024
+_KINDS: Mapping[int, type[ProviderError]] = {
+    401: AuthenticationFailed,
+    402: QuotaExhausted,
+    403: AuthenticationFailed,
+    408: ProviderUnavailable,
+    409: ProviderUnavailable,
+    410: ResultExpired,
+    425: ProviderUnavailable,
+    429: RateLimited,
+}
+
+
+class HttpProvider(ABC):
+    """Base of adapters over HTTP.
+
+    A subclass names itself, gives its cards, and implements four methods: `submit_call`, `read_submit`, `poll_call` and
+    `read_poll`. None of them waits, sends or asks for the time.
+
+    Args:
+        config: Configuration by key; `config_env` names the keys.
+        http: Bounds for network calls.
+
+    Attributes:
+        name: The provider's name, as users write it.
+        title: Its name in sentences.
+        config_env: Configuration key to environment variable; `base_url` is always among them.
+        default_base_url: Where its API is; empty where the operator has to say.
+        keys_at: Where a key is made; empty where it needs none.
+        headers: What every call to its API carries.
+
+    Raises:
+        MissingCredentials: A key is missing, or the address of a server that only the operator knows.
+        ConfigurationError: An address or a key cannot be used.
+    """
+
+    protocol_version: int = PROTOCOL_VERSION
+    submission_recovery: SubmissionRecovery = "none"
+    models: Sequence[ModelCard] = ()
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    config_env: ClassVar[Mapping[str, str]]
+    default_base_url: ClassVar[str] = ""
+    keys_at: ClassVar[str] = ""
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
+        self.config = Configuration(title=self.title, values=config, variables=self.config_env, keys_at=self.keys_at)
+        self.options = http or HttpOptions()
+        endpoints = self.endpoints()
+        self.base_url = endpoints[0].base_url
+        self._client = HttpClient(
+            self.options,
+            keys={one.origin: one.auth for one in endpoints if one.auth is not None},
+            trusted=[one.origin for one in endpoints if one.trusted],
+        )
+
+    # What an adapter says.
+
+    @abstractmethod
+    def submit_call(self, submission: Submission, /) -> Call:
+        """The call that orders.
+
+        Raises:
+            RequestError: The order cannot be expressed; nothing is sent.
+        """
+
+    @abstractmethod
+    def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
+        """What a reply of success to an order says.
+
+        Raises:
+            ProviderError: It says, all the same, that nothing was accepted.
+            MalformedResponse: It cannot be read: then the order is uncertain.
+        """
+
+    @abstractmethod
+    def poll_call(self, operation: Operation, /) -> Call:
+        """The call that looks at an order."""
+
+    @abstractmethod
+    def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
+        """What the reply to a look says; a `Call` is made next, and its reply read by this method too."""
+
+    def read_error(self, reply: Reply, /) -> ProviderError | None:  # noqa: ARG002 - for adapters to override
+        """A refusal that the provider documents, made with `self.error`; None for everything else."""
+        return None
+
+    def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:
+        """Free calls that have to come before the order, each answered with its reply; gives what is then ordered."""
+        yield from ()
+        return spec
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The APIs of the provider; the first one is that of relative paths."""
+        return (self.config.endpoint("base_url", self.default_base_url, key="api_key"),)
+
+    # What an adapter may use.
+
+    def error(
+        self, kind: type[ProviderError], reply: Reply, text: str = "", /, *, code: str | None = None
+    ) -> ProviderError:
+        """An error of ours for a reply of theirs, with its secrets removed.
+
+        Args:
+            kind: Class of the error.
+            reply: The reply.
+            text: The provider's own words; empty: the beginning of the body.
+            code: The provider's own code.
+        """
+        said = self.config.clean(text) or self.config.clean(reply.excerpt)
+        return kind(
+            f"{self.title} answered {reply.status}{f': {said}' if said else ''}",
+            provider=self.name,
+            status=reply.status,
+            provider_code=code,
+            request_id=reply.request_id,
+            retry_after_seconds=reply.retry_after_seconds,
+        )
+
+    def lost(self, operation: Operation, reply: Reply, /) -> Failed:
+        """What it means when an order is not known any more: a failure, unless the order is very young.
+
+        Raises:
+            ProviderUnavailable: It is very young: look again.
+        """
+        stamp = operation.state.get(_SUBMITTED_AT)
+        age = (reply.received_at - datetime.fromisoformat(stamp)).total_seconds() if isinstance(stamp, str) else None
+        if age is not None and age < _GRACE_SECONDS:
+            raise self.error(ProviderUnavailable, reply)
+        return Failed(code="generation_failed", message=f"{self.title} knows no order {printable(operation.id, 80)}.")
+
+    async def send(self, call: Call, /) -> Reply:
+        """Make a call that is no order, and raise what its reply refuses.
+
+        Raises:
+            ProviderError: It did not go out, had no whole reply, or was refused.
+        """
+        reply = await self._exchange(call)
+        if reply.ok or call.any_status:
+            return reply
+        raise self._refusal(reply)
+
+    # What the library calls.
+
+    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+        """Order once."""
+        submission = replace(submission, spec=await self._uploaded(submission.spec))
+        call = self.submit_call(submission)
+        reply = await self._client.send(self._whole(call), provider=self.title)
+        if isinstance(reply, Trouble):
+            self._not_ordered(reply)
+        if not reply.ok and not call.any_status:
+            raise self.read_error(reply) or self._uncertain(reply, "which does not say whether it took the order")
+        try:
+            taken = self.read_submit(submission, reply)
+        except MalformedResponse as error:
+            unreadable = error.message
+        else:
+            return self._stamped(taken, reply)
+        raise self._uncertain(reply, f"which cannot be read ({self.config.clean(unreadable)})")
+
+    async def poll(self, operation: Operation, /) -> Poll:
+        """Look at the order."""
+        call = self.poll_call(operation)
+        for _ in range(1 + _MOST_FOLLOW_UPS):
+            reply = await self._exchange(call)
+            if not (reply.ok or call.any_status):
+                if reply.status == 404:  # noqa: PLR2004 - "not found" is the same everywhere
+                    return self.lost(operation, reply)
+                raise self._refusal(reply)
+            outcome = self.read_poll(operation, reply)
+            if not isinstance(outcome, Call):
+                return self._said(outcome)
+            call = outcome
+        msg = f"{self.title} sends from one place to the next to look at an order."
+        raise MalformedResponse(msg, provider=self.name)
+
+    async def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
+        """The bytes of a result."""
+        if asset.url is None:
+            data = memoryview(asset.data or b"")
+            for start in range(0, len(data), _CHUNK_BYTES):
+                yield bytes(data[start : start + _CHUNK_BYTES])
+            return
+        refusal = self.read_error if asset.needs_auth else _unknown
+        async for chunk in Download(self._client, asset.url, provider=self.title, refusal=refusal).chunks():
+            yield chunk
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    # How it does that.
+
+    async def _uploaded(self, spec: VideoSpec) -> VideoSpec:
+        steps = self.uploads(spec)
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(await self.send(call))
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # the return type of `uploads`, which StopIteration forgets
+        except NexiomError as error:
+            error.charged = "no"  # nothing was ordered yet
+            raise
+
+    async def _exchange(self, call: Call) -> Reply:
+        reply = await self._client.send(self._whole(call), provider=self.title)
+        if not isinstance(reply, Trouble):
+            return reply
+        if reply.unsafe:
+            raise UnsafeUrl(reply.reason, provider=self.name)
+        kind = ResponseTooLarge if reply.too_large else ProviderUnavailable
+        raise kind(f"{self.title} gave no answer: {reply.reason}.", provider=self.name)
+
+    def _whole(self, call: Call) -> Call:
+        path = call.path if "://" in call.path else self.base_url + call.path
+        headers = {**self.headers, **call.headers} if path.startswith(self.base_url) else call.headers
+        return replace(call, path=path, headers=headers)
+
+    def _not_ordered(self, trouble: Trouble) -> Never:
+        if trouble.unsafe:
+            raise UnsafeUrl(trouble.reason, provider=self.name)
+        if not trouble.left:
+            msg = f"{self.title} could not be reached, so nothing was ordered: {trouble.reason}."
+            raise ProviderUnavailable(msg, provider=self.name)
+        msg = f"The order was sent to {self.title} and its answer was lost: {trouble.reason}."
+        raise SubmissionUncertain(msg, provider=self.name)
+
+    def _uncertain(self, reply: Reply, why: str) -> SubmissionUncertain:
+        said = self.config.clean(reply.excerpt)
+        msg = f"{self.title} answered {reply.status}, {why}{f': {said}' if said else '.'}"
+        return SubmissionUncertain(msg, provider=self.name, status=reply.status, request_id=reply.request_id)
+
+    def _refusal(self, reply: Reply) -> ProviderError:
+        known = self.read_error(reply)
+        if known is not None:
+            return known
+        usual = {5: ProviderUnavailable, 4: InvalidInput}.get(reply.status // 100, MalformedResponse)
+        return self.error(_KINDS.get(reply.status, usual), reply)
+
+    def _stamped(self, taken: Operation | Succeeded, reply: Reply) -> Operation | Succeeded:
+        if isinstance(taken, Succeeded):
+            return taken
+        return replace(taken, state={**taken.state, _SUBMITTED_AT: reply.received_at.isoformat()})
+
+    def _said(self, outcome: Poll) -> Poll:
+        match outcome:
+            case Failed():
+                return replace(outcome, message=self.config.clean(outcome.message))
+            case Cancelled():
+                return replace(outcome, reason=self.config.clean(outcome.reason))
+            case _:
+                return outcome
+
+
+def _unknown(_reply: Reply) -> None:
+    """Files at addresses that need no key are not the API's: their refusals are nobody's words."""

@@ -1,0 +1,131 @@
+"""What an operator says about one provider: keys and addresses, read with errors that name the variable to set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Never
+
+from pydantic import SecretStr
+
+from nexiom_sdk.errors import ConfigurationError, MissingCredentials, UnsafeUrl
+from nexiom_sdk.providers.auth import Auth, HeaderKey
+from nexiom_sdk.providers.guard import Origin
+from nexiom_sdk.providers.http import origin_of
+from nexiom_sdk.redaction import redact
+from nexiom_sdk.wording import printable
+
+_YES = frozenset({"1", "true", "yes", "on"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One API of a provider.
+
+    Args:
+        base_url: Its address, without a slash at its end; paths of calls follow it.
+        origin: Where that leads.
+        auth: The key that belongs to it; None where it needs none.
+        trusted: The operator named it, so it may be private.
+    """
+
+    base_url: str
+    origin: Origin
+    auth: Auth | None = None
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The configuration of one provider.
+
+    Args:
+        title: The provider's name in sentences.
+        values: Configuration by key.
+        variables: Configuration key to environment variable, for errors.
+        keys_at: Where a key is made; empty where none is needed.
+    """
+
+    title: str
+    values: Mapping[str, str | SecretStr] = field(repr=False)
+    variables: Mapping[str, str]
+    keys_at: str = ""
+
+    def text(self, key: str, /) -> str:
+        """A value that is no secret; empty where it is not set."""
+        value = self.values.get(key, "")
+        return (value.get_secret_value() if isinstance(value, SecretStr) else value).strip()
+
+    def flag(self, key: str, /) -> bool:
+        """Whether a value says yes."""
+        return self.text(key).lower() in _YES
+
+    def secret(self, key: str, /) -> SecretStr | None:
+        """A secret; None where it is not set.
+
+        Raises:
+            ConfigurationError: It holds what cannot stand in a header, such as a line break in its middle.
+        """
+        text = self.text(key)
+        if not (text.isascii() and text.isprintable()):
+            msg = f"{self.variables.get(key, key)} holds a character that no key has, such as a line break."
+            raise ConfigurationError(msg, next_step="Copy the key again.")
+        return SecretStr(text) if text else None
+
+    def endpoint(self, url_key: str, default_url: str, /, *, key: str) -> Endpoint:
+        """An API: its address, else the usual one, with a bearer key.
+
+        Args:
+            url_key: Configuration key of the address.
+            default_url: The usual address; empty where there is none.
+            key: Configuration key of the key.
+
+        Raises:
+            MissingCredentials: There is no key although one is needed, or no address.
+            ConfigurationError: The address cannot be used.
+        """
+        given = self.text(url_key).rstrip("/")
+        if not given and not default_url:
+            self.missing(url_key, "the address of a server")
+        secret = self.secret(key)
+        if secret is None and self.keys_at:
+            self.missing(key, f"a key, which is made at {self.keys_at}")
+        url = given or default_url
+        return Endpoint(
+            base_url=url,
+            origin=self._origin(url),
+            auth=HeaderKey(secret) if secret else None,
+            trusted=bool(given),
+        )
+
+    def missing(self, key: str, what: str) -> Never:
+        """Say that something is not set, and how to go on.
+
+        Raises:
+            MissingCredentials: Always.
+        """
+        variable = self.variables.get(key, key)
+        msg = f"{self.title} needs {what}: {variable} is not set."
+        hint = f'Set {variable}, or pass provider="local" for a preview made on this machine.'
+        raise MissingCredentials(msg, next_step=hint)
+
+    def clean(self, text: str) -> str:
+        """A stranger's text without control characters and without the secrets of this configuration."""
+        secrets = [value.get_secret_value() for value in self.values.values() if isinstance(value, SecretStr)]
+        return redact(printable(text), secrets)
+
+    def _origin(self, url: str) -> Origin:
+        try:
+            origin = origin_of(url)
+        except UnsafeUrl:
+            origin = None
+        if origin is None:
+            msg = f"The address of {self.title} cannot be used: it has no host, or a login in it."
+            raise ConfigurationError(msg)
+        plain = origin.scheme == "http" and (origin.loopback or self.flag("plain_http"))
+        if origin.scheme != "https" and not plain:
+            msg = f"The address of {self.title}, {origin}, is not https; plain http is for this machine only."
+            allow = self.variables.get("plain_http")
+            hint = f"Use https, or set {allow}=1 for a network that you trust." if allow else "Use https."
+            raise ConfigurationError(msg, next_step=hint)
+        return origin
