@@ -141,7 +141,6 @@ def test_the_card_takes_one_picture(role: MediaRole) -> None:
         VideoRequest(prompt="x", duration_seconds=0.5),
         VideoRequest(prompt="x", duration_seconds=61),
         VideoRequest(prompt="x", seed=1),
-        VideoRequest(prompt="x", media=(Media.from_url("https://example.com/a.png"),)),
         VideoRequest(prompt="x", media=(Media.from_bytes(b"x"), Media.from_bytes(b"y", role="reference_image"))),
         VideoRequest(prompt="x", media=(Media.from_bytes(b"x", role="source_video"),)),
     ],

@@ -67,10 +67,7 @@ def frame(role: str = "first_frame", **place: object) -> dict[str, object]:
             {"media": [frame(), frame("reference_image")]},
             ["takes only one of first frame and reference image"],
         ),
-        (
-            {"media": [frame(url="https://example.com/fox.png")]},
-            ["takes files, not addresses: download the reference first"],
-        ),
+        ({"media": [frame(url="https://example.com/fox.png")]}, []),
         (
             {"seed": 1, "resolution": "480p"},
             ["480p is not offered (offered: 720p, 1080p; nearest: 720p)", "takes no seed"],

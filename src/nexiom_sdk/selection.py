@@ -11,7 +11,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from nexiom_sdk.models import Mismatch, ModelCard, estimate, mismatches, nearest_ratio, nearest_resolution
+from nexiom_sdk.models import Mismatch, ModelCard, best_places, estimate, mismatches, nearest_ratio, nearest_resolution
 from nexiom_sdk.policy import Entry, Policy, TierDefaults
 from nexiom_sdk.types import (
     AspectRatio,
@@ -41,6 +41,7 @@ class _Order(NamedTuple):
     request: VideoRequest
     mode: Mode
     today: date
+    addresses: bool
 
 
 class _Terms(NamedTuple):
@@ -61,6 +62,7 @@ def select(
     unavailable: Mapping[str, str] = _NOBODY,
     health: Mapping[str, str] = _NOBODY,
     today: date,
+    addresses: bool = True,
 ) -> Choice:
     """The models that fit, best first, and the others with their reasons; it never raises.
 
@@ -74,6 +76,7 @@ def select(
         unavailable: Providers that cannot be used, with the reason.
         health: Providers to leave alone for now, with the reason.
         today: The day, for retirements.
+        addresses: Whether the store can give web addresses of the references it holds.
 
     Example:
         >>> card = ModelCard(model="a1", durations_seconds=(4, 8), resolutions=("720p",))
@@ -89,7 +92,7 @@ def select(
     listed = {
         name: {card.model: card for card in cards.get(name, ())} for name in {entry.provider for entry in entries}
     }
-    order = _Order(request, request.mode, today)
+    order = _Order(request, request.mode, today, addresses)
     kept: list[Candidate] = []
     rejected: list[Rejection] = []
     for entry in entries:
@@ -168,7 +171,7 @@ def _judged(order: _Order, entry: Entry, listed: Mapping[str, ModelCard]) -> Can
     card, request = listed.get(entry.model), order.request
     if card is None:
         return (unknown("model", entry.model, sorted(listed)),)
-    found = mismatches(request, card)
+    found = mismatches(request, card, addresses=order.addresses)
     reasons = [str(one) for one in found if request.strict or not one.adaptable]
     if card.retired(order.today):
         since = f" since {card.retires_on}" if card.retires_on else ""
@@ -188,14 +191,14 @@ def _candidate(order: _Order, entry: Entry, card: ModelCard, found: Iterable[Mis
     """The model with its terms: what was asked, else what the policy says, each as near as the model comes to it."""
     request, mode = order.request, order.mode
     defaults = entry.defaults
-    resolution = _resolution(request, mode, defaults, card)
+    resolution = _resolution(request, defaults, card)
     length = request.duration_seconds or defaults.duration_seconds
-    ratio = request.aspect_ratio or defaults.aspect_ratio
+    ratio, offered = request.aspect_ratio or defaults.aspect_ratio, card.ratios_for(mode, resolution)
     terms = _Terms(
         mode=mode,
         duration_seconds=None if length is None else card.lengths_for(mode, resolution).nearest(length),
         resolution=resolution,
-        aspect_ratio=ratio and nearest_ratio(ratio, card.aspect_ratios),
+        aspect_ratio=None if ratio is None or offered is None else nearest_ratio(ratio, offered),
         audio=_audio(defaults.audio if request.audio is None else request.audio, card),
     )
     price = estimate(card, terms)
@@ -217,19 +220,17 @@ def _candidate(order: _Order, entry: Entry, card: ModelCard, found: Iterable[Mis
     )
 
 
-def _resolution(request: VideoRequest, mode: Mode, defaults: TierDefaults, card: ModelCard) -> Resolution | None:
-    """The resolution asked for, else the default, which gives way to one that offers the length asked for."""
+def _resolution(request: VideoRequest, defaults: TierDefaults, card: ModelCard) -> Resolution | None:
+    """The resolution asked for, else the default, which gives way to one that offers the length and shape asked for."""
     wanted = request.resolution or defaults.resolution
     nearest = wanted if wanted is None or wanted in card.resolutions else nearest_resolution(wanted, card.resolutions)
-    length = request.duration_seconds
-    if request.resolution is not None or length is None:
+    if request.resolution is not None or not (card.lengths or card.shapes):
         return nearest
-    places: tuple[Resolution | None, ...] = (nearest, *(card.resolutions or (None,)))
-    gaps = [abs(card.lengths_for(mode, place).nearest(length) - length) for place in places]
-    if gaps[0] == min(gaps):
+    best = best_places(request, card, (nearest, *(card.resolutions or (None,))))
+    if nearest in best:
         return nearest
-    best: list[Resolution] = [place for place, gap in zip(places, gaps, strict=True) if gap == min(gaps) and place]
-    return nearest_resolution(nearest or best[0], best) if best else None
+    named: list[Resolution] = [place for place in best if place]
+    return nearest_resolution(nearest or named[0], named) if named else None
 
 
 def _audio(wanted: bool | None, card: ModelCard) -> bool | None:  # noqa: FBT001 - a value, not a flag
@@ -248,7 +249,7 @@ def _changes(request: VideoRequest, terms: _Terms, found: Iterable[Mismatch]) ->
     if request.resolution not in {None, terms.resolution}:
         yield f"asked for {request.resolution}, takes {terms.resolution}"
     if request.aspect_ratio not in {None, terms.aspect_ratio}:
-        yield f"asked for {request.aspect_ratio}, takes {terms.aspect_ratio}"
+        yield f"asked for {request.aspect_ratio}, takes {terms.aspect_ratio or 'the shape of the picture'}"
     yield from (str(one) for one in found if one.field in {"audio", "seed", "negative_prompt"})
 
 
