@@ -237,8 +237,10 @@ class HttpProvider(ABC):
             for start in range(0, len(data), _CHUNK_BYTES):
                 yield bytes(data[start : start + _CHUNK_BYTES])
             return
-        refusal = self.read_error if asset.needs_auth else _unknown
-        async for chunk in Download(self._client, asset.url, provider=self.title, refusal=refusal).chunks():
+        # A file at an address that needs no key is not the API's, and neither are its refusals.
+        refusal = self.read_error if asset.needs_auth else lambda _: None
+        download = Download(self._client, asset.url, provider=self.title, signed=asset.needs_auth, refusal=refusal)
+        async for chunk in download.chunks():
             yield chunk
 
     async def aclose(self) -> None:
@@ -307,7 +309,3 @@ class HttpProvider(ABC):
                 return replace(outcome, reason=self.config.clean(outcome.reason))
             case _:
                 return outcome
-
-
-def _unknown(_reply: Reply) -> None:
-    """Files at addresses that need no key are not the API's: their refusals are nobody's words."""

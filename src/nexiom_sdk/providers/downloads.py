@@ -26,6 +26,7 @@ class Download:
         client: Connections; it sends keys only to the origins they belong to.
         url: Where the file is. It may lead elsewhere, three times, and each place is checked as the first one was.
         provider: Whose file it is, for errors.
+        signed: Whether the file needs the key of the origin it is at.
         refusal: What a refusal means, where the adapter knows.
         most_bytes: Largest file; None: `HttpOptions.max_video_bytes`.
     """
@@ -36,11 +37,12 @@ class Download:
         url: str,
         *,
         provider: str,
+        signed: bool = False,
         refusal: Callable[[Reply], ProviderError | None] = lambda _: None,
         most_bytes: int | None = None,
     ) -> None:
         self._client = client
-        self._call = Call("GET", url)  # a Call, because its repr shows no signature
+        self._call = Call("GET", url, signed=signed)  # a Call, because its repr shows no signature
         self._provider = provider
         self._refusal = refusal
         self._most_bytes = client.options.max_video_bytes if most_bytes is None else most_bytes
@@ -89,7 +91,7 @@ class Download:
                     return exchange, known
                 if head.status not in _REDIRECTS:
                     raise await self._refused(exchange, head)
-                self._call = Call("GET", join(self._call.path, head.headers.get("location", "")))
+                self._call = replace(self._call, path=join(self._call.path, head.headers.get("location", "")))
         raise self._unsafe(f"{self._provider} redirects its file more than {MOST_REDIRECTS} times.")
 
     def _wanted(self) -> Call:

@@ -179,7 +179,7 @@ class HttpClient:
             request = None
         if request is None:
             raise InvalidInput("The order holds a value that cannot be sent: half a character, or not a number.")
-        auth = self._keys.get(origin)
+        auth = self._keys.get(origin) if call.signed else None
         if auth is not None:
             body = await request.aread() if auth.needs_body else b""
             unsigned = Unsigned(method=call.method, url=str(request.url), headers=request.headers, body=body)

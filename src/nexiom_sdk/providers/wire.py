@@ -61,12 +61,13 @@ class Call:
 
     Args:
         method: GET, POST, PUT or DELETE.
-        path: Path below the adapter's `base_url`, or a whole address. Keys go only to origins that the adapter named.
+        path: Path below the adapter's `base_url`, or a whole address.
         query: Query parameters.
         headers: Headers besides the adapter's constant ones and the signature.
         json: A JSON body.
         form: Text fields of a multipart body.
         files: Files of a multipart body; they follow the text fields.
+        signed: With the key of the origin it goes to; there is none for an origin that the adapter did not name.
         any_status: The reader wants to see refusals too, instead of having them raised.
         timeout_seconds: Longest time for the whole call; None: `HttpOptions.call_timeout_seconds`.
 
@@ -83,6 +84,7 @@ class Call:
     json: JsonValue | None = None
     form: Mapping[str, str] | None = None
     files: tuple[Part, ...] = ()
+    signed: bool = True
     any_status: bool = False
     timeout_seconds: float | None = None
 
