@@ -105,7 +105,7 @@ class HttpProvider(ABC):
         self.base_url = endpoints[0].base_url
         self._client = HttpClient(
             self.options,
-            keys={one.origin: one.auth for one in endpoints if one.auth is not None},
+            keys=[(one.base_url, one.auth) for one in endpoints if one.auth is not None],
             trusted=[one.origin for one in endpoints if one.trusted],
         )
 

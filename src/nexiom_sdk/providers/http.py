@@ -82,15 +82,18 @@ class HttpClient:
 
     Args:
         options: Bounds.
-        keys: Which key belongs to which origin; it is sent there and nowhere else.
+        keys: Base URL and key of each API. A key goes to the origin of its API and nowhere else; where two APIs share an
+            origin, to the one whose base URL the address begins with.
         trusted: Origins that the operator named: they may be private, and plain http.
     """
 
     def __init__(
-        self, options: HttpOptions, *, keys: Mapping[Origin, Auth] | None = None, trusted: Collection[Origin] = ()
+        self, options: HttpOptions, *, keys: Collection[tuple[str, Auth]] = (), trusted: Collection[Origin] = ()
     ) -> None:
         self.options = options
-        self._keys = keys or {}
+        self._keys: dict[Origin, list[tuple[str, Auth]]] = {}
+        for base_url, auth in sorted(keys, key=lambda key: len(key[0]), reverse=True):
+            self._keys.setdefault(origin_of(base_url), []).append((base_url, auth))
         self._trusted = frozenset(trusted)
 
     @cached_property
@@ -155,6 +158,10 @@ class HttpClient:
             "write": options.write_timeout_seconds,
         }
 
+    def _key(self, origin: Origin, url: str) -> Auth | None:
+        keys = self._keys.get(origin, [])
+        return next((auth for base_url, auth in keys if url.startswith(base_url)), keys[-1][1] if keys else None)
+
     async def _request(self, call: Call) -> httpx.Request:
         """The call, encoded and signed.
 
@@ -179,7 +186,7 @@ class HttpClient:
             request = None
         if request is None:
             raise InvalidInput("The order holds a value that cannot be sent: half a character, or not a number.")
-        auth = self._keys.get(origin) if call.signed else None
+        auth = self._key(origin, call.path) if call.signed else None
         if auth is not None:
             body = await request.aread() if auth.needs_body else b""
             unsigned = Unsigned(method=call.method, url=str(request.url), headers=request.headers, body=body)
