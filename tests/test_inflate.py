@@ -20,9 +20,9 @@ async def _pieces(*chunks: bytes) -> list[bytes]:
     return [piece async for piece in inflated(_stream(chunks))]
 
 
-@given(st.binary(max_size=5000), st.sampled_from([gzip.compress, zlib.compress]), st.integers(1, 700))
-async def test_whatever_way_it_is_cut_it_is_what_it_was(data: bytes, pack: object, size: int) -> None:
-    packed: bytes = pack(data)  # type: ignore[operator]  # one of the two above
+@given(st.binary(max_size=5000), st.booleans(), st.integers(1, 700))
+async def test_whatever_way_it_is_cut_it_is_what_it_was(data: bytes, zipped: bool, size: int) -> None:
+    packed = gzip.compress(data) if zipped else zlib.compress(data)
     chunks = [packed[start : start + size] for start in range(0, len(packed), size)]
     assert b"".join(await _pieces(*chunks)) == data
 
