@@ -85,16 +85,23 @@ class HttpClient:
         keys: Base URL and key of each API. A key goes to the origin of its API and nowhere else; where two APIs share an
             origin, to the one whose base URL the address begins with.
         trusted: Origins that the operator named: they may be private, and plain http.
+        network: What dials once the guard has allowed it; None: the sockets of this machine.
     """
 
     def __init__(
-        self, options: HttpOptions, *, keys: Collection[tuple[str, Auth]] = (), trusted: Collection[Origin] = ()
+        self,
+        options: HttpOptions,
+        *,
+        keys: Collection[tuple[str, Auth]] = (),
+        trusted: Collection[Origin] = (),
+        network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
         self.options = options
         self._keys: dict[Origin, list[tuple[str, Auth]]] = {}
         for base_url, auth in sorted(keys, key=lambda key: len(key[0]), reverse=True):
             self._keys.setdefault(origin_of(base_url), []).append((base_url, auth))
         self._trusted = frozenset(trusted)
+        self._network = network
 
     @cached_property
     def _pool(self) -> httpcore.AsyncConnectionPool:
@@ -108,7 +115,7 @@ class HttpClient:
             max_connections=100,
             max_keepalive_connections=32,
             keepalive_expiry=_IDLE_SECONDS,
-            network_backend=GuardedNetwork(resolve, trusted=self._trusted),
+            network_backend=GuardedNetwork(resolve, trusted=self._trusted, network=self._network),
         )
 
     @cached_property
