@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import NamedTuple, TypeVar, get_args
 
 from hypothesis import strategies as st
 
-from nexiom_sdk.models import Lengths, Lifecycle, ModelCard, Price, Sound
+from nexiom_sdk.models import Lengths, Lifecycle, ModelCard, Price, Shapes, Sound
 from nexiom_sdk.policy import Policy, PolicyCandidate, TierDefaults, TierPolicy
 from nexiom_sdk.types import QUALITY_TIERS, AspectRatio, Delivery, Media, MediaRole, Mode, Resolution, VideoRequest
 
@@ -42,7 +43,8 @@ _lengths = st.builds(
     modes=_few(_mode, 2),
     resolutions=_few(_resolution, 2),
 )
-_price = st.builds(
+_shapes = st.builds(Shapes, aspect_ratios=_few(_ratio), modes=_few(_mode, 2), resolutions=_few(_resolution, 2))
+any_price = st.builds(
     Price,
     usd=_usd,
     per=st.sampled_from(["second", "clip"]),
@@ -50,6 +52,8 @@ _price = st.builds(
     audio=st.none() | st.booleans(),
     mode=st.none() | _mode,
     duration_seconds=st.none() | _seconds,
+    plus_usd=st.just(Decimal(0)) | _usd,
+    least_usd=st.just(Decimal(0)) | _usd,
 )
 any_card = st.builds(
     ModelCard,
@@ -59,6 +63,7 @@ any_card = st.builds(
     lengths=st.lists(_lengths, max_size=2).map(tuple),
     resolutions=_few(_resolution),
     aspect_ratios=_few(_ratio),
+    shapes=st.lists(_shapes, max_size=2).map(tuple),
     media=st.dictionaries(_role, st.integers(0, 2), max_size=4),
     media_exclusions=_few(_few(_role), 1),
     media_required=st.booleans(),
@@ -67,7 +72,7 @@ any_card = st.builds(
     seed=st.booleans(),
     negative_prompt=st.booleans(),
     max_prompt_chars=st.none() | st.just(3),
-    prices=st.lists(_price, max_size=3).map(tuple),
+    prices=st.lists(any_price, max_size=3).map(tuple),
     lifecycle=_lifecycle,
     retires_on=st.none() | _day,
     successor=st.none() | _model,

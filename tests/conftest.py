@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from rig import Rig
@@ -19,7 +20,9 @@ def clock() -> VirtualClock:
 def rig_of(tmp_path: Path, clock: VirtualClock) -> Callable[..., Rig]:
     """Makes a studio on memory and a virtual clock around one or more fake providers."""
 
-    def make(*providers: FakeProvider, time: Clock | None = None, **settings: object) -> Rig:
-        return Rig(tmp_path, clock, providers, settings, time)
+    def make(
+        *providers: FakeProvider, time: Clock | None = None, store: MemoryStore | None = None, **settings: object
+    ) -> Rig:
+        return Rig(tmp_path, clock, providers, settings, time, store)
 
     return make

@@ -30,12 +30,13 @@ class Rig:
         providers: Sequence[FakeProvider],
         settings: Mapping[str, object],
         time: Clock | None = None,
+        store: MemoryStore | None = None,
     ) -> None:
         self.clock = clock
         time = time or clock
         self.events: list[Event] = []
         self.repository = MemoryRepository(clock=time)
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         registry = ProviderRegistry(entry_points=[])
         for provider in providers:
             registry.register(provider.name, _factory(provider))

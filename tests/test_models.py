@@ -2,23 +2,34 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from any_cards import TODAY, any_card, any_request
+from any_cards import TODAY, any_card, any_price, any_request
 from nexiom_sdk.models import (
     Lengths,
     ModelCard,
     Price,
+    Shapes,
     estimate,
     lines,
     mismatches,
     nearest_ratio,
     nearest_resolution,
 )
-from nexiom_sdk.types import ASPECT_RATIOS, RESOLUTIONS, AspectRatio, Candidate, Resolution, VideoRequest, VideoSpec
+from nexiom_sdk.types import (
+    ASPECT_RATIOS,
+    RESOLUTIONS,
+    AspectRatio,
+    Candidate,
+    Mode,
+    Resolution,
+    VideoRequest,
+    VideoSpec,
+)
 
 few = settings(max_examples=80, deadline=None)
 
@@ -108,6 +119,68 @@ def test_a_model_that_needs_a_picture_says_so() -> None:
     assert not mismatches(VideoRequest(prompt="x", reference_media_path="u1/fox.png"), card)
 
 
+SHAPELY = ModelCard(
+    model="a1",
+    durations_seconds=(5,),
+    lengths=(Lengths(one_of=(5, 10), resolutions=("720p",)),),
+    resolutions=("720p", "1080p"),
+    aspect_ratios=("16:9", "9:16", "1:1"),
+    shapes=(
+        Shapes(aspect_ratios=("16:9", "9:16"), modes=("text",), resolutions=("720p",)),
+        Shapes(aspect_ratios=(), modes=("video",)),
+    ),
+    media={"first_frame": 1, "source_video": 1},
+)
+FROM_THE_PICTURE = "the shape cannot be chosen (it comes from the picture)"
+
+
+@pytest.mark.parametrize(
+    ("asked", "reasons"),
+    [
+        ({"aspect_ratio": "9:16"}, []),
+        ({"aspect_ratio": "1:1"}, []),  # at 1080p
+        (
+            {"aspect_ratio": "1:1", "resolution": "720p"},
+            ["1:1 is not offered (offered: 16:9, 9:16; nearest: 9:16)"],
+        ),
+        ({"aspect_ratio": "1:1", "resolution": "720p", "media": [frame()]}, []),
+        ({"aspect_ratio": "1:1", "duration_seconds": 5}, []),
+        (
+            {"aspect_ratio": "1:1", "duration_seconds": 10},  # one at 1080p only, the other at 720p only
+            ["1:1 is not offered (offered: 16:9, 9:16; nearest: 9:16)"],
+        ),
+        ({"aspect_ratio": "16:9", "media": [frame("source_video")]}, [FROM_THE_PICTURE]),
+        ({"media": [frame("source_video")]}, []),
+    ],
+)
+def test_shapes_are_judged_by_mode_and_by_a_resolution_that_the_length_fits(
+    asked: dict[str, object], reasons: list[str]
+) -> None:
+    found = mismatches(VideoRequest.model_validate({"prompt": "a fox", **asked}), SHAPELY)
+    assert [str(reason) for reason in found] == reasons
+    assert all(reason.adaptable for reason in found)
+
+
+@pytest.mark.parametrize("places", [[{}], [{"url": "https://example.com/fox.png"}, {}]])
+@pytest.mark.parametrize(
+    ("delivery", "addresses", "refused"),
+    [({"url"}, False, True), ({"url"}, True, False), ({"bytes"}, False, False), ({"url", "bytes"}, False, False)],
+)
+def test_a_model_that_takes_addresses_only_needs_a_store_that_has_them(
+    *, places: list[dict[str, object]], delivery: set[str], addresses: bool, refused: bool
+) -> None:
+    card = ModelCard.model_validate({"model": "a1", "media": {"first_frame": 2}, "delivery": delivery})
+    request = VideoRequest.model_validate({"prompt": "x", "media": [frame("first_frame", **place) for place in places]})
+    reasons = [str(one) for one in mismatches(request, card, addresses=addresses)]
+    assert reasons == ["takes references as web addresses only, and this store has none"] * refused
+
+
+def test_an_address_of_the_users_own_needs_no_store() -> None:
+    card = ModelCard.model_validate({"model": "a1", "media": {"first_frame": 1}, "delivery": {"url"}})
+    request = VideoRequest.model_validate({"prompt": "x", "media": [frame(url="https://example.com/fox.png")]})
+    assert not mismatches(request, card, addresses=False)
+
+
 @pytest.mark.parametrize(
     ("day", "retired"),
     [(TODAY - timedelta(days=1), True), (TODAY, True), (TODAY + timedelta(days=1), False), (None, False)],
@@ -150,6 +223,39 @@ def test_the_price_of_what_is_sent_is_the_price_of_what_was_estimated() -> None:
     spec = VideoSpec(model="a1", prompt="x", resolution="1080p", duration_seconds=8, audio=True)
     assert estimate(ModelCard(model="a1", prices=PRICES), spec) == Decimal("3.20")
     assert estimate(ModelCard(model="a1"), spec) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "price"),
+    [
+        (Price(usd=Decimal("0.10"), plus_usd=Decimal("0.03")), "0.83"),
+        (Price(usd=Decimal("0.10"), plus_usd=Decimal("0.03"), per="clip"), "0.13"),
+        (Price(usd=Decimal("0.10"), least_usd=Decimal(1)), "1"),
+        (Price(usd=Decimal("0.10"), least_usd=Decimal("0.50")), "0.80"),
+        (Price(usd=Decimal("0.10"), plus_usd=Decimal("0.30"), least_usd=Decimal(1)), "1.10"),
+    ],
+)
+def test_a_price_may_have_a_fixed_part_and_a_floor(row: Price, price: str) -> None:
+    spec = VideoSpec(model="a1", prompt="x", duration_seconds=8)
+    assert estimate(ModelCard(model="a1", prices=(row,)), spec) == Decimal(price)
+    unset = estimate(ModelCard(model="a1", prices=(row,)), VideoSpec(model="a1", prompt="x"))
+    assert (unset is None) == (row.per == "second")
+
+
+@given(any_price, st.sampled_from([2.0, 2.5, 8.0, 10.0]), st.sampled_from([0.5, 4.0]))
+def test_a_clip_never_costs_less_than_its_floor_or_its_fixed_part_or_a_shorter_clip(
+    price: Price, length: float, more: float
+) -> None:
+    card = ModelCard(model="a1", prices=(price.evolve(resolution=None, audio=None, mode=None, duration_seconds=None),))
+    shorter, longer = (
+        estimate(card, Candidate(provider="acme", model="a1", duration_seconds=one)) for one in (length, length + more)
+    )
+    assert shorter is not None
+    assert longer is not None
+    assert max(price.least_usd, price.plus_usd) <= shorter <= longer
+    if price.least_usd <= shorter != price.least_usd:
+        per_clip = price.usd if price.per == "clip" else price.usd * Decimal(str(length))
+        assert shorter == per_clip + price.plus_usd
 
 
 @pytest.mark.parametrize(
@@ -207,16 +313,30 @@ def test_the_nearest_length_is_offered_and_an_offered_one_is_its_own(
 
 
 @few
+@given(any_card, st.sampled_from(get_args(Mode)), st.none() | st.sampled_from(RESOLUTIONS))
+def test_the_first_rule_that_applies_says_which_shapes_are_offered(
+    card: ModelCard, mode: Mode, resolution: Resolution | None
+) -> None:
+    def holds(rule: Shapes) -> bool:
+        mode_fits = not rule.modes or mode in rule.modes
+        return mode_fits and (not rule.resolutions or resolution in {None, *rule.resolutions})
+
+    ratios = next((rule.aspect_ratios or None for rule in card.shapes if holds(rule)), card.aspect_ratios)
+    assert card.ratios_for(mode, resolution) == ratios
+
+
+@few
 @given(any_card, any_request, st.data())
 def test_no_offered_combination_is_refused(card: ModelCard, request: VideoRequest, data: st.DataObject) -> None:
     resolution = data.draw(st.none() | st.sampled_from(card.resolutions or RESOLUTIONS))
-    rule = card.lengths_for("text", resolution or next(iter(card.resolutions), None))
+    place = resolution or next(iter(card.resolutions), None)
+    rule, ratios = card.lengths_for("text", place), card.ratios_for("text", place)
     sounds: dict[str, list[bool | None]] = {"never": [None, False], "always": [None, True], "unknown": [None]}
     offered = VideoRequest(
         prompt="fox"[: card.max_prompt_chars],
         duration_seconds=data.draw(st.none() | st.sampled_from([rule.nearest(length) for length in (1.0, 5.0, 40.0)])),
         resolution=resolution,
-        aspect_ratio=data.draw(st.none() | st.sampled_from(card.aspect_ratios or ASPECT_RATIOS)),
+        aspect_ratio=None if ratios is None else data.draw(st.none() | st.sampled_from(ratios or ASPECT_RATIOS)),
         audio=data.draw(st.sampled_from(sounds.get(card.audio, [None, False, True]))),
         seed=request.seed if card.seed else None,
         negative_prompt=request.negative_prompt if card.negative_prompt else None,

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from any_cards import TODAY, World, any_candidate, any_request, any_world
-from nexiom_sdk.models import Lengths, ModelCard, mismatches
+from nexiom_sdk.models import Lengths, ModelCard, Shapes, mismatches
 from nexiom_sdk.policy import Policy, PolicyCandidate, TierDefaults, TierPolicy
 from nexiom_sdk.selection import select, spec_for
-from nexiom_sdk.types import QUALITY_TIERS, Candidate, Choice, VideoRequest
+from nexiom_sdk.types import QUALITY_TIERS, AspectRatio, Candidate, Choice, VideoRequest
 from nexiom_sdk.wording import usd
 
 TABLE = json.loads((Path(__file__).parent / "data" / "selection_cases.json").read_text("utf-8"))
@@ -92,6 +92,68 @@ def test_a_resolution_is_set_only_where_the_length_asked_for_needs_one() -> None
         chosen = select(request, policy, cards, today=TODAY).chosen
         assert chosen is not None
         assert (chosen.resolution, chosen.duration_seconds) == (resolution, length)
+
+
+SHAPELY = ModelCard(
+    model="gen",
+    resolutions=("720p",),
+    shapes=(Shapes(aspect_ratios=("16:9", "9:16"), modes=("text",)), Shapes(aspect_ratios=(), modes=("video",))),
+    aspect_ratios=("16:9", "1:1", "21:9"),
+    media={"first_frame": 1, "source_video": 1},
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "asked", "default", "sent", "warning"),
+    [
+        (None, "9:16", None, "9:16", None),
+        (None, "1:1", None, "9:16", "asked for 1:1, takes 9:16"),
+        (None, None, "21:9", "16:9", None),
+        ("first_frame", "1:1", None, "1:1", None),
+        ("source_video", "16:9", None, None, "asked for 16:9, takes the shape of the picture"),
+        ("source_video", None, "16:9", None, None),
+    ],
+)
+def test_a_shape_is_sent_only_where_the_model_offers_it_in_this_mode(
+    role: str | None, asked: AspectRatio | None, default: AspectRatio | None, sent: str | None, warning: str | None
+) -> None:
+    tier = POLICY.tiers["standard"].evolve(defaults=TierDefaults(aspect_ratio=default))
+    policy = POLICY.evolve(tiers={"standard": tier})
+    media = [{"role": role, "input_path": "u1/fox"}] if role else []
+    request = VideoRequest.model_validate({"prompt": "x", "model": "gen", "media": media, "aspect_ratio": asked})
+    cards = {"bolt": [SHAPELY]}
+    chosen = select(request.evolve(strict=False), policy, cards, today=TODAY).chosen
+    assert chosen is not None
+    assert chosen.aspect_ratio == sent
+    assert [one for one in chosen.warnings if one.startswith("asked")] == ([warning] if warning else [])
+    assert (select(request, policy, cards, today=TODAY).chosen is None) == (warning is not None)
+
+
+def test_a_resolution_gives_way_to_one_that_offers_the_shape() -> None:
+    card = SHAPELY.evolve(
+        resolutions=("720p", "1080p"), shapes=(Shapes(aspect_ratios=("16:9",), resolutions=("720p",)),)
+    )
+    for ratio, resolution in (("16:9", "720p"), ("1:1", "1080p")):
+        request = VideoRequest.model_validate({"prompt": "x", "model": "gen", "aspect_ratio": ratio})
+        chosen = select(request, POLICY, {"bolt": [card]}, today=TODAY).chosen
+        assert chosen is not None
+        assert (chosen.resolution, chosen.aspect_ratio) == (resolution, ratio)
+
+
+def test_without_web_addresses_only_the_models_that_need_them_are_out() -> None:
+    taking = {"media": {"first_frame": 1}}
+    cards = {
+        "bolt": [
+            ModelCard.model_validate({"model": "far", "delivery": {"url"}, **taking}),
+            ModelCard.model_validate({"model": "near", "delivery": {"url", "bytes"}, **taking}),
+        ]
+    }
+    request = VideoRequest(prompt="x", provider="bolt", reference_media_path="u1/fox.png")
+    assert kept(select(request, POLICY, cards, today=TODAY)) >= {"bolt/far", "bolt/near"}
+    choice = select(request, POLICY, cards, today=TODAY, addresses=False)
+    assert kept(choice) == {"bolt/near"}
+    [far] = [one for one in choice.rejected if one.target == "bolt/far"]
+    assert far.reasons == ("takes references as web addresses only, and this store has none",)
 
 
 def test_what_is_sent_has_the_terms_and_the_options_of_one_provider_only() -> None:
@@ -171,7 +233,8 @@ def test_what_is_asked_strictly_is_sent_and_nothing_is_sent_that_the_card_does_n
         if one.duration_seconds is not None:
             assert card.lengths_for(request.mode, one.resolution).nearest(one.duration_seconds) == one.duration_seconds
         assert one.resolution is None or one.resolution in (card.resolutions or {one.resolution})
-        assert one.aspect_ratio is None or one.aspect_ratio in (card.aspect_ratios or {one.aspect_ratio})
+        ratios = card.ratios_for(request.mode, one.resolution)
+        assert one.aspect_ratio is None or (ratios is not None and one.aspect_ratio in (ratios or {one.aspect_ratio}))
         assert one.audio in SOUNDS[card.audio]
 
 

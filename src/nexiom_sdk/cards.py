@@ -205,6 +205,11 @@ class ModelCard(Frozen):
                 return rule.aspect_ratios or None
         return self.aspect_ratios
 
+    @property
+    def addresses_only(self) -> bool:
+        """Whether it takes references as web addresses and in no other form."""
+        return "url" in self.delivery and "bytes" not in self.delivery
+
     def retired(self, today: date) -> bool:
         """Whether the model is no longer offered on this day."""
         return self.lifecycle == "retired" or (self.retires_on is not None and today >= self.retires_on)

@@ -50,8 +50,12 @@ class Chooser:
             self._providers[name] = self._registry.create(name, config, http=HttpOptions())
         return self._providers[name]
 
-    def explain(self, request: VideoRequest) -> Choice:
+    def explain(self, request: VideoRequest, *, addresses: bool = True) -> Choice:
         """The selection with its reasons, whether or not a model fits.
+
+        Args:
+            request: What is wanted.
+            addresses: Whether the store can give web addresses of the references it holds.
 
         Raises:
             ConfigurationError: The provider named by the request cannot be used.
@@ -66,17 +70,22 @@ class Chooser:
                 if name == request.provider:
                     raise
                 unavailable[name] = error.message
-        return select(request, policy, cards, unavailable=unavailable, today=self._now().date())
+        today = self._now().date()
+        return select(request, policy, cards, unavailable=unavailable, today=today, addresses=addresses)
 
-    def choose(self, request: VideoRequest) -> Choice:
+    def choose(self, request: VideoRequest, *, addresses: bool = True) -> Choice:
         """The selection; at least one model fits.
+
+        Args:
+            request: What is wanted.
+            addresses: Whether the store can give web addresses of the references it holds.
 
         Raises:
             MissingCredentials: No provider that the policy names is set up.
             NoCandidate: No model fits; the choice with every reason is on the error.
             ConfigurationError: The provider named by the request cannot be used.
         """
-        choice = self.explain(request)
+        choice = self.explain(request, addresses=addresses)
         if choice.chosen is not None:
             return choice
         if request.provider is None and request.model is None and not self._any_set_up(request):

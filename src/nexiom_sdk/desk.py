@@ -15,7 +15,7 @@ from nexiom_sdk import moves, schedule
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import IllegalTransition, NexiomError, ProviderError
 from nexiom_sdk.events import JobMoved, ModelChosen, Sink
-from nexiom_sdk.inputs import deliver
+from nexiom_sdk.inputs import OpenUrl, deliver
 from nexiom_sdk.jobs import GenerationJob, JobRepository, may_move
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.calls import Door
@@ -42,6 +42,7 @@ class Desk:
         store: Where bytes live.
         provider: Gives the provider of a name; raises `ConfigurationError` where it cannot.
         door: The way to providers.
+        open_url: Gives the bytes behind a reference's address, guarded.
         clock: Time.
         sink: Who is told.
         lease_seconds: How long a step is owned; it is lengthened while a step runs.
@@ -55,6 +56,7 @@ class Desk:
     store: ObjectStore
     provider: Callable[[str], VideoProvider]
     door: Door
+    open_url: OpenUrl
     clock: Clock
     sink: Sink
     lease_seconds: float = 60.0
@@ -134,7 +136,8 @@ class Desk:
         if candidate is None:
             msg = f"Job {job.id} names no model that was chosen for it."
             raise IllegalTransition(msg, job_id=job.id)
-        media = await deliver(job.request, card_of(provider, candidate.model), self.store)
+        card = card_of(provider, candidate.model)
+        media = await deliver(job.request, card=card, store=self.store, open_url=self.open_url)
         return Submission(spec=spec_for(job.request, candidate, media), idempotency_key=job.order_key)
 
     async def pace(self, job: GenerationJob, provider: VideoProvider, *, watched: bool) -> schedule.Pace:

@@ -68,6 +68,12 @@ def best_places(request: VideoRequest, card: ModelCard, places: Sequence[Resolut
         request: The request.
         card: The model.
         places: Resolutions to compare, at least one; None stands for the provider's own default.
+
+    Example:
+        >>> long = Lengths(one_of=(10,), resolutions=("720p",))
+        >>> card = ModelCard(model="a1", durations_seconds=(4,), lengths=(long,), resolutions=("720p", "1080p"))
+        >>> best_places(VideoRequest(prompt="x", duration_seconds=9), card, card.resolutions)
+        ['720p']
     """
     misses = [_miss(request, card, place) for place in places]
     least = min(misses)
@@ -233,5 +239,5 @@ def _media(request: VideoRequest, card: ModelCard, *, addresses: bool) -> Iterat
         used = [role.replace("_", " ") for role in exclusive if role in roles]
         if len(used) > 1:
             yield Mismatch(field="media", message=f"takes only one of {' and '.join(used)}")
-    if not addresses and "bytes" not in card.delivery and any(media.url is None for media in request.references):
+    if not addresses and card.addresses_only and any(media.url is None for media in request.references):
         yield Mismatch(field="media", message="takes references as web addresses only, and this store has none")

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.media import sniff
+from nexiom_sdk.models import MediaKind, MediaLimits, ModelCard
 from nexiom_sdk.types import MediaRole
 from nexiom_sdk.wording import printable
 
 MAX_REFERENCE_BYTES = 50 * 1024 * 1024
 MAX_REFERENCE_PIXELS = 64_000_000
 
-_KIND: Mapping[MediaRole, str] = {
+_KIND: Mapping[MediaRole, MediaKind] = {
     "first_frame": "image",
     "last_frame": "image",
     "reference_image": "image",
@@ -97,7 +98,7 @@ def read_local(file: Path, *, roots: Sequence[Path]) -> bytes:
     with os.fdopen(opened, "rb") as plain:
         data = plain.read(MAX_REFERENCE_BYTES + 1)
     if len(data) > MAX_REFERENCE_BYTES:
-        raise InvalidInput(_too_large(shown))
+        raise too_large(shown)
     return data
 
 
@@ -116,7 +117,7 @@ def inspect(data: bytes, *, role: MediaRole, name: str = "reference") -> Referen
     if not data:
         raise InvalidInput(f"The reference '{shown}' is empty.")
     if len(data) > MAX_REFERENCE_BYTES:
-        raise InvalidInput(_too_large(shown))
+        raise too_large(shown)
     if media_type is None or not media_type.startswith(f"{kind}/"):
         article = "an" if kind[0] in "aeiou" else "a"
         what = f"it is {media_type}" if media_type else _guess(data)
@@ -134,12 +135,47 @@ def inspect(data: bytes, *, role: MediaRole, name: str = "reference") -> Referen
     return Reference(data=data, media_type=media_type, width=width, height=height)
 
 
+def check_limits(found: Reference, card: ModelCard, *, role: MediaRole, name: str = "reference") -> None:
+    """Let the reference pass if it keeps to every limit that the card has for media of its kind.
+
+    Args:
+        found: The reference.
+        card: The model it is for.
+        role: What it is for.
+        name: What to call it in errors.
+
+    Raises:
+        InvalidInput: It breaks a limit; all that it breaks are named.
+    """
+    limits = card.media_limits.get(_KIND[role])
+    broken = "; ".join(_broken(found, limits)) if limits else ""
+    if broken:
+        msg = f"{card.model} does not take the reference '{printable(name, 200)}': {broken}."
+        raise InvalidInput(msg, next_step="Convert or scale it first, or choose another model.")
+
+
+def too_large(name: str) -> InvalidInput:
+    """The error for a reference with more bytes than any may have."""
+    return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {MAX_REFERENCE_BYTES // 2**20} MiB.")
+
+
+def _broken(found: Reference, limits: MediaLimits) -> Iterator[str]:
+    """What the reference is and what is allowed, for each limit that it breaks."""
+    if limits.types and found.media_type not in limits.types:
+        yield f"it is {found.media_type} (allowed: {', '.join(limits.types)})"
+    if limits.max_bytes is not None and len(found.data) > limits.max_bytes:
+        yield f"it has {len(found.data):,} bytes (allowed: at most {limits.max_bytes:,})"
+    if found.width is None or found.height is None:
+        return
+    pixels = f"it has {found.width:,} x {found.height:,} pixels"
+    if limits.max_side_pixels is not None and max(found.width, found.height) > limits.max_side_pixels:
+        yield f"{pixels} (allowed: at most {limits.max_side_pixels:,} on a side)"
+    if limits.min_side_pixels is not None and min(found.width, found.height) < limits.min_side_pixels:
+        yield f"{pixels} (allowed: at least {limits.min_side_pixels:,} on a side)"
+
+
 def _types_of(kind: str) -> list[str]:
     return [one.partition("/")[2] for one in _EXTENSION if one.startswith(f"{kind}/")]
-
-
-def _too_large(shown: str) -> str:
-    return f"The reference '{shown}' is larger than {MAX_REFERENCE_BYTES // 2**20} MiB."
 
 
 def _guess(data: bytes) -> str:

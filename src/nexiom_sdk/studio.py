@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -147,6 +147,7 @@ class Studio:
             store=self.store,
             provider=self._chooser.provider,
             door=Door(clock=self._clock, sink=self._sink),
+            open_url=self._open_url,
             clock=self._clock,
             sink=self._sink,
             lease_seconds=self.settings.lease_seconds,
@@ -203,6 +204,8 @@ class Studio:
     def estimate(self, request: VideoRequest) -> Choice:
         """The model that would be used, why, and for how much; asks nobody and spends nothing.
 
+        References are not opened, and the store is taken to have web addresses; `submit` looks at both.
+
         Raises:
             ConfigurationError: The provider named by the request cannot be used.
         """
@@ -230,13 +233,20 @@ class Studio:
             StorageError: The row or a reference cannot be stored; nothing was spent.
         """
         from nexiom_sdk import moves
-        from nexiom_sdk.desk import model_chosen
+        from nexiom_sdk.desk import card_of, model_chosen
         from nexiom_sdk.governance import daily_budget
-        from nexiom_sdk.inputs import stage
+        from nexiom_sdk.inputs import has_addresses, stage
 
         checked_user(user_id)
-        choice = self._chooser.choose(request)
-        request = await stage(request, store=self.store, user_id=user_id, roots=self.settings.media_roots)
+        choice = self._chooser.choose(request, addresses=await has_addresses(self.store, request))
+        request = await stage(
+            request,
+            card=card_of(self._chooser.provider(choice.provider or ""), choice.model or ""),
+            store=self.store,
+            open_url=self._open_url,
+            user_id=user_id,
+            roots=self.settings.media_roots,
+        )
         now = self._clock.now()
         new = moves.created(uuid.uuid4().hex, request, choice, user_id=user_id, client_key=client_key, now=now)
         budget = self.settings.budget_usd_per_day
@@ -415,6 +425,12 @@ class Studio:
             choice=job.choice,
             warnings=job.warnings,
         )
+
+    def _open_url(self, url: str) -> AsyncIterator[bytes]:
+        from nexiom_sdk.providers.downloads import open_url
+        from nexiom_sdk.references import MAX_REFERENCE_BYTES
+
+        return open_url(url, max_bytes=MAX_REFERENCE_BYTES)
 
     async def _held(self, job: GenerationJob) -> GenerationJob:
         """A job that is over its time, held by us: a worker may be collecting its late video at this moment."""

@@ -62,7 +62,8 @@ class Media(Frozen):
         input_path: Key in the bucket `inputs`, as a front end uploads it.
         file: A file on this machine, below one of `Settings.media_roots`.
         data: The bytes themselves.
-        url: An https address. Passed on to models that take addresses, never opened here.
+        url: An https address. Passed on unopened to models that take addresses; for the others it is fetched when the
+            job is submitted, and kept as bytes are.
 
     Raises:
         InvalidInput: Not exactly one place is named.
@@ -77,7 +78,7 @@ class Media(Frozen):
     input_path: str | None = None
     file: Path | None = None
     data: bytes | None = Field(default=None, repr=False)
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)  # it may be signed
 
     @model_validator(mode="after")
     def _exactly_one_place(self) -> Self:
@@ -107,7 +108,7 @@ class Media(Frozen):
 
     @classmethod
     def from_url(cls, url: str, *, role: MediaRole = "first_frame") -> Self:
-        """A public https address, for models that fetch their references themselves."""
+        """A public https address; a model that takes no addresses gets the bytes that are there at this moment."""
         return cls(url=url, role=role)
 
 

@@ -1,0 +1,267 @@
+"""References on their way in, through the verbs: what reaches the adapter, and what is refused before it costs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from media_rig import FOX, URL, ChoosyStore, Web, WebStore, asked_for, card_for, form_of, picture, put
+from nexiom_sdk import GenerationJob, JobStatus, Media, VideoRequest
+from nexiom_sdk.backends.memory import MemoryStore
+from nexiom_sdk.errors import (
+    InvalidInput,
+    NexiomError,
+    NoCandidate,
+    ProviderUnavailable,
+    QuotaExhausted,
+    ResponseTooLarge,
+    ResultExpired,
+    UnsafeUrl,
+    UnsupportedFeature,
+)
+from nexiom_sdk.inputs import deliver, has_addresses
+from nexiom_sdk.models import MediaLimits, ModelCard
+from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
+from rig import Rig
+
+RigOf = Callable[..., Rig]
+MakeMedia = Callable[[Path], Media]
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Web:
+    made = Web()
+    monkeypatch.setattr("nexiom_sdk.providers.downloads.open_url", made.open_url)
+    return made
+
+
+MEDIA: Mapping[str, MakeMedia] = {
+    "path": lambda _: Media.from_input("u1/fox.png"),
+    "file": lambda folder: Media.from_file(folder / "fox.png"),
+    "bytes": lambda _: Media.from_bytes(FOX),
+    "address": lambda _: Media.from_url(URL),
+}
+# By what a card takes: the form of a user's address, of what a store with web addresses holds, of what a local one holds.
+FORMS: Mapping[tuple[str, ...], tuple[str, str, str | None]] = {
+    ("bytes",): ("the bytes", "the bytes", "the bytes"),
+    ("url",): ("the user's address", "the store's address", None),
+    ("url", "bytes"): ("the user's address", "the bytes", "the bytes"),
+}
+STORES: Mapping[str, type[MemoryStore]] = {"web": WebStore, "choosy": ChoosyStore, "local": MemoryStore}
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("kind", MEDIA)
+@pytest.mark.parametrize("delivery", FORMS, ids=" or ".join)
+async def test_a_reference_reaches_the_adapter_in_the_form_that_its_card_names(
+    delivery: tuple[str, ...], kind: str, store: str, rig_of: RigOf, clock: VirtualClock, tmp_path: Path, web: Web
+) -> None:
+    from_address, from_web_store, from_local_store = FORMS[delivery]
+    form = from_address if kind == "address" else from_local_store if store == "local" else from_web_store
+    (tmp_path / "fox.png").write_bytes(FOX)
+    fake = FakeProvider("acme", models=[card_for(*delivery)], clock=clock).succeed()
+    rig = rig_of(fake, store=STORES[store](), media_roots=(tmp_path,))
+    await put(rig.store, "u1/fox.png", FOX)
+    request = asked_for(MEDIA[kind](tmp_path))
+    if form is None:
+        with pytest.raises(NoCandidate, match="as web addresses only, and this store has none"):
+            await rig.studio.submit(request)
+        assert (fake.calls, await rig.studio.jobs()) == ([], [])
+        return
+    job = await rig.steps(await rig.studio.submit(request, defer=True))
+    assert job.status is JobStatus.COMPLETED
+    [sent] = fake.submissions[0].spec.media
+    assert form_of(sent) == form
+    assert web.opened == ([URL] if (kind, form) == ("address", "the bytes") else [])
+
+
+async def test_a_path_given_as_reference_media_path_is_a_reference_like_others(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", models=[card_for("url")], clock=clock).succeed()
+    rig = rig_of(fake, store=WebStore())
+    await put(rig.store, "u1/fox.png", FOX)
+    await rig.steps(await rig.submitted(reference_media_path="u1/fox.png"))
+    assert [form_of(sent) for sent in fake.submissions[0].spec.media] == ["the store's address"]
+
+
+async def test_an_address_is_fetched_once_and_its_bytes_are_what_every_later_step_uses(
+    rig_of: RigOf, clock: VirtualClock, web: Web
+) -> None:
+    fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock)
+    fake.refuse(ProviderUnavailable("busy")).lose_answer().succeed()
+    rig = rig_of(fake)
+    job = await rig.studio.submit(asked_for(Media.from_url(URL)), user_id="u1", defer=True)
+    assert (job.reference_media_path or "").startswith("u1/")
+    assert "CANARY" not in job.model_dump_json()
+    web.pages[URL] = ResultExpired("gone")
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+    assert [sent.spec.media[0].data for sent in fake.submissions] == [FOX] * len(fake.submissions)
+    assert len(fake.submissions) > 1
+    assert web.opened == [URL]
+
+
+LIMITS = {
+    "image": MediaLimits(types=("image/png", "image/jpeg"), max_bytes=1_000, max_side_pixels=100, min_side_pixels=20)
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (picture("GIF"), r"image/gif \(allowed: image/png, image/jpeg\)"),
+        (FOX + b"\0" * 900 + FOX[-12:], r"1,\d\d\d bytes \(allowed: at most 1,000\)"),
+        (picture(size=(101, 21)), r"101 x 21 pixels \(allowed: at most 100 on a side\)"),
+        (picture(size=(21, 101)), r"21 x 101 pixels \(allowed: at most 100 on a side\)"),
+        (picture(size=(33, 19)), r"33 x 19 pixels \(allowed: at least 20 on a side\)"),
+        (picture("GIF", (10, 300)), "image/gif .*; it has 10 x 300 pixels .* at most 100 .*; .* at least 20"),
+        (sample_video(), r"is not an image \(it is video/mp4\)"),
+        (b"<!doctype html><title>fox</title>", "looks like a web page"),
+    ],
+)
+@pytest.mark.parametrize("kind", MEDIA)
+async def test_what_breaks_a_limit_of_the_card_is_refused_before_anything_is_written_or_ordered(
+    kind: str, data: bytes, says: str, rig_of: RigOf, clock: VirtualClock, tmp_path: Path, web: Web
+) -> None:
+    (tmp_path / "fox.png").write_bytes(data)  # whatever its name says
+    web.pages[URL] = data
+    fake = FakeProvider("acme", models=[card_for("bytes", media_limits=LIMITS)], clock=clock)
+    rig = rig_of(fake, media_roots=(tmp_path,))
+    if kind == "path":
+        await put(rig.store, "u1/fox.png", data)
+    before = [info.key async for info in rig.store.list()]
+    media = Media.from_bytes(data) if kind == "bytes" else MEDIA[kind](tmp_path)
+    with pytest.raises(InvalidInput, match=says) as caught:
+        await rig.studio.submit(asked_for(media))
+    assert ("fox.png" in str(caught.value)) == (kind != "bytes")
+    assert "CANARY" not in str(caught.value)
+    assert caught.value.charged == "no"
+    assert (fake.calls, await rig.studio.jobs()) == ([], [])
+    assert [info.key async for info in rig.store.list()] == before
+
+
+@pytest.mark.parametrize("kind", MEDIA)
+async def test_what_just_keeps_to_every_limit_is_taken(
+    kind: str, rig_of: RigOf, clock: VirtualClock, tmp_path: Path, web: Web
+) -> None:
+    (tmp_path / "fox.png").write_bytes(FOX)
+    tight = {"image": MediaLimits(types=("image/png",), max_bytes=len(FOX), max_side_pixels=33, min_side_pixels=21)}
+    fake = FakeProvider("acme", models=[card_for("bytes", media_limits=tight)], clock=clock).succeed()
+    rig = rig_of(fake, media_roots=(tmp_path,))
+    await put(rig.store, "u1/fox.png", FOX)
+    job = await rig.studio.submit(asked_for(MEDIA[kind](tmp_path)), defer=True)
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("trouble", "raised", "says"),
+    [
+        (UnsafeUrl("It leads into a private network."), UnsafeUrl, "private network"),
+        (ResultExpired("404", charged="no"), InvalidInput, "nothing at the address of the reference"),
+        (ProviderUnavailable("The line is cut."), InvalidInput, "could not be fetched. The line is cut"),
+        (ResponseTooLarge("more", charged="no"), InvalidInput, "larger than 50 MiB"),
+    ],
+)
+async def test_an_address_that_cannot_be_fetched_is_refused_before_a_row_exists(
+    trouble: NexiomError, raised: type[NexiomError], says: str, rig_of: RigOf, clock: VirtualClock, web: Web
+) -> None:
+    web.pages[URL] = trouble
+    fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock)
+    rig = rig_of(fake)
+    with pytest.raises(raised, match=says) as caught:
+        await rig.studio.submit(asked_for(Media.from_url(URL)))
+    assert type(caught.value) is raised
+    assert caught.value.charged == "no"
+    assert "CANARY" not in str(caught.value)
+    assert (fake.calls, await rig.studio.jobs()) == ([], [])
+    assert web.opened == [URL]
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/fox.png", "https://[::1]/fox.png", "https://localhost/fox.png"])
+async def test_the_studio_opens_addresses_under_guard(url: str, rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock)
+    rig = rig_of(fake)
+    with pytest.raises(UnsafeUrl):
+        await rig.studio.submit(asked_for(Media.from_url(url)))
+    assert (fake.calls, await rig.studio.jobs()) == ([], [])
+
+
+async def failed_over(rig: Rig, media: Media) -> GenerationJob:
+    return await rig.steps(await rig.studio.submit(asked_for(media), defer=True))
+
+
+def two_models(clock: VirtualClock, first: ModelCard, second: ModelCard) -> FakeProvider:
+    models = (first, second.evolve(model="fake-2"))
+    return FakeProvider("acme", models=models, clock=clock).refuse(QuotaExhausted("empty")).succeed()
+
+
+async def test_after_a_failover_the_next_model_gets_the_form_that_its_own_card_names(
+    rig_of: RigOf, clock: VirtualClock, web: Web
+) -> None:
+    fake = two_models(clock, card_for("url"), card_for("bytes"))
+    job = await failed_over(rig_of(fake, store=WebStore()), Media.from_url(URL))
+    assert (job.status, job.model) == (JobStatus.COMPLETED, "fake-2")
+    assert [form_of(sent.spec.media[0]) for sent in fake.submissions] == ["the user's address", "the bytes"]
+    assert web.opened == [URL]
+
+
+async def test_after_a_failover_the_limits_of_the_next_model_are_checked_before_it_is_asked(
+    rig_of: RigOf, clock: VirtualClock, web: Web
+) -> None:
+    strict = card_for("bytes", media_limits={"image": MediaLimits(max_side_pixels=32)})
+    for media in (Media.from_bytes(FOX), Media.from_url(URL)):
+        fake = two_models(clock, card_for("url", "bytes"), strict)
+        job = await failed_over(rig_of(fake), media)
+        assert (job.status, job.error_code) == (JobStatus.FAILED, "invalid_input")
+        assert "33 x 21 pixels (allowed: at most 32 on a side)" in (job.error_message or "")
+        assert [sent.spec.model for sent in fake.submissions] == ["fake-1"]
+
+
+async def test_an_address_that_is_out_of_reach_after_a_failover_is_tried_again(
+    rig_of: RigOf, clock: VirtualClock, web: Web
+) -> None:
+    web.pages[URL] = ProviderUnavailable("The line is cut.")
+    fake = two_models(clock, card_for("url"), card_for("bytes"))
+    rig = rig_of(fake)
+    job = await rig.studio.submit(asked_for(Media.from_url(URL)), defer=True)
+    for _ in range(2):
+        job = await rig.step(job)
+    assert (job.model, job.final) == ("fake-2", False)
+    web.pages[URL] = FOX
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+    assert [form_of(sent.spec.media[0]) for sent in fake.submissions] == ["the user's address", "the bytes"]
+
+
+async def test_a_store_that_lost_its_addresses_is_found_out_before_the_order(web: Web) -> None:
+    store = MemoryStore()
+    await put(store, "u1/fox.png", FOX)
+    request = asked_for(Media.from_input("u1/fox.png"))
+    with pytest.raises(UnsupportedFeature, match="as web addresses only") as caught:
+        await deliver(request, card=card_for("url"), store=store, open_url=lambda _: web.open_url(URL, max_bytes=0))
+    assert caught.value.charged == "no"
+
+
+async def test_the_store_is_asked_for_an_address_once_and_only_about_what_it_will_hold() -> None:
+    for media, times in (((), 0), ((Media.from_url(URL),), 0), ((Media.from_bytes(FOX), Media.from_input("a.png")), 1)):
+        store = WebStore()
+        assert await has_addresses(store, VideoRequest(prompt="x", media=media))
+        assert store.asked == times
+
+
+async def test_a_source_that_never_ends_is_left_at_the_cap(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endless(url: str, /, *, max_bytes: int) -> AsyncIterator[bytes]:
+        while True:
+            yield FOX + b"\0" * 2**20
+
+    monkeypatch.setattr("nexiom_sdk.providers.downloads.open_url", endless)
+    rig = rig_of(FakeProvider("acme", models=[card_for("bytes")], clock=clock))
+    with pytest.raises(InvalidInput, match="larger than 50 MiB"):
+        await rig.studio.submit(asked_for(Media.from_url(URL)))
+
+
+def test_an_address_may_be_signed_so_it_is_not_shown() -> None:
+    assert "CANARY" not in repr(asked_for(Media.from_url(URL)))
