@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeAlias
 
 from nexiom_sdk.testing.fake_provider import sample_video
-from nexiom_sdk.testing.loopback import Answer, Fault, Received
+from nexiom_sdk.testing.answers import Answer, Fault, Received
 
 Verb: TypeAlias = Literal["submit", "poll", "content", "cancel", "upload", "other"]
 Ending: TypeAlias = Literal["succeeded", "failed", "moderated"]
@@ -84,7 +84,7 @@ class ProviderWire(ABC):
             case "poll":
                 return self._looked_at(received)
             case "content":
-                return self._fetched(received)
+                return self._fetched()
             case "cancel":
                 self.cancelled.add(self.order_id(received))
                 return self.stopped(received)
@@ -160,8 +160,8 @@ class ProviderWire(ABC):
             return self.ended(order_id, self.ending)
         return self.waiting(order_id) if looks == 1 else self.running(order_id, (looks - 1) / self.looks)
 
-    def _fetched(self, received: Received) -> Answer:
+    def _fetched(self) -> Answer:
         if self.content_misses:
             self.content_misses -= 1
             return self.expired()
-        return Answer.file(self.video, received=received, etag='"v1"')
+        return Answer.file(self.video, etag='"v1"')
