@@ -7,15 +7,16 @@ from nexiom_sdk.testing.answers import (
     Drop,
     DropUnread,
     Fault,
+    FormPart,
     Garbage,
     Hang,
     Received,
     Reset,
-    Script,
 )
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.fake_provider import CancellableFakeProvider, FakeProvider, fake_card, sample_video
 from nexiom_sdk.testing.loopback import LoopbackServer
+from nexiom_sdk.testing.scripts import Script
 
 __all__ = [
     "Answer",
@@ -26,6 +27,7 @@ __all__ = [
     "DropUnread",
     "FakeProvider",
     "Fault",
+    "FormPart",
     "Garbage",
     "Hang",
     "LoopbackServer",

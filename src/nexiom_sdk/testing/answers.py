@@ -1,4 +1,4 @@
-"""What a loopback server is asked and what it does about it: requests, answers, faults and scripts of them."""
+"""What a loopback server is asked and what it does about it: requests, answers in good HTTP, and faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from email.message import Message
 from email.parser import Parser
-from typing import Self, TypeAlias
+from typing import TypeAlias
 from urllib.parse import parse_qs
 
 from pydantic import JsonValue, TypeAdapter
@@ -23,7 +23,7 @@ class FormPart:
     name: str
     filename: str | None
     media_type: str | None
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class DropUnread:
-    """Close while the body of the request is still being sent; only in a `Script`, which is asked before the body.
+    """Close while the body of the request is still being sent; a function cannot give it, a `Script` can.
 
     Args:
         after_bytes: How much of the body is read.
@@ -209,39 +209,6 @@ class Garbage:
 
 
 Fault: TypeAlias = Drop | Reset | DropUnread | Cut | Hang | Drip | Garbage
-
-
-class Script:
-    """Answers that are known beforehand, given in their order.
-
-    Args:
-        answers: One for each request that no route takes.
-        then: What all further requests get; None: a further one fails the test.
-
-    Example:
-        >>> script = Script(then=Answer(404)).on("GET /jobs/7", Answer(503), then=Answer.json({"done": True}))
-        >>> look = Received(method="GET", target="/jobs/7", headers={})
-        >>> [script(look).status for _ in range(3)]
-        [503, 200, 200]
-    """
-
-    def __init__(self, *answers: Answer | Fault, then: Answer | Fault | None = None) -> None:
-        self._rest = (list(answers), then)
-        self._routes: dict[str, tuple[list[Answer | Fault], Answer | Fault | None]] = {}
-
-    def on(self, route: str, *answers: Answer | Fault, then: Answer | Fault | None = None) -> Self:
-        """Answers for one method and path, such as `GET /jobs/7`."""
-        self._routes[route] = (list(answers), then)
-        return self
-
-    def __call__(self, received: Received, /) -> Answer | Fault:
-        """The next answer."""
-        route = f"{received.method} {received.path}"
-        answers, then = self._routes.get(route, self._rest)
-        answer = answers.pop(0) if answers else then
-        if answer is None:
-            raise AssertionError(f"the script has no answer left for {route}")
-        return answer
 
 
 def _form_part(raw: bytes) -> FormPart:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
 import h11
 
+from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.testing.answers import (
     Answer,
     Cut,
@@ -27,23 +27,22 @@ from nexiom_sdk.testing.answers import (
     Hang,
     Received,
     Reset,
-    Script,
 )
 from nexiom_sdk.testing.streams import ClientLeft, Stream, TlsStream
 
 _NO_BODY = frozenset({204, 304})
 _NOT_HTTP = b"HTTP/1.1 400 \r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-_RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class LoopbackServer:
     """A web server for tests, open inside `async with`.
 
-    What the answer function raises closes the connection, and is raised again at the end of the `async with`. A
-    function is asked once the whole request is there; a `Script` before the body is read.
+    What the answer function raises closes the connection, and is raised again at the end of the `async with`.
 
     Args:
-        answer: Called with each request.
+        answer: Called with each request once it is complete. An object may also have `at_head(received)`, called while
+            the body is unread: it gives a `DropUnread`, or None to read on.
         tls: Serve TLS with this context instead of plain text.
         host: An address of loopback.
         most_body_bytes: A larger request body fails the test instead of filling its memory.
@@ -74,9 +73,10 @@ class LoopbackServer:
     ) -> None:
         address = ip_address(host)
         if not address.is_loopback:
-            raise ValueError(f"{host} is not an address of loopback")
+            raise InvalidInput(f"A test server cannot listen on {host}: it is not an address of loopback.")
         self.received: list[Received] = []
         self._answer = answer
+        self._at_head: Callable[[Received], DropUnread | None] = getattr(answer, "at_head", lambda _: None)
         self._tls = tls
         self._host = host
         self._family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
@@ -133,34 +133,36 @@ class LoopbackServer:
                 connection, _ = self._listener.accept()
             except BlockingIOError:
                 return
-            connection.settimeout(0)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each piece leaves when it is sent
-            self._serving.append(asyncio.get_running_loop().create_task(self._serve(connection)))
-            self._serving[-1].add_done_callback(partial(_close, connection))
+            self._welcome(connection)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        connection.settimeout(0)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each piece leaves when it is sent
+        task = asyncio.get_running_loop().create_task(self._serve(connection))
+        task.add_done_callback(lambda _: connection.close())
+        self._serving.append(task)
 
     async def _serve(self, connection: socket.socket) -> None:
         stream = Stream(connection) if self._tls is None else TlsStream(connection, self._tls)
         http = h11.Connection(h11.SERVER)
-        try:
-            while await self._exchange(stream, http):
-                http.start_next_cycle()
-        except h11.RemoteProtocolError:
-            await stream.send(_NOT_HTTP)
-        except ClientLeft:
-            return
+        with suppress(ClientLeft):
+            try:
+                while await self._exchange(stream, http):
+                    http.start_next_cycle()
+            except h11.RemoteProtocolError:
+                await stream.send(_NOT_HTTP)
 
     async def _exchange(self, stream: Stream, http: h11.Connection) -> bool:
         """One request and its answer; whether another request may follow."""
         head = _received(await _event(stream, http))
-        early = self._answer(head) if isinstance(self._answer, Script) else None
+        early = self._at_head(head)
         if http.they_are_waiting_for_100_continue:
             await stream.send(http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-        enough = early.after_bytes if isinstance(early, DropUnread) else None
-        received = replace(head, body=await self._body(stream, http, enough))
+        received = replace(head, body=await self._body(stream, http, early.after_bytes if early else None))
         self.received.append(received)
         reaction = early or self._answer(received)
         if isinstance(reaction, DropUnread) and not early:
-            raise AssertionError("DropUnread came when the body was read: only a Script is asked before that")
+            raise AssertionError("DropUnread came when the body was read: give it to a Script, which is asked before")
         await _play(reaction, received, stream, http)
         return isinstance(reaction, Answer) and http.our_state is h11.DONE
 
@@ -236,7 +238,3 @@ def _received(head: object) -> Received:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return Received(method=head.method.decode("ascii"), target=head.target.decode("latin-1"), headers=headers)
-
-
-def _close(connection: socket.socket, _: object) -> None:
-    connection.close()

@@ -18,8 +18,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeAlias
 
+from nexiom_sdk.testing.answers import Answer, DropUnread, Fault, Received
 from nexiom_sdk.testing.fake_provider import sample_video
-from nexiom_sdk.testing.answers import Answer, Fault, Received
 
 Verb: TypeAlias = Literal["submit", "poll", "content", "cancel", "upload", "other"]
 Ending: TypeAlias = Literal["succeeded", "failed", "moderated"]
@@ -90,6 +90,15 @@ class ProviderWire(ABC):
                 return self.stopped(received)
             case "upload" | "other":
                 return self.other(received)
+
+    def at_head(self, head: Received) -> DropUnread | None:
+        """The fault that comes before the body of a request, if it is next."""
+        waiting = self.faults.get(self.verb(head))
+        fault = waiting[0] if waiting else None
+        if not (waiting and isinstance(fault, DropUnread)):
+            return None
+        waiting.popleft()
+        return fault
 
     def break_next(self, verb: Verb, *faults: Answer | Fault) -> None:
         """Let these happen instead of the next answers to a verb."""
