@@ -7,10 +7,11 @@ HTTP library, whose variables hold keys and signed addresses, and `Trouble.left`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import version
 
@@ -82,8 +83,8 @@ class HttpClient:
 
     Args:
         options: Bounds.
-        keys: Base URL and key of each API. A key goes to the origin of its API and nowhere else; where two APIs share an
-            origin, to the one whose base URL the address begins with.
+        keys: Base URL and key of each API. A key goes to the origin of its API and nowhere else; where two APIs share
+            an origin, to the one whose base URL the address begins with.
         trusted: Origins that the operator named: they may be private, and plain http.
         network: What dials once the guard has allowed it; None: the sockets of this machine.
     """
@@ -153,7 +154,8 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close the connections."""
         if "_pool" in self.__dict__:
-            await self._pool.aclose()
+            with _quietly():
+                await self._pool.aclose()
 
     def _quiet(self, call: Call) -> Mapping[str, float]:
         options = self.options
@@ -216,21 +218,20 @@ class Exchange:
 
     async def start(self) -> Head | Trouble:
         """Send the request and read the beginning of the reply."""
-        url, token = self._request.url, _ours.set(True)
+        url = self._request.url
         try:
-            self._response = response = await self._pool.handle_async_request(
-                httpcore.Request(
-                    self._request.method,
-                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                    headers=self._request.headers.raw,
-                    content=self._request.stream,
-                    extensions={"timeout": dict(self._quiet_seconds), "trace": self._trace},
+            with _quietly():
+                self._response = response = await self._pool.handle_async_request(
+                    httpcore.Request(
+                        self._request.method,
+                        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                        headers=self._request.headers.raw,
+                        content=self._request.stream,
+                        extensions={"timeout": dict(self._quiet_seconds), "trace": self._trace},
+                    )
                 )
-            )
         except _FAILURES as error:
             return self._trouble(error)
-        finally:
-            _ours.reset(token)
         headers = _joined(response.headers)
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding not in {"identity", *ENCODINGS}:
@@ -250,13 +251,11 @@ class Exchange:
         """The next bytes of the body, decoded; none at its end."""
         if self._chunks is None:
             return b""
-        token = _ours.set(True)
         try:
-            return await anext(self._chunks, b"")
+            with _quietly():
+                return await anext(self._chunks, b"")
         except _FAILURES as error:
             return self._trouble(error)
-        finally:
-            _ours.reset(token)
 
     async def read(self, most_bytes: int) -> bytes | Trouble:
         """The whole body, if it has at most this many bytes."""
@@ -272,11 +271,8 @@ class Exchange:
     async def aclose(self) -> None:
         """Give the connection back, or close it where the reply was not read to its end."""
         if self._response is not None:
-            token = _ours.set(True)
-            try:
+            with _quietly():
                 await self._response.aclose()
-            finally:
-                _ours.reset(token)
 
     async def _trace(self, event: str, _info: Mapping[str, object]) -> None:
         if event.endswith("send_request_headers.started"):
@@ -339,16 +335,23 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
 _ours: contextvars.ContextVar[bool] = contextvars.ContextVar("nexiom_sdk_http", default=False)
 
 
-def _keep_quiet() -> None:
-    """Drop the debug lines that httpcore writes of our calls: they show headers. One line of ours replaces them."""
-    for name in ("httpcore.connection", "httpcore.http11"):
-        logger = logging.getLogger(name)
-        if _not_ours not in logger.filters:
-            logger.addFilter(_not_ours)
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Drop the debug lines that httpcore writes meanwhile: they show headers. One line of ours replaces them."""
+    token = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(token)
 
 
 def _not_ours(_record: logging.LogRecord) -> bool:
     return not _ours.get()
+
+
+def _keep_quiet() -> None:
+    for name in ("httpcore.connection", "httpcore.http11"):
+        logging.getLogger(name).addFilter(_not_ours)  # once: the same filter is not added again
 
 
 def _origin(url: httpx.URL) -> Origin:

@@ -1,1 +1,1 @@
-"""Loopback servers that speak the wire of each provider: pass one to `LoopbackServer`, and drive an adapter against it."""
+"""Servers that speak the wire of each provider: pass one to `LoopbackServer` and drive its adapter against it."""
