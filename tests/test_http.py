@@ -19,8 +19,7 @@ from nexiom_sdk.providers.auth import HeaderKey, Unsigned
 from nexiom_sdk.providers.http import GuardedNetwork, HttpClient, join, origin_of
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Part, Reply, Trouble
-from nexiom_sdk.testing.answers import Answer, Cut, Drip, Drop, DropUnread, Fault, Garbage, Hang, Reset, Script
-from nexiom_sdk.testing.loopback import LoopbackServer
+from nexiom_sdk.testing import Answer, Cut, Drip, Drop, DropUnread, Fault, Garbage, Hang, LoopbackServer, Reset, Script
 
 KEY = "CANARY-key-4711"
 QUICK = HttpOptions(call_timeout_seconds=0.2)
