@@ -54,6 +54,13 @@ class WebStore(MemoryStore):
         return f"https://store.example/{key}?for={ttl_seconds:.0f}"
 
 
+class FileStore(MemoryStore):
+    """A store whose addresses mean something on this machine only."""
+
+    async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:
+        return f"file:///store/{key}"
+
+
 class ChoosyStore(WebStore):
     """A store that gives no address of what it does not hold."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from media_rig import FOX, URL, ChoosyStore, Web, WebStore, asked_for, card_for, form_of, picture, put
+from media_rig import FOX, URL, ChoosyStore, FileStore, Web, WebStore, asked_for, card_for, form_of, picture, put
 from nexiom_sdk import GenerationJob, JobStatus, Media, VideoRequest
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import (
@@ -23,6 +23,7 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.inputs import deliver, has_addresses
 from nexiom_sdk.models import MediaLimits, ModelCard
+from nexiom_sdk.references import MAX_REFERENCE_BYTES
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
 from rig import Rig
 
@@ -43,13 +44,21 @@ MEDIA: Mapping[str, MakeMedia] = {
     "bytes": lambda _: Media.from_bytes(FOX),
     "address": lambda _: Media.from_url(URL),
 }
-# By what a card takes: the form of a user's address, of what a store with web addresses holds, of what a local one holds.
+# By what a card takes: the form of a user's address, of what a store with web addresses holds, of what another holds.
 FORMS: Mapping[tuple[str, ...], tuple[str, str, str | None]] = {
     ("bytes",): ("the bytes", "the bytes", "the bytes"),
     ("url",): ("the user's address", "the store's address", None),
     ("url", "bytes"): ("the user's address", "the bytes", "the bytes"),
 }
-STORES: Mapping[str, type[MemoryStore]] = {"web": WebStore, "choosy": ChoosyStore, "local": MemoryStore}
+LIMITS = {
+    "image": MediaLimits(types=("image/png", "image/jpeg"), max_bytes=1_000, max_side_pixels=100, min_side_pixels=20)
+}
+STORES: Mapping[str, type[MemoryStore]] = {
+    "web": WebStore,
+    "choosy": ChoosyStore,
+    "file": FileStore,
+    "memory": MemoryStore,
+}
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -58,8 +67,9 @@ STORES: Mapping[str, type[MemoryStore]] = {"web": WebStore, "choosy": ChoosyStor
 async def test_a_reference_reaches_the_adapter_in_the_form_that_its_card_names(
     delivery: tuple[str, ...], kind: str, store: str, rig_of: RigOf, clock: VirtualClock, tmp_path: Path, web: Web
 ) -> None:
-    from_address, from_web_store, from_local_store = FORMS[delivery]
-    form = from_address if kind == "address" else from_local_store if store == "local" else from_web_store
+    from_address, from_web_store, from_other_store = FORMS[delivery]
+    from_store = from_web_store if issubclass(STORES[store], WebStore) else from_other_store
+    form = from_address if kind == "address" else from_store
     (tmp_path / "fox.png").write_bytes(FOX)
     fake = FakeProvider("acme", models=[card_for(*delivery)], clock=clock).succeed()
     rig = rig_of(fake, store=STORES[store](), media_roots=(tmp_path,))
@@ -80,9 +90,13 @@ async def test_a_reference_reaches_the_adapter_in_the_form_that_its_card_names(
 async def test_a_path_given_as_reference_media_path_is_a_reference_like_others(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = FakeProvider("acme", models=[card_for("url")], clock=clock).succeed()
+    fake = FakeProvider("acme", models=[card_for("url", media_limits=LIMITS)], clock=clock).succeed()
     rig = rig_of(fake, store=WebStore())
     await put(rig.store, "u1/fox.png", FOX)
+    await put(rig.store, "u1/hare.png", picture("GIF"))
+    with pytest.raises(InvalidInput, match="image/gif"):
+        await rig.studio.submit(VideoRequest(prompt="a hare", reference_media_path="u1/hare.png"))
+    assert (fake.calls, await rig.studio.jobs()) == ([], [])
     await rig.steps(await rig.submitted(reference_media_path="u1/fox.png"))
     assert [form_of(sent) for sent in fake.submissions[0].spec.media] == ["the store's address"]
 
@@ -101,11 +115,6 @@ async def test_an_address_is_fetched_once_and_its_bytes_are_what_every_later_ste
     assert [sent.spec.media[0].data for sent in fake.submissions] == [FOX] * len(fake.submissions)
     assert len(fake.submissions) > 1
     assert web.opened == [URL]
-
-
-LIMITS = {
-    "image": MediaLimits(types=("image/png", "image/jpeg"), max_bytes=1_000, max_side_pixels=100, min_side_pixels=20)
-}
 
 
 @pytest.mark.parametrize(
@@ -253,14 +262,18 @@ async def test_the_store_is_asked_for_an_address_once_and_only_about_what_it_wil
 async def test_a_source_that_never_ends_is_left_at_the_cap(
     rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    taken: list[int] = []
+
     async def endless(url: str, /, *, max_bytes: int) -> AsyncIterator[bytes]:
         while True:
-            yield FOX + b"\0" * 2**20
+            taken.append(2**20)
+            yield b"\0" * 2**20
 
     monkeypatch.setattr("nexiom_sdk.providers.downloads.open_url", endless)
     rig = rig_of(FakeProvider("acme", models=[card_for("bytes")], clock=clock))
     with pytest.raises(InvalidInput, match="larger than 50 MiB"):
         await rig.studio.submit(asked_for(Media.from_url(URL)))
+    assert sum(taken) == MAX_REFERENCE_BYTES + 2**20
 
 
 def test_an_address_may_be_signed_so_it_is_not_shown() -> None:

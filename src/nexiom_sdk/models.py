@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -75,6 +76,8 @@ def best_places(request: VideoRequest, card: ModelCard, places: Sequence[Resolut
         >>> best_places(VideoRequest(prompt="x", duration_seconds=9), card, card.resolutions)
         ['720p']
     """
+    if not (card.lengths or card.shapes):
+        return list(places)
     misses = [_miss(request, card, place) for place in places]
     least = min(misses)
     return [place for place, miss in zip(places, misses, strict=True) if miss == least]
@@ -151,6 +154,7 @@ def lines(resolution: Resolution) -> int:
     return int(resolution.removesuffix("p"))
 
 
+@functools.cache
 def _shape(ratio: AspectRatio) -> float:
     width, height = ratio.split(":")
     return int(width) / int(height)
