@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.references import MAX_REFERENCE_BYTES, inspect, read_local
+from nexiom_sdk.models import MediaKind, MediaLimits, ModelCard
+from nexiom_sdk.references import MAX_REFERENCE_BYTES, check_limits, inspect, read_local
 from nexiom_sdk.testing import sample_video
 
 
@@ -86,6 +87,22 @@ def test_a_video_role_takes_a_video_and_no_image() -> None:
     assert inspect(sample_video(), role="source_video").extension == "mp4"
     with pytest.raises(InvalidInput, match="is not a video"):
         inspect(IMAGES["png"], role="source_video")
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("image", None), ("audio", None), ("video", r"bytes \(allowed: at most 9\)")],
+)
+def test_a_limit_holds_for_media_of_its_kind_only(kind: MediaKind, says: str | None) -> None:
+    card = ModelCard(model="a1", media_limits={kind: MediaLimits(max_bytes=9, max_side_pixels=9)})
+    clip = inspect(sample_video(), role="source_video")
+    with pytest.raises(InvalidInput, match=says) if says else contextlib.nullcontext():
+        check_limits(clip, card, role="source_video", name="clip.mp4")
+
+
+def test_a_card_without_limits_takes_whatever_its_role_takes() -> None:
+    for data in IMAGES.values():
+        check_limits(inspect(data, role="first_frame"), ModelCard(model="a1"), role="first_frame")
 
 
 def test_a_polyglot_is_what_its_first_bytes_say() -> None:

@@ -146,6 +146,12 @@ def check_limits(found: Reference, card: ModelCard, *, role: MediaRole, name: st
 
     Raises:
         InvalidInput: It breaks a limit; all that it breaks are named.
+
+    Example:
+        >>> card = ModelCard(model="a1", media_limits={"image": MediaLimits(types=("image/png",))})
+        >>> check_limits(Reference(data=b"GIF89a", media_type="image/gif"), card, role="first_frame", name="fox")
+        Traceback (most recent call last):
+        nexiom_sdk.errors.InvalidInput: a1 does not take the reference 'fox': it is image/gif (allowed: image/png).
     """
     limits = card.media_limits.get(_KIND[role])
     broken = "; ".join(_broken(found, limits)) if limits else ""
