@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
+from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials, NoCandidate, UnknownProvider
 from nexiom_sdk.models import ModelCard
@@ -22,7 +22,7 @@ class Chooser:
         registry: Which providers exist.
         settings: Their keys.
         policy: Gives the policy; called on first use.
-        now: Gives the present moment.
+        clock: Time, for retirements and for the adapters.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class Chooser:
         registry: ProviderRegistry,
         settings: Settings,
         policy: Callable[[], Policy],
-        now: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._registry = registry
         self._settings = settings
         self._policy = policy
-        self._now = now
+        self._clock = clock
         self._providers: dict[str, VideoProvider] = {}
 
     def provider(self, name: str) -> VideoProvider:
@@ -47,7 +47,7 @@ class Chooser:
         """
         if name not in self._providers:
             config = self._settings.configuration(name, self._registry.config_env(name))
-            self._providers[name] = self._registry.create(name, config, http=HttpOptions())
+            self._providers[name] = self._registry.create(name, config, http=HttpOptions(clock=self._clock))
         return self._providers[name]
 
     def explain(self, request: VideoRequest, *, addresses: bool = True) -> Choice:
@@ -70,7 +70,7 @@ class Chooser:
                 if name == request.provider:
                     raise
                 unavailable[name] = error.message
-        today = self._now().date()
+        today = self._clock.now().date()
         return select(request, policy, cards, unavailable=unavailable, today=today, addresses=addresses)
 
     def choose(self, request: VideoRequest, *, addresses: bool = True) -> Choice:

@@ -133,7 +133,7 @@ class Studio:
             registry=self._given_registry or ProviderRegistry(allow=self.settings.providers),
             settings=self.settings,
             policy=lambda: self.policy,
-            now=self._clock.now,
+            clock=self._clock,
         )
 
     @cached_property
