@@ -86,7 +86,7 @@ class Answer:
         status: HTTP status.
         headers: Besides those that frame the body.
         body: Its bytes, announced by a content-length.
-        chunks: The body piece by piece instead, each sent by itself; it may be endless.
+        chunks: The body piece by piece instead, each sent by itself; outside of a fault it may be endless.
         length: The content-length to announce for `chunks`; None: they go out in chunked encoding.
         ranges: Give the part of `body` that a request names in `Range` and `If-Range`.
 
@@ -127,7 +127,8 @@ class Answer:
     def to(self, received: Received) -> Answer:
         """This answer as the request wants it: a part of the file, a 416 where there is none, or the answer itself."""
         wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", received.headers.get("range", ""))
-        same = received.headers.get("if-range") in {None, self.headers.get("etag")}
+        version = received.headers.get("if-range")
+        same = version is None or (version == self.headers.get("etag") and not version.startswith("W/"))
         if not (self.ranges and same and wanted and received.method == "GET"):
             return self
         first, last = wanted.groups()

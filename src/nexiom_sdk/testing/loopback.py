@@ -9,7 +9,6 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +29,7 @@ from nexiom_sdk.testing.answers import (
 )
 from nexiom_sdk.testing.streams import ClientLeft, Stream, TlsStream
 
+_FAMILIES = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 _NO_BODY = frozenset({204, 304})
 _NOT_HTTP = b"HTTP/1.1 400 \r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -44,14 +44,14 @@ class LoopbackServer:
         answer: Called with each request once it is complete. An object may also have `at_head(received)`, called while
             the body is unread: it gives a `DropUnread`, or None to read on.
         tls: Serve TLS with this context instead of plain text.
-        host: An address of loopback.
+        host: `127.0.0.1` or `::1`.
         most_body_bytes: A larger request body fails the test instead of filling its memory.
 
     Attributes:
         received: The requests, in the order in which they were complete.
 
     Raises:
-        ValueError: The host is not an address of loopback.
+        InvalidInput: The host is something else.
 
     Example:
         >>> import asyncio, httpx
@@ -71,15 +71,13 @@ class LoopbackServer:
         host: str = "127.0.0.1",
         most_body_bytes: int = 64 * 1024 * 1024,
     ) -> None:
-        address = ip_address(host)
-        if not address.is_loopback:
-            raise InvalidInput(f"A test server cannot listen on {host}: it is not an address of loopback.")
+        if host not in _FAMILIES:
+            raise InvalidInput(f"A test server listens on loopback, {' or '.join(_FAMILIES)}, and not on {host!r}.")
         self.received: list[Received] = []
         self._answer = answer
         self._at_head: Callable[[Received], DropUnread | None] = getattr(answer, "at_head", lambda _: None)
         self._tls = tls
         self._host = host
-        self._family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         self._most_body_bytes = most_body_bytes
         self._listener: socket.socket | None = None
         self._port = 0
@@ -89,7 +87,7 @@ class LoopbackServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port, such as `http://127.0.0.1:54321`."""
-        host = f"[{self._host}]" if self._family == socket.AF_INET6 else self._host
+        host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
     @property
@@ -99,7 +97,7 @@ class LoopbackServer:
         return len(self._serving)
 
     async def __aenter__(self) -> Self:
-        self._listener = listener = socket.create_server((self._host, 0), family=self._family)
+        self._listener = listener = socket.create_server((self._host, 0), family=_FAMILIES[self._host])
         listener.settimeout(0)
         self._port = listener.getsockname()[1]
         asyncio.get_running_loop().add_reader(listener, self._accept)
