@@ -6,7 +6,7 @@ The required part is small; the optional parts are found by type test, so an ada
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -118,5 +118,40 @@ class SupportsCancel(Protocol):
 
         Raises:
             ProviderError: It cannot be stopped any more.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsCallback(Protocol):
+    """The provider calls back when an order has changed. That is only a hint: a look at the order tells the truth."""
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, /) -> tuple[str, Poll | None]:
+        """The provider's id of the order, and what the callback says of it, where it says something.
+
+        An adapter that gave the provider `Submission.callback_url` notes it in `Operation.state["callback"] = True`;
+        then looks are rarer. `providers.webhooks` checks signatures.
+
+        Args:
+            headers: Headers of the request, names in any case.
+            body: Its bytes as they came, at most 256 KiB.
+
+        Raises:
+            AuthenticationFailed: The provider signs callbacks, and this one is unsigned, wrongly signed, or more than
+                300 s old.
+            MalformedResponse: It cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsHealth(Protocol):
+    """Whether the provider can be used is known without an order."""
+
+    async def check(self) -> None:
+        """Make a call that costs nothing and needs the key.
+
+        Raises:
+            ProviderError: The provider cannot be used now; the class says why.
         """
         ...
