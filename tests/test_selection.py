@@ -140,6 +140,14 @@ def test_a_resolution_gives_way_to_one_that_offers_the_shape() -> None:
         assert (chosen.resolution, chosen.aspect_ratio) == (resolution, ratio)
 
 
+def test_a_resolution_gives_way_to_one_where_the_shape_can_be_chosen_at_all() -> None:
+    card = SHAPELY.evolve(resolutions=("720p", "1080p"), shapes=(Shapes(aspect_ratios=(), resolutions=("720p",)),))
+    request = VideoRequest(prompt="x", model="gen", aspect_ratio="1:1")
+    chosen = select(request, POLICY, {"bolt": [card]}, today=TODAY).chosen
+    assert chosen is not None
+    assert (chosen.resolution, chosen.aspect_ratio) == ("1080p", "1:1")
+
+
 def test_without_web_addresses_only_the_models_that_need_them_are_out() -> None:
     taking = {"media": {"first_frame": 1}}
     cards = {
