@@ -210,6 +210,8 @@ class JobQuery:
         user_id: Only this user's.
         status: Only with this status.
         phases: Only in these phases.
+        provider: Only of this provider.
+        provider_job_id: Only the video whose order has this id; ids are a provider's own, so name it too.
         limit: At most this many.
         before: Only jobs created before this moment, for the next page.
     """
@@ -217,6 +219,8 @@ class JobQuery:
     user_id: str | None = None
     status: JobStatus | None = None
     phases: tuple[Phase, ...] = ()
+    provider: str | None = None
+    provider_job_id: str | None = None
     limit: int = 50
     before: datetime | None = None
 
@@ -338,8 +342,11 @@ class JobRepository(Protocol):
         """Lengthen the lease to now plus `seconds`; False if the fence has moved."""
         ...
 
-    async def wake(self, job_id: str, /, *, cancel: bool = False) -> None:
-        """Make the row due now if its phase is claimable; `cancel` also notes, once, that a cancel was asked for."""
+    async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
+        """Make the row due after so many seconds, by default now, if its phase is claimable.
+
+        `cancel` also notes, once, that a cancel was asked for.
+        """
         ...
 
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:

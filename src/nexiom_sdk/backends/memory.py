@@ -73,6 +73,8 @@ class MemoryRepository:
             if query.user_id in {None, job.user_id}
             and query.status in {None, job.status}
             and (not query.phases or job.phase in query.phases)
+            and query.provider in {None, job.provider}
+            and (query.provider_job_id is None or (job.type, job.provider_job_id) == ("video", query.provider_job_id))
             and (query.before is None or job.created_at < utc(query.before))
         ]
         return sorted(found, key=lambda job: job.created_at, reverse=True)[: max(query.limit, 0)]
@@ -118,12 +120,15 @@ class MemoryRepository:
             self._write(row.evolve(leased_until=self._now() + timedelta(seconds=seconds)))
         return row is not None
 
-    async def wake(self, job_id: str, /, *, cancel: bool = False) -> None:
+    async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
         row = self._rows.get(job_id)
         if row is not None and row.phase in CLAIMABLE:
             now = self._now()
             self._write(
-                row.evolve(run_at=now, cancel_requested_at=row.cancel_requested_at or (now if cancel else None))
+                row.evolve(
+                    run_at=now + timedelta(seconds=after_seconds),
+                    cancel_requested_at=row.cancel_requested_at or (now if cancel else None),
+                )
             )
 
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:

@@ -90,6 +90,8 @@ class SqliteRepository:
             "user_id": query.user_id,
             "status": query.status,
             "phases": json.dumps(query.phases) if query.phases else None,
+            "provider": query.provider,
+            "provider_job_id": query.provider_job_id,
             "before": _stamp(query.before),
         }
         statement = sql.LIST.format(where=sql.where(wanted))
@@ -117,8 +119,12 @@ class SqliteRepository:
 
         return await self._write(work)
 
-    async def wake(self, job_id: str, /, *, cancel: bool = False) -> None:
-        await self._write(lambda db, now: db.execute(sql.WAKE, {"id": job_id, "cancel": cancel, "now": _stamp(now)}))
+    async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
+        def work(db: sqlite3.Connection, now: datetime) -> None:
+            run_at = _stamp(now + timedelta(seconds=after_seconds))
+            db.execute(sql.WAKE, {"id": job_id, "cancel": cancel, "now": _stamp(now), "run_at": run_at})
+
+        await self._write(work)
 
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
         order = {"id": job_id, "order_no": order_no, "provider": provider, "provider_job_id": provider_job_id}

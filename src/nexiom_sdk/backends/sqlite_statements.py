@@ -12,6 +12,7 @@ _CONDITIONS: Mapping[str, str] = {
     "user_id": "user_id = :user_id",
     "quality_tier": "quality_tier = :quality_tier",
     "provider": "provider = :provider",
+    "provider_job_id": "type = 'video' and provider_job_id = :provider_job_id",
     "status": "status = :status",
     "phases": "phase in (select value from json_each(:phases))",
 }
@@ -67,7 +68,7 @@ EXTEND = "update generation_jobs set leased_until = :leased_until where id = :id
 
 WAKE = """
 update generation_jobs
-   set run_at = :now, cancel_requested_at = coalesce(cancel_requested_at, case when :cancel then :now end)
+   set run_at = :run_at, cancel_requested_at = coalesce(cancel_requested_at, case when :cancel then :now end)
  where id = :id and phase in ('queued', 'submitting', 'waiting', 'saving')
 """
 

@@ -218,6 +218,13 @@ class LeaseContract:
         await repository.wake(job.id)
         assert columns(await row(repository, job)) == columns(job, run_at=clock.now())
 
+    async def test_a_wake_may_be_for_a_little_later(self, repository: JobRepository, clock: VirtualClock) -> None:
+        job = await repository.add(sample_job(clock, run_at=after(clock, 600)))
+        clock.advance(5)
+        await repository.wake(job.id, cancel=True, after_seconds=2.5)
+        due, now = after(clock, 2.5), clock.now()
+        assert columns(await row(repository, job)) == columns(job, run_at=due, cancel_requested_at=now)
+
     @pytest.mark.parametrize("phase", RESTING)
     async def test_a_wake_leaves_what_has_ended(
         self, repository: JobRepository, clock: VirtualClock, phase: Phase

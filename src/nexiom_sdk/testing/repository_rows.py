@@ -135,6 +135,13 @@ class RowContract:
 
     # Lists.
 
+    async def test_an_id_of_a_provider_finds_the_video_and_nothing_that_was_made_from_it(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        video = await repository.add(sample_job(clock, provider_job_id="v1"))
+        await repository.add(sample_job(clock, provider_job_id="v1", type="poster"))
+        assert await repository.list(JobQuery(provider="acme", provider_job_id="v1")) == [video]
+
     async def test_a_list_has_the_newest_first_and_goes_on_before_a_moment(
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
@@ -156,15 +163,20 @@ class RowContract:
             (JobQuery(status=JobStatus.FAILED), {"b", "c"}),
             (JobQuery(phases=(Phase.QUEUED, Phase.DONE)), {"a", "b"}),
             (JobQuery(user_id="u1", status=JobStatus.FAILED, phases=(Phase.UNKNOWN,)), set[str]()),
+            (JobQuery(provider="acme"), {"a", "b"}),
+            (JobQuery(provider="acme", provider_job_id="v1"), {"a"}),
+            (JobQuery(provider="other", provider_job_id="v1", phases=(Phase.UNKNOWN,)), {"c"}),
+            (JobQuery(provider="other", provider_job_id="v2"), set[str]()),
         ],
     )
     async def test_a_list_has_the_rows_that_fit_every_wish(
         self, repository: JobRepository, clock: VirtualClock, query: JobQuery, models: set[str]
     ) -> None:
         failed = JobStatus.FAILED
-        await repository.add(sample_job(clock, model="a", user_id="u1"))
+        await repository.add(sample_job(clock, model="a", user_id="u1", provider_job_id="v1"))
         await repository.add(sample_job(clock, model="b", user_id="u1", status=failed, phase=Phase.DONE))
-        await repository.add(sample_job(clock, model="c", status=failed, phase=Phase.UNKNOWN))
+        other = {"provider": "other", "provider_job_id": "v1"}
+        await repository.add(sample_job(clock, model="c", status=failed, phase=Phase.UNKNOWN, **other))
         found = await repository.list(query)
         assert {job.model for job in found} == models
         assert all(job.run_at_read == job.run_at for job in found)
