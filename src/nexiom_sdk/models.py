@@ -26,6 +26,7 @@ __all__ = [
     "best_places",
     "estimate",
     "lines",
+    "media_mismatches",
     "mismatches",
     "nearest_ratio",
     "nearest_resolution",
@@ -60,6 +61,33 @@ def mismatches(request: VideoRequest, card: ModelCard, *, addresses: bool = True
         addresses: Whether the store can give web addresses of what it holds.
     """
     return (*_mismatches(request, card), *_media(request, card, addresses=addresses))
+
+
+def media_mismatches(roles: Sequence[MediaRole], card: ModelCard) -> Iterator[Mismatch]:
+    """Every reason why this model cannot take references of these roles together.
+
+    Args:
+        roles: The role of each reference.
+        card: The model.
+
+    Example:
+        >>> card = ModelCard(model="a1", media={"first_frame": 1})
+        >>> [str(reason) for reason in media_mismatches(["first_frame", "last_frame"], card)]
+        ['takes no last frame']
+    """
+    if card.media_required and not roles:
+        yield Mismatch(field="media", message="needs a reference image or video")
+    for role in dict.fromkeys(roles):
+        allowed, given = card.media.get(role, 0), roles.count(role)
+        if given > allowed:
+            name = role.replace("_", " ")
+            yield Mismatch(
+                field="media", message=f"takes {allowed} x {name}, not {given}" if allowed else f"takes no {name}"
+            )
+    for exclusive in card.media_exclusions:
+        used = [role.replace("_", " ") for role in exclusive if role in roles]
+        if len(used) > 1:
+            yield Mismatch(field="media", message=f"takes only one of {' and '.join(used)}")
 
 
 def best_places(request: VideoRequest, card: ModelCard, places: Sequence[Resolution | None]) -> list[Resolution | None]:
@@ -229,19 +257,6 @@ def _sound(asked: bool, offered: Sound) -> Iterator[Mismatch]:  # noqa: FBT001 -
 
 
 def _media(request: VideoRequest, card: ModelCard, *, addresses: bool) -> Iterator[Mismatch]:
-    roles: list[MediaRole] = [media.role for media in request.references]
-    if card.media_required and not roles:
-        yield Mismatch(field="media", message="needs a reference image or video")
-    for role in dict.fromkeys(roles):
-        allowed, given = card.media.get(role, 0), roles.count(role)
-        if given > allowed:
-            name = role.replace("_", " ")
-            yield Mismatch(
-                field="media", message=f"takes {allowed} x {name}, not {given}" if allowed else f"takes no {name}"
-            )
-    for exclusive in card.media_exclusions:
-        used = [role.replace("_", " ") for role in exclusive if role in roles]
-        if len(used) > 1:
-            yield Mismatch(field="media", message=f"takes only one of {' and '.join(used)}")
+    yield from media_mismatches([media.role for media in request.references], card)
     if not addresses and card.addresses_only and any(media.url is None for media in request.references):
         yield Mismatch(field="media", message="takes references as web addresses only, and this store has none")
