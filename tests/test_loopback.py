@@ -5,6 +5,7 @@ import gc
 import itertools
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -232,10 +233,12 @@ async def test_what_is_not_http_is_refused_and_no_request() -> None:
         assert server.received == []
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_defect() -> None:
+@pytest.mark.parametrize("linger", [struct.pack("ii", 0, 0), struct.pack("ii", 1, 0)], ids=["close", "reset"])
+async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_defect(linger: bytes) -> None:
     async with LoopbackServer(lambda _: FOX) as server:
         client = await Client.of(server, b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\na fo")
-        client.writer.close()
+        client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        client.leave()
         assert server.connections == 1
         await asyncio.gather(*server._serving)
         assert server.received == []
@@ -315,6 +318,7 @@ async def test_a_body_that_would_fill_memory_fails_the_test(http: httpx.AsyncCli
         async with LoopbackServer(lambda _: FOX, most_body_bytes=1000) as server:
             assert (await http.put(server.origin, content=b"x" * 1000)).status_code == 200
             await http.put(server.origin, content=b"x" * 1001)
+    assert [len(received.body) for received in server.received] == [1000]
 
 
 async def test_it_leaves_neither_task_nor_socket_behind(tls: ssl.SSLContext) -> None:

@@ -14,12 +14,19 @@ from nexiom_sdk.testing.answers import (
     Reset,
 )
 from nexiom_sdk.testing.clock import VirtualClock
-from nexiom_sdk.testing.fake_provider import CancellableFakeProvider, FakeProvider, fake_card, sample_video
+from nexiom_sdk.testing.fake_provider import (
+    CallbackFakeProvider,
+    CancellableFakeProvider,
+    FakeProvider,
+    fake_card,
+    sample_video,
+)
 from nexiom_sdk.testing.loopback import LoopbackServer
 from nexiom_sdk.testing.scripts import Script
 
 __all__ = [
     "Answer",
+    "CallbackFakeProvider",
     "CancellableFakeProvider",
     "Cut",
     "Drip",
