@@ -27,7 +27,7 @@ def test_path_and_query_are_read_from_the_target() -> None:
 
 def test_a_body_that_is_not_json_or_not_a_form_says_so() -> None:
     received = Received(method="POST", target="/jobs?key=secret", headers={"content-type": "text/plain"}, body=b"{")
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises(ValueError, match="line 1 column 2"):
         received.json()
     with pytest.raises(ValueError, match=r"^POST /jobs has no multipart body$"):
         received.form()
