@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -105,19 +106,13 @@ class HttpClient:
         self._network = network
 
     @cached_property
-    def _pool(self) -> httpcore.AsyncConnectionPool:
-        _keep_quiet()
-        tls = httpx.create_ssl_context(trust_env=False)
-        if self.options.ca_file is not None:
-            tls.load_verify_locations(cafile=self.options.ca_file)
-        resolve = self.options.resolve or system_resolver
-        return httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=100,
-            max_keepalive_connections=32,
-            keepalive_expiry=_IDLE_SECONDS,
-            network_backend=GuardedNetwork(resolve, trusted=self._trusted, network=self._network),
-        )
+    def _calls(self) -> httpcore.AsyncConnectionPool:
+        return self._pool()
+
+    @cached_property
+    def _files(self) -> httpcore.AsyncConnectionPool:
+        """Of their own: long downloads must not keep calls from finding a connection."""
+        return self._pool()
 
     @cached_property
     def _agent(self) -> str:
@@ -131,7 +126,7 @@ class HttpClient:
             provider: Whose reply it will be.
         """
         limit = call.timeout_seconds or self.options.call_timeout_seconds
-        exchange = Exchange(self._pool, await self._request(call), quiet_seconds=self._quiet(call))
+        exchange = Exchange(self._calls, await self._request(call), quiet_seconds=self._quiet(call))
         try:
             async with asyncio.timeout(limit):
                 head = await exchange.start()
@@ -149,13 +144,31 @@ class HttpClient:
 
     async def begin(self, call: Call) -> Exchange:
         """An exchange whose body is read bit by bit; the caller starts and closes it."""
-        return Exchange(self._pool, await self._request(call), quiet_seconds=self._quiet(call))
+        return Exchange(self._files, await self._request(call), quiet_seconds=self._quiet(call))
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if "_pool" in self.__dict__:
+        for name in {"_calls", "_files"} & self.__dict__.keys():
             with _quietly():
-                await self._pool.aclose()
+                await getattr(self, name).aclose()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = httpx.create_ssl_context(trust_env=False)
+        if self.options.ca_file is not None:
+            context.load_verify_locations(cafile=self.options.ca_file)
+        return context
+
+    def _pool(self) -> httpcore.AsyncConnectionPool:
+        _keep_quiet()
+        resolve = self.options.resolve or system_resolver
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._tls,
+            max_connections=64,
+            max_keepalive_connections=16,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=GuardedNetwork(resolve, trusted=self._trusted, network=self._network),
+        )
 
     def _quiet(self, call: Call) -> Mapping[str, float]:
         options = self.options

@@ -1,0 +1,207 @@
+"""An order, a look and a file of 64 KiB: through the HTTP base, and the same three calls with bare httpx.
+
+Both sides talk to one server in a process of its own, which answers from prepared bytes. They take turns; what is
+printed is the median of the ratios of the rounds.
+
+    python benchmarks/http_calls.py [--orders 100] [--rounds 9]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import ClassVar
+
+import httpx
+from pydantic import SecretStr
+
+from nexiom_sdk.clock import SystemClock
+from nexiom_sdk.providers import (
+    Asset,
+    Body,
+    Call,
+    HttpOptions,
+    HttpProvider,
+    Operation,
+    Reply,
+    Running,
+    Submission,
+    Succeeded,
+)
+from nexiom_sdk.providers.calls import Door, call, fetch
+from nexiom_sdk.types import VideoSpec
+
+FILE = bytes(range(256)) * 256
+AT_ONCE = 64
+ORDER = {"model": "bench-1", "prompt": "a fox in snow", "duration": 8, "resolution": "720p"}
+Work = Callable[[], Awaitable[None]]
+
+
+class _Job(Body):
+    id: str
+    status: str
+    file: str
+
+
+class Bench(HttpProvider):
+    """As small as an adapter can be."""
+
+    name = "bench"
+    title = "Bench"
+    config_env: ClassVar[Mapping[str, str]] = {"api_key": "BENCH_API_KEY", "base_url": "BENCH_BASE_URL"}
+
+    def submit_call(self, submission: Submission, /) -> Call:
+        return Call("POST", "/videos", json={**ORDER, "prompt": submission.spec.prompt})
+
+    def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:  # noqa: ARG002
+        return Operation(id=reply.read(_Job).id)
+
+    def poll_call(self, operation: Operation, /) -> Call:
+        return Call("GET", f"/videos/{operation.id}")
+
+    def read_poll(self, operation: Operation, reply: Reply, /) -> Running | Succeeded:  # noqa: ARG002
+        job = reply.read(_Job)
+        return Succeeded(assets=(Asset(url=job.file, needs_auth=True),)) if job.status == "done" else Running()
+
+
+class Library:
+    """Through the adapter and the door, as the engine does."""
+
+    def __init__(self, origin: str) -> None:
+        config = {"base_url": origin, "api_key": SecretStr("not-a-real-key")}
+        self._adapter = Bench(config, http=HttpOptions(max_video_bytes=2**20))
+        self._door = Door(clock=SystemClock(), sink=lambda _: None, concurrency=16)
+        self._order = Submission(spec=VideoSpec(model="bench-1", prompt="a fox in snow"), idempotency_key="j.0")
+
+    async def __call__(self) -> None:
+        adapter, door = self._adapter, self._door
+        taken = await call(door, adapter.name, "submit", lambda: adapter.submit(self._order))
+        assert isinstance(taken, Operation)
+        done = await call(door, adapter.name, "poll", lambda: adapter.poll(taken))
+        assert isinstance(done, Succeeded)
+        assert sum([len(chunk) async for chunk in fetch(door, adapter, done.assets[0])]) == len(FILE)
+
+    async def aclose(self) -> None:
+        await self._adapter.aclose()
+
+
+class Bare:
+    """By hand, with one client."""
+
+    def __init__(self, origin: str, connections: int = 16) -> None:
+        headers = {"Authorization": "Bearer not-a-real-key"}
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._client = httpx.AsyncClient(base_url=origin, headers=headers, limits=limits, timeout=30, trust_env=False)
+
+    async def __call__(self) -> None:
+        job = (await self._client.post("/videos", json=ORDER)).raise_for_status().json()
+        done = (await self._client.get(f"/videos/{job['id']}")).raise_for_status().json()
+        async with self._client.stream("GET", done["file"]) as file:
+            assert sum([len(chunk) async for chunk in file.aiter_bytes()]) == len(FILE)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+async def _in_turn(work: Work, orders: int) -> float:
+    begun = time.perf_counter()
+    for _ in range(orders):
+        await work()
+    return (time.perf_counter() - begun) / orders
+
+
+async def _at_once(work: Work, orders: int) -> float:
+    begun = time.perf_counter()
+    for _ in range(max(orders // AT_ONCE, 1)):
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+    return (time.perf_counter() - begun) / (max(orders // AT_ONCE, 1) * AT_ONCE)
+
+
+async def _compare(
+    measure: Callable[[Work, int], Awaitable[float]], ours: Library, theirs: list[Bare], orders: int, rounds: int
+) -> tuple[float, float, float]:
+    """Median seconds an order of both sides, and the median ratio of ours to the better of theirs."""
+    seconds: list[tuple[float, float]] = []
+    for number in range(rounds + 1):
+        mine = await measure(ours, orders)
+        bare = min([await measure(one, orders) for one in theirs])
+        if number:  # the first round warms up
+            seconds.append((mine, bare))
+    return (
+        statistics.median(mine for mine, _ in seconds),
+        statistics.median(bare for _, bare in seconds),
+        statistics.median(mine / bare for mine, bare in seconds),
+    )
+
+
+async def _main(origin: str, orders: int, rounds: int) -> None:
+    ours, theirs = Library(origin), [Bare(origin, connections) for connections in (8, 16, AT_ONCE)]
+    mine, bare, ratio = await _compare(_in_turn, ours, theirs[1:2], orders, rounds)
+    print(f"one after the other: {mine * 1e3:.2f} ms an order, bare httpx {bare * 1e3:.2f} ms: {ratio:.2f} x (<= 1.25)")
+    mine, bare, ratio = await _compare(_at_once, ours, theirs, orders, rounds)
+    calls, by_hand = 3 / mine, 3 / bare
+    print(f"{AT_ONCE} at once: {calls:,.0f} calls/s, bare httpx at its best {by_hand:,.0f}: {1 / ratio:.2f} x (>= 1.0)")
+    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    for one in (ours, *theirs):
+        await one.aclose()
+
+
+class _Server(asyncio.Protocol):
+    """Answers whole requests from prepared bytes."""
+
+    answers: ClassVar[dict[bytes, bytes]] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport, self._pending = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        self._pending += data
+        while True:
+            head, end, rest = self._pending.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+            if not end or len(rest) < length:
+                return
+            self._pending = rest[length:]
+            self._transport.write(self.answers[head[:8]])
+
+
+def _serve(tell: Connection) -> None:
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0)
+        origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        job = {"id": "job-1", "status": "done", "file": f"{origin}/file"}
+        _Server.answers = {
+            b"POST /vi": _answer(json.dumps({**job, "status": "queued"}).encode(), "application/json"),
+            b"GET /vid": _answer(json.dumps(job).encode(), "application/json"),
+            b"GET /fil": _answer(FILE, "video/mp4"),
+        }
+        tell.send(origin)
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def _answer(body: bytes, media_type: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=9)
+    asked = parser.parse_args()
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=_serve, args=(there,), daemon=True)
+    server.start()
+    try:
+        asyncio.run(_main(here.recv(), asked.orders, asked.rounds))
+    finally:
+        server.kill()
