@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from nexiom_sdk.errors import ConfigurationError, InvalidInput
 from nexiom_sdk.types import Frozen
@@ -39,6 +40,8 @@ class Settings(Frozen):
         lease_seconds: How long a worker owns a step [NEXIOM_LEASE_SECONDS].
         job_deadline_seconds: Time for a provider to finish; None: no end [NEXIOM_JOB_DEADLINE_SECONDS].
         result_url_ttl_seconds: Validity of signed result addresses [NEXIOM_RESULT_URL_TTL_SECONDS].
+        callback_url: Public https address under which this service receives callbacks; what is unguessable in it is its
+            protection against strangers, so it is treated as a secret [NEXIOM_CALLBACK_URL].
         media_roots: Folders from which `Media.from_file` may read; default: the working folder
             [NEXIOM_MEDIA_ROOTS, separated like PATH].
         log_level: Level for command-line programs; the library itself never configures logging [NEXIOM_LOG].
@@ -60,6 +63,7 @@ class Settings(Frozen):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     job_deadline_seconds: Annotated[float, Field(gt=0)] | None = 3600.0
     result_url_ttl_seconds: Annotated[float, Field(gt=0)] = 604_800.0
+    callback_url: str | None = Field(default=None, repr=False)
     media_roots: tuple[Path, ...] = Field(default_factory=lambda: (Path.cwd(),))
     log_level: str | None = None
     provider_config: Mapping[str, Mapping[str, SecretStr]] = Field(default_factory=dict)
@@ -78,9 +82,18 @@ class Settings(Frozen):
         "lease_seconds": "NEXIOM_LEASE_SECONDS",
         "job_deadline_seconds": "NEXIOM_JOB_DEADLINE_SECONDS",
         "result_url_ttl_seconds": "NEXIOM_RESULT_URL_TTL_SECONDS",
+        "callback_url": "NEXIOM_CALLBACK_URL",
         "media_roots": "NEXIOM_MEDIA_ROOTS",
         "log_level": "NEXIOM_LOG",
     }
+
+    @field_validator("callback_url")
+    @classmethod
+    def _callback_url_can_be_called(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?", url):
+            msg = "callback_url must begin with https:// and end with its path: no query, no fragment."
+            raise ValueError(msg)
+        return url and url.rstrip("/")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **fields: object) -> Self:

@@ -19,7 +19,7 @@ from nexiom_sdk.inputs import OpenUrl, deliver
 from nexiom_sdk.jobs import GenerationJob, JobRepository, may_move
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.calls import Door
-from nexiom_sdk.providers.protocol import VideoProvider
+from nexiom_sdk.providers.protocol import SupportsCallback, VideoProvider
 from nexiom_sdk.selection import spec_for
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.types import Candidate, Submission
@@ -48,6 +48,7 @@ class Desk:
         lease_seconds: How long a step is owned; it is lengthened while a step runs.
         deadline_seconds: Time for a provider to finish; None: no end.
         url_ttl_seconds: Validity of signed result addresses.
+        callback_url: Address under which this service receives callbacks, without the provider's name.
         fallback_on: Failure codes after which another model may be asked, if nothing was charged.
         luck: Random numbers from 0 to 1, for jitter.
     """
@@ -62,6 +63,7 @@ class Desk:
     lease_seconds: float = 60.0
     deadline_seconds: float | None = 3600.0
     url_ttl_seconds: float = 604_800.0
+    callback_url: str | None = field(default=None, repr=False)
     fallback_on: Collection[str] = ()
     luck: Callable[[], float] = random.random
     _history: dict[str, tuple[float, tuple[float, ...]]] = field(default_factory=dict, init=False)
@@ -138,7 +140,12 @@ class Desk:
             raise IllegalTransition(msg, job_id=job.id)
         card = card_of(provider, candidate.model)
         media = await deliver(job.request, card=card, store=self.store, open_url=self.open_url)
-        return Submission(spec=spec_for(job.request, candidate, media), idempotency_key=job.order_key)
+        calls_back = self.callback_url is not None and isinstance(provider, SupportsCallback)
+        return Submission(
+            spec=spec_for(job.request, candidate, media),
+            idempotency_key=job.order_key,
+            callback_url=f"{self.callback_url}/{candidate.provider}" if calls_back else None,
+        )
 
     async def pace(self, job: GenerationJob, provider: VideoProvider, *, watched: bool) -> schedule.Pace:
         """What the job's schedule depends on, with the history of jobs like it."""
@@ -153,6 +160,7 @@ class Desk:
             typical_seconds=card.typical_seconds,
             floor_seconds=card.min_poll_seconds,
             watched=watched,
+            callback=job.operation is not None and job.operation.state.get("callback") is True,
         )
 
     def past(self, job: GenerationJob, stamp: str, seconds: float | None) -> bool:

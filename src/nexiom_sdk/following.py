@@ -9,6 +9,7 @@ from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.errors import (
     FAILURE_CODES,
+    Charged,
     GenerationFailed,
     IllegalTransition,
     JobCancelled,
@@ -56,8 +57,7 @@ class Following:
             case Failed():
                 return await self._failed(job, outcome)
             case Cancelled():
-                stopped = JobCancelled(f"{provider.name} stopped the order. {outcome.reason}".strip(), charged="no")
-                return await desk.commit(job, moves.cancelled(job, stopped, state="confirmed", now=desk.now()))
+                return await self._stopped(job, outcome.reason, outcome.charged or "unknown")
 
     async def _running(
         self, job: GenerationJob, provider: VideoProvider, running: Running, *, watched: bool
@@ -88,7 +88,14 @@ class Following:
         error = kind(printable(outcome.message) or f"{job.provider} could not make the video.", job_id=job.id)
         # Once an order was taken, only the provider's own word that it is free makes it free.
         error.charged = outcome.charged or ("unknown" if error.charged == "no" else error.charged)
+        if job.provider_metadata.get("cancel") == "requested":  # some providers forget an order that they stop
+            return await self._stopped(job, outcome.message, error.charged)
         return await self.desk.elsewhere(job, error) or await self.desk.end(job, error)
+
+    async def _stopped(self, job: GenerationJob, reason: str, charged: Charged | None) -> GenerationJob:
+        desk = self.desk
+        error = JobCancelled(f"{job.provider} stopped the order. {printable(reason)}".strip(), charged=charged)
+        return await desk.commit(job, moves.cancelled(job, error, state="confirmed", now=desk.now()))
 
     async def _cancel(self, job: GenerationJob, provider: VideoProvider, operation: Operation) -> GenerationJob:
         desk = self.desk

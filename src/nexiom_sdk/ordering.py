@@ -30,6 +30,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoProvider
+from nexiom_sdk.redaction import redact
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.types import Operation, Submission, Succeeded
 
@@ -116,9 +117,10 @@ class Ordering:
                 lambda: provider.submit(submission),
                 answers=(Operation, Succeeded),
             )
-        except GenerationFailed as error:
-            return await desk.end(job, error)
         except NexiomError as error:
+            error.message = redact(error.message, (submission.callback_url or "",))  # refusals quote what was sent
+            if isinstance(error, GenerationFailed):
+                return await desk.end(job, error)
             if error.charged == "no":
                 return await self._refused(job, error)
             return await (

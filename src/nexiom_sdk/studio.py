@@ -22,6 +22,7 @@ from nexiom_sdk.types import Choice, RequestFields, VideoRequest
 # The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
 if TYPE_CHECKING:
     from nexiom_sdk.choosing import Chooser
+    from nexiom_sdk.desk import Desk
     from nexiom_sdk.engine import Engine
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.providers.registry import ProviderRegistry
@@ -137,12 +138,11 @@ class Studio:
         )
 
     @cached_property
-    def _engine(self) -> Engine:
+    def _desk(self) -> Desk:
         from nexiom_sdk.desk import Desk
-        from nexiom_sdk.engine import Engine
         from nexiom_sdk.providers.calls import Door
 
-        desk = Desk(
+        return Desk(
             repository=self.repository,
             store=self.store,
             provider=self._chooser.provider,
@@ -153,9 +153,15 @@ class Studio:
             lease_seconds=self.settings.lease_seconds,
             deadline_seconds=self.settings.job_deadline_seconds,
             url_ttl_seconds=self.settings.result_url_ttl_seconds,
+            callback_url=self.settings.callback_url,
             fallback_on=frozenset(self.policy.fallback_on),
         )
-        return Engine(desk, spool=self.settings.spool)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from nexiom_sdk.engine import Engine
+
+        return Engine(self._desk, spool=self.settings.spool)
 
     def worker(self, *, concurrency: int = 16) -> Worker:
         """A worker over this studio's rows; the same as the command `nexiom worker`.
@@ -395,6 +401,28 @@ class Studio:
             msg = f"Job {job_id} was changed at the same moment."
             raise JobConflict(msg, job_id=job_id)
         return await self.advance(job_id)
+
+    async def handle_webhook(self, provider: str, headers: Mapping[str, str], body: bytes) -> GenerationJob | None:
+        """Take a provider's callback: the job it is about becomes due, and what a look at the order says is believed.
+
+        Gives the job, or None where no job has such an order: answer the provider with success all the same. A callback
+        that overtakes the answer to its order loses nothing: the first look comes within seconds anyway.
+
+        Args:
+            provider: Name of the provider: the last part of the address that was called.
+            headers: Headers of the request.
+            body: Its bytes as they came.
+
+        Raises:
+            AuthenticationFailed: It is not signed as this provider signs, or it is more than 300 s old.
+            MalformedResponse: It cannot be read.
+            ResponseTooLarge: It has more than 256 KiB; nothing was read.
+            UnknownProvider: There is no such provider.
+            UnsupportedFeature: This provider has no callbacks.
+        """
+        from nexiom_sdk.callbacks import heed
+
+        return await heed(self._desk, provider, headers, body)
 
     async def result(self, job: GenerationJob) -> VideoResult:
         """The finished video of a row, its address signed anew.

@@ -162,6 +162,10 @@ class SyncStudio:
         """Order again, on purpose; see `Studio.resubmit`."""
         return self._run(self._studio.resubmit(job_id))
 
+    def handle_webhook(self, provider: str, headers: Mapping[str, str], body: bytes) -> GenerationJob | None:
+        """Take a provider's callback; see `Studio.handle_webhook`."""
+        return self._run(self._studio.handle_webhook(provider, headers, body))
+
     def result(self, job: GenerationJob) -> VideoResult:
         """The finished video of a row; see `Studio.result`."""
         return self._run(self._studio.result(job))

@@ -302,12 +302,12 @@ class Submission:
         spec: What to make.
         idempotency_key: `{job_id}.{order_no}`; the same order always carries the same key. It is also the client
             reference under which a provider with `submission_recovery = "lookup"` must be able to find the order.
-        callback_url: Where the provider may report progress.
+        callback_url: Where the provider may call back; set for adapters that can read callbacks. It is a secret.
     """
 
     spec: VideoSpec
     idempotency_key: str
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +316,8 @@ class Operation:
 
     Args:
         id: The provider's id of the order.
-        state: What the adapter needs again when it polls. No secrets: it is stored.
+        state: What the adapter needs again when it polls. No secrets: it is stored. `callback` is True where the
+            provider was given `Submission.callback_url`: then looks are rarer.
         warnings: What the provider ignored or changed.
     """
 
@@ -393,9 +394,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
-    """Ended because somebody cancelled it."""
+    """Ended because somebody cancelled it.
+
+    Args:
+        reason: The provider's words.
+        charged: Whether the provider charges for it; None where it does not say.
+    """
 
     reason: str = ""
+    charged: Charged | None = None
 
 
 Poll: TypeAlias = Running | Succeeded | Failed | Cancelled

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib.resources import files
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from nexiom_sdk.clock import Clock, SystemClock
-from nexiom_sdk.errors import InvalidInput, ProviderUnavailable, ResultExpired, SubmissionUncertain
+from nexiom_sdk.errors import InvalidInput, MalformedResponse, ProviderUnavailable, ResultExpired, SubmissionUncertain
 from nexiom_sdk.models import ModelCard, Price
 from nexiom_sdk.testing.fake_script import Fate, Script
 from nexiom_sdk.types import Asset, Cancelled, Operation, Poll, Submission, SubmissionRecovery, Succeeded
@@ -206,6 +206,26 @@ class CancellableFakeProvider(FakeProvider):
             raise InvalidInput("the order is almost done")
         if operation.id in self._orders:
             self._orders[operation.id].cancelled = True
+
+
+class CallbackFakeProvider(FakeProvider):
+    """A scripted provider that is said to call back: its callbacks are `{"id": ...}`, and nobody signs them."""
+
+    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+        """Answer as the script says, and note that a callback was registered."""
+        answer = await super().submit(submission)
+        if isinstance(answer, Succeeded) or submission.callback_url is None:
+            return answer
+        return replace(answer, state={**answer.state, "callback": True})
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, /) -> tuple[str, Poll | None]:  # noqa: ARG002
+        """The order that a callback names."""
+        self._called("read_callback")
+        try:
+            order_id: str = json.loads(body)["id"]
+        except (ValueError, LookupError, TypeError):
+            raise MalformedResponse("The callback names no order.") from None
+        return order_id, None
 
 
 def _order_id(key: str) -> str:
