@@ -184,6 +184,16 @@ class HttpProvider(ABC):
             raise self.error(ProviderUnavailable, reply)
         return Failed(code="generation_failed", message=f"{self.title} knows no order {printable(operation.id, 80)}.")
 
+    def look_refused(self, operation: Operation, reply: Reply, /) -> Failed:
+        """What it means when a look is refused: the order is not known any more, or the look did not work.
+
+        Raises:
+            ProviderError: The look did not work; the class says why.
+        """
+        if reply.status == 404:  # noqa: PLR2004 - "not found" is the same everywhere
+            return self.lost(operation, reply)
+        raise self._refusal(reply)
+
     async def send(self, call: Call, /) -> Reply:
         """Make a call that is no order, and raise what its reply refuses.
 
@@ -220,9 +230,7 @@ class HttpProvider(ABC):
         for _ in range(1 + _MOST_FOLLOW_UPS):
             reply = await self._exchange(call)
             if not (reply.ok or call.any_status):
-                if reply.status == 404:  # noqa: PLR2004 - "not found" is the same everywhere
-                    return self.lost(operation, reply)
-                raise self._refusal(reply)
+                return self.look_refused(operation, reply)
             outcome = self.read_poll(operation, reply)
             if not isinstance(outcome, Call):
                 return self._said(outcome)
