@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from pydantic import JsonValue
@@ -94,21 +95,28 @@ async def differences(bench: Bench[C], case: Case[C]) -> list[Difference]:
     return [
         Difference(place=place, ours=left.get(place, _NOTHING), theirs=right.get(place, _NOTHING))
         for request in dict.fromkeys((*sent_by_us, *sent_by_them))
-        for left, right in [(sent_by_us.get(request, {}), sent_by_them.get(request, {}))]
+        for left, right in [_pair(request, sent_by_us.get(request), sent_by_them.get(request))]
         for place in dict.fromkeys((*left, *right))
         if left.get(place) != right.get(place)
     ]
 
 
-def _by_request(received: list[Received]) -> Mapping[tuple[str, int], Places]:
-    """The places of each request; the same request made twice is two."""
+def _by_request(received: list[Received]) -> Mapping[str, Places]:
+    """The places of each request; the same request made again is another one."""
     made = Counter[str]()
-    found: dict[tuple[str, int], Places] = {}
+    found: dict[str, Places] = {}
     for one in received:
         request = f"{one.method} {one.path}"
         made[request] += 1
-        found[request, made[request]] = {request: "it", **dict(_places(one))}
+        found[request if made[request] == 1 else f"{request}, {made[request]}"] = dict(_places(one))
     return found
+
+
+def _pair(request: str, left: Places | None, right: Places | None) -> tuple[Places, Places]:
+    """The places to compare; of a request that only one of them made, that it was made."""
+    if left is None or right is None:
+        return ({} if left is None else {request: "it"}, {} if right is None else {request: "it"})
+    return left, right
 
 
 def _places(received: Received) -> Iterator[tuple[str, str]]:
@@ -132,7 +140,7 @@ def _places(received: Received) -> Iterator[tuple[str, str]]:
 def _written(part: FormPart) -> str:
     if part.filename is None:
         return json.dumps(part.data.decode())
-    return f"the file {part.filename} of {part.media_type} with {part.data!r}"
+    return f"{part.filename} of {part.media_type} with {len(part.data)} bytes, {sha256(part.data).hexdigest()[:16]}"
 
 
 def _leaves(place: str, value: JsonValue) -> Iterator[tuple[str, str]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import product
 from typing import TypeAlias, TypeVar
 
 from pydantic import JsonValue
 
 from nexiom_sdk import ModelCard
+from nexiom_sdk.errors import RequestError
 from nexiom_sdk.providers import HttpProvider
 from nexiom_sdk.providers.protocol import SupportsCancel, SupportsHealth
+from nexiom_sdk.providers.wire import Call
+from nexiom_sdk.testing import sample_video
 from nexiom_sdk.types import (
     AspectRatio,
     DeliveredMedia,
@@ -28,9 +33,9 @@ C = TypeVar("C")
 Ours: TypeAlias = Callable[[HttpProvider], Awaitable[object]]
 
 PROMPT = "A fox runs through snow; the camera follows."
-PNG = b"\x89PNG\r\n\x1a\n and what follows"
-PNG_BASE64 = "iVBORw0KGgogYW5kIHdoYXQgZm9sbG93cw=="
-MP4 = b"\x00\x00\x00\x18ftypmp42 and what follows"
+PNG_BASE64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PNG = base64.b64decode(PNG_BASE64)
+MP4 = sample_video()
 CALLBACK = "https://studio.example/hooks/7f3c"
 _FILES: Mapping[MediaRole, tuple[str, str]] = {
     "first_frame": ("image/png", "first.png"),
@@ -45,6 +50,7 @@ _KINDS: tuple[tuple[MediaRole, ...], ...] = (
     ("first_frame",),
     ("first_frame", "last_frame"),
     ("reference_image",),
+    ("reference_image", "reference_video"),
     ("source_video",),
 )
 
@@ -133,8 +139,17 @@ async def check(adapter: HttpProvider) -> None:
     await adapter.check()
 
 
-def offers(card: ModelCard) -> Iterator[Submission]:
-    """An order for each kind, resolution, shape and length that a card offers."""
+def offers(card: ModelCard, adapter: HttpProvider) -> list[Call]:
+    """How an adapter orders each kind, resolution, shape and length that a card offers."""
+    calls: list[Call] = []
+    for submission in _offers(card):
+        with suppress(RequestError):  # a card cannot say everything: some values exclude one another
+            calls.append(adapter.submit_call(submission))
+    assert calls, f"{card.model} can be ordered in no way"
+    return calls
+
+
+def _offers(card: ModelCard) -> Iterator[Submission]:
     for roles in _KINDS:
         if any(not card.media.get(role) for role in roles) or (card.media_required and not roles):
             continue

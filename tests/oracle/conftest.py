@@ -39,10 +39,10 @@ def agree(request: pytest.FixtureRequest) -> Agree:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if ROWS not in config.stash:
         return
-    rows = sorted(config.stash[ROWS])
+    rows = config.stash[ROWS]
     width = max(len(row.case) for row in rows)
     terminalreporter.section("what the official clients send too")
-    for row in rows:
+    for row in sorted(rows):
         first, *more = row.verdict.splitlines()
         terminalreporter.line(f"{row.provider:<12}{row.case:<{width}}  {first}")
         for line in more:
