@@ -25,6 +25,7 @@ def test_every_variable_sets_its_field(tmp_path: Path) -> None:
             "NEXIOM_LEASE_SECONDS": "90",
             "NEXIOM_JOB_DEADLINE_SECONDS": "120",
             "NEXIOM_RESULT_URL_TTL_SECONDS": "60",
+            "NEXIOM_CALLBACK_URL": "https://hooks.example/CANARY-PATH/",
             "NEXIOM_MEDIA_ROOTS": os.pathsep.join(["/a", "/b"]),
             "NEXIOM_LOG": "debug",
         }
@@ -33,9 +34,10 @@ def test_every_variable_sets_its_field(tmp_path: Path) -> None:
     assert settings.providers == ("acme", "bolt")
     assert settings.budget_usd_per_day == Decimal("12.50")
     assert settings.lease_seconds == 90
+    assert settings.callback_url == "https://hooks.example/CANARY-PATH"
     assert settings.media_roots == (Path("/a"), Path("/b"))
     assert set(Settings.variables) <= set(Settings.model_fields)
-    assert "CANARY-KEY" not in repr(settings)
+    assert "CANARY" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +47,17 @@ def test_every_variable_sets_its_field(tmp_path: Path) -> None:
         ("NEXIOM_LEASE_SECONDS", "0"),
         ("NEXIOM_BUDGET_USD_PER_DAY", "-5"),
         ("NEXIOM_JOB_DEADLINE_SECONDS", "never"),
+        ("NEXIOM_CALLBACK_URL", "http://hooks.example/CANARY"),
+        ("NEXIOM_CALLBACK_URL", "https:///CANARY"),
+        ("NEXIOM_CALLBACK_URL", "https://hooks.example/?token=CANARY"),
+        ("NEXIOM_CALLBACK_URL", "https://hooks.example/#CANARY"),
+        ("NEXIOM_CALLBACK_URL", "https://hooks.example/C A N A R Y"),
     ],
 )
 def test_an_impossible_variable_is_named(variable: str, text: str) -> None:
-    with pytest.raises(ConfigurationError, match=variable):
+    with pytest.raises(ConfigurationError, match=variable) as caught:
         Settings.from_env({variable: text})
+    assert "CANARY" not in str(caught.value)
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from nexiom_sdk.backends.memory import MemoryRepository, MemoryStore
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     InvalidInput,
+    MalformedResponse,
     NexiomError,
     ProviderUnavailable,
     RateLimited,
@@ -28,9 +30,16 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
 )
 from nexiom_sdk.media import check_video
-from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoProvider
+from nexiom_sdk.providers.protocol import SupportsCallback, SupportsCancel, SupportsLookup, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card, sample_video
+from nexiom_sdk.testing import (
+    CallbackFakeProvider,
+    CancellableFakeProvider,
+    FakeProvider,
+    VirtualClock,
+    fake_card,
+    sample_video,
+)
 from nexiom_sdk.types import (
     Asset,
     Cancelled,
@@ -77,8 +86,9 @@ async def _result(fake: FakeProvider) -> Asset:
 def test_it_is_a_provider() -> None:
     fake: VideoProvider = FakeProvider()
     assert isinstance(fake, SupportsLookup)
-    assert not isinstance(fake, SupportsCancel)
+    assert not isinstance(fake, SupportsCancel | SupportsCallback)
     assert isinstance(CancellableFakeProvider(), SupportsCancel)
+    assert isinstance(CallbackFakeProvider(), SupportsCallback)
 
 
 async def test_a_script_is_seen_step_by_step_and_its_end_stays() -> None:
@@ -324,6 +334,22 @@ async def test_it_can_be_too_late_to_cancel() -> None:
     with pytest.raises(InvalidInput):
         await fake.cancel(order)
     assert [type(await fake.poll(order)) for _ in range(2)] == [Running, Succeeded]
+
+
+async def test_it_calls_back_only_where_it_was_told_the_address() -> None:
+    fake = CallbackFakeProvider().hang()
+    told = await fake.submit(replace(_submission("job.1"), callback_url="https://hooks.example/fake"))
+    untold = await fake.submit(_submission("job.2"))
+    assert isinstance(told, Operation)
+    assert isinstance(untold, Operation)
+    assert (told.state.get("callback"), untold.state.get("callback")) == (True, None)
+    assert fake.read_callback({}, b'{"id": "order-job.1"}') == (told.id, None)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"7", b"\xff"])
+def test_a_callback_that_names_no_order_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedResponse):
+        CallbackFakeProvider().read_callback({}, body)
 
 
 ORDER_MANY = """

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from nexiom_sdk import JobStatus
-from nexiom_sdk.errors import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, JobCancelled
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
+from nexiom_sdk.types import Cancelled, Failed, Operation, Poll
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -94,6 +95,52 @@ async def test_a_cancel_is_confirmed_by_the_provider(rig_of: RigOf, clock: Virtu
     assert (requested.phase, requested.provider_metadata["cancel"]) == (Phase.WAITING, "requested")
     job = await rig.steps(job)
     assert (job.status, job.error_code, job.provider_metadata["cancel"]) == (JobStatus.FAILED, "cancelled", "confirmed")
+
+
+class Stopped(CancellableFakeProvider):
+    """A provider that answers looks at a stopped order as it is told."""
+
+    seen: Poll = Cancelled()
+
+    async def poll(self, operation: Operation, /) -> Poll:
+        looked = await super().poll(operation)
+        return self.seen if isinstance(looked, Cancelled) else looked
+
+
+@pytest.mark.parametrize(
+    ("seen", "charged", "cost_usd"),
+    [
+        (Cancelled(), "unknown", None),
+        (Cancelled(charged="no"), "no", 0),
+        (Cancelled(charged="yes"), "yes", None),
+        (Failed(code="generation_failed", message="acme knows no order 7"), "unknown", None),
+        (Failed(code="rate_limited", message="never begun"), "unknown", None),
+        (Failed(code="result_expired", message="made and thrown away"), "yes", None),
+        (Failed(code="provider_unavailable", message="no longer wanted", charged="no"), "no", 0),
+    ],
+)
+async def test_an_order_that_ends_after_its_cancel_was_accepted_is_cancelled_and_free_only_by_its_providers_word(
+    seen: Poll, charged: str, cost_usd: int | None, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake, spare = Stopped("acme", clock=clock).hang(), FakeProvider("spare", clock=clock).succeed()
+    fake.seen = seen
+    rig = rig_of(fake, spare)
+    job = await rig.step(await rig.submitted())
+    await rig.studio.cancel(job.id)
+    job = await rig.steps(job)
+    with pytest.raises(JobCancelled, match=f"acme stopped the order. {getattr(seen, 'message', '')}".strip()) as caught:
+        await rig.studio.result(job)
+    assert (caught.value.charged, job.cost_usd) == (charged, cost_usd)
+    assert (job.error_code, job.provider_metadata["cancel"]) == ("cancelled", "confirmed")
+    assert spare.accepted == []
+
+
+async def test_an_order_that_nobody_cancelled_fails_as_its_provider_says(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = CancellableFakeProvider("acme", clock=clock).running(2).fail("generation_failed").too_late_to_cancel()
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    await rig.studio.cancel(job.id)
+    assert (await rig.steps(job)).error_code == "generation_failed"
 
 
 async def test_a_cancel_that_comes_too_late_still_collects_the_paid_clip(rig_of: RigOf, clock: VirtualClock) -> None:

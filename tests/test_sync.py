@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from nexiom_sdk import JobStatus, Settings, Studio, SyncStudio, VideoRequest
 from nexiom_sdk.errors import JobNotFound, NexiomError
 from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.testing import FakeProvider, fake_card
+from nexiom_sdk.testing import CallbackFakeProvider, FakeProvider, fake_card
 from rig import policy_over
 
 QUICK = (fake_card(typical_seconds=0.001, min_poll_seconds=0.001),)
@@ -49,6 +50,16 @@ def test_watching_is_a_plain_iterator(tmp_path: Path) -> None:
 def test_errors_come_out_as_they_are(tmp_path: Path) -> None:
     with _studio(tmp_path, FakeProvider("acme")) as studio, pytest.raises(JobNotFound):
         studio.get("no-such")
+
+
+def test_a_callback_is_taken_without_await(tmp_path: Path) -> None:
+    with _studio(tmp_path, CallbackFakeProvider("acme").hang()) as studio:
+        job = studio.submit(VideoRequest(prompt="a fox"))
+        woken = studio.handle_webhook("acme", {}, json.dumps({"id": job.provider_job_id}).encode())
+        assert woken is not None
+        assert woken.id == job.id
+        assert woken.run_at < job.run_at
+        assert studio.handle_webhook("acme", {}, b'{"id": "order-of-nobody"}') is None
 
 
 async def test_it_works_inside_a_running_loop(tmp_path: Path) -> None:

@@ -406,7 +406,7 @@ class Studio:
         """Take a provider's callback: the job it is about becomes due, and what a look at the order says is believed.
 
         Gives the job, or None where no job has such an order: answer the provider with success all the same. A callback
-        that overtakes the answer to its order loses nothing: the first look comes within seconds anyway.
+        that overtakes the answer to its order loses nothing: the first look comes about 10 s after the order anyway.
 
         Args:
             provider: Name of the provider: the last part of the address that was called.
