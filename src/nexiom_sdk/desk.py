@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.errors import IllegalTransition, NexiomError, ProviderError
+from nexiom_sdk.errors import IllegalTransition, ModelRetired, NexiomError, ProviderError
 from nexiom_sdk.events import JobMoved, ModelChosen, Sink
 from nexiom_sdk.inputs import OpenUrl, deliver
 from nexiom_sdk.jobs import GenerationJob, JobRepository, may_move
@@ -175,7 +175,9 @@ class Desk:
             return None
         ranked = job.choice.ranked if job.choice else ()
         following = itertools.dropwhile(lambda one: (one.provider, one.model) != (job.provider, job.model), ranked)
-        return next(itertools.islice(following, 1, None), None)
+        others = itertools.islice(following, 1, None)
+        same_fate = not isinstance(error, ModelRetired)  # a bad key or an outage is that of all the provider's models
+        return next((one for one in others if one.provider != job.provider or not same_fate), None)
 
 
 def card_of(provider: VideoProvider, model: str) -> ModelCard:
