@@ -15,6 +15,7 @@ from nexiom_sdk.errors import (
     AuthenticationFailed,
     MalformedResponse,
     PluginError,
+    RateLimited,
     ResponseTooLarge,
     UnknownProvider,
     UnsupportedFeature,
@@ -143,6 +144,21 @@ async def test_a_callback_that_comes_while_a_look_is_under_way_causes_another_lo
     assert (job.phase, gap(rig, job)) == (Phase.WAITING, 5)
 
 
+async def test_a_download_that_has_to_wait_is_not_hurried(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(fake := Acme(clock).succeed(), callback_url=HOOKS)
+    job = await rig.step(await rig.submitted())
+
+    async def busy(asset: object) -> object:
+        await called(rig, job)
+        raise RateLimited("slow down", retry_after_seconds=120)
+        yield
+
+    fake.fetch = busy  # type: ignore[assignment, method-assign]
+    job = await rig.step(job)
+    assert (job.phase, gap(rig, job)) == (Phase.SAVING, 120)
+    assert await called(rig, job) == job
+
+
 @pytest.mark.parametrize("callback_url", [None, HOOKS])
 async def test_a_stranger_cannot_make_us_hammer_a_provider(
     rig_of: RigOf, clock: VirtualClock, callback_url: str | None
@@ -173,9 +189,15 @@ async def test_nor_when_the_job_is_over_its_time(rig_of: RigOf, clock: VirtualCl
 async def test_a_provider_in_trouble_is_asked_again_when_its_time_has_come_and_not_before(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    rig = rig_of(Acme(clock).break_polls(3).hang(), callback_url=HOOKS)
+    rig = rig_of(fake := Acme(clock).hang(), callback_url=HOOKS)
+
+    async def busy(operation: Operation, /) -> Poll:
+        raise RateLimited("slow down", retry_after_seconds=120)
+
+    fake.poll = busy  # type: ignore[method-assign]
     job = await rig.step(await rig.step(await rig.submitted()))
-    assert job.attempts == 1
+    assert (job.phase, gap(rig, job)) == (Phase.WAITING, 120)
+    rig.later(seconds=30)
     assert await called(rig, job) == job
 
 

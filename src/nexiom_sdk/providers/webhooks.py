@@ -86,7 +86,7 @@ class CallbackSignature:
         """The right signature of a body, given the things that are signed before it by name."""
         key = self.key(secret)
         if not key:
-            msg = "The signing secret for callbacks is empty or cut short."
+            msg = "The signing secret for callbacks is empty or damaged."
             raise ConfigurationError(msg, next_step="Copy it once more from the provider's console, whole.")
         before = (sent[name].encode("utf-8", "replace") for name in self.signed)
         return self.written(hmac.digest(key, self.joint.join((*before, body)), "sha256"))
