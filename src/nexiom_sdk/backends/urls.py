@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
+from pydantic import SecretStr
+
 from nexiom_sdk import plugins
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError
@@ -26,8 +28,9 @@ def repository_of(url: str, *, clock: Clock) -> JobRepository:
     Raises:
         ConfigurationError: No installed repository has this scheme, or the URL is not one it takes.
     """
-    factory = cast("_RepositoryFactory", _factory("nexiom_sdk.repositories", "repository", url))
-    return factory(url, clock=clock)
+    address, url = SecretStr(url), ""  # it may hold a password, and tracebacks show local variables
+    factory = cast("_RepositoryFactory", _factory("nexiom_sdk.repositories", "repository", address))
+    return factory(address.get_secret_value(), clock=clock)
 
 
 def store_of(url: str, *, clock: Clock) -> ObjectStore:
@@ -36,12 +39,13 @@ def store_of(url: str, *, clock: Clock) -> ObjectStore:
     Raises:
         ConfigurationError: No installed store has this scheme, or the URL is not one it takes.
     """
-    factory = cast("_StoreFactory", _factory("nexiom_sdk.stores", "store", url))
-    return factory(url, clock=clock)
+    address, url = SecretStr(url), ""
+    factory = cast("_StoreFactory", _factory("nexiom_sdk.stores", "store", address))
+    return factory(address.get_secret_value(), clock=clock)
 
 
-def _factory(group: str, what: str, url: str) -> object:
-    scheme = url.partition(":")[0].replace("+", "_")  # never the whole URL: it may hold a password
+def _factory(group: str, what: str, address: SecretStr) -> object:
+    scheme = address.get_secret_value().partition(":")[0].replace("+", "_")
     installed = plugins.discover(group)
     if scheme not in installed:
         msg = unknown(f"{what} for addresses that begin with", f"{scheme}:", [f"{name}:" for name in installed])
