@@ -15,6 +15,7 @@ from nexiom_sdk.errors import (
     ContentRejected,
     InvalidInput,
     JobConflict,
+    ModelRetired,
     ProviderError,
     ProviderUnavailable,
     QuotaExhausted,
@@ -22,7 +23,7 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
 )
 from nexiom_sdk.jobs import Phase
-from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
+from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import SubmissionRecovery
 from rig import Rig
 
@@ -165,6 +166,21 @@ async def test_only_an_uncharged_refusal_goes_to_another_provider(
         attempts = job.provider_metadata["attempts"]
         assert isinstance(attempts, list)
         assert [one["error_code"] for one in attempts if isinstance(one, dict)] == ["quota_exhausted"]
+
+
+@pytest.mark.parametrize(
+    ("error", "another_model"), [(QuotaExhausted("no credit"), False), (ModelRetired("gone"), True)]
+)
+async def test_another_model_of_the_same_provider_is_asked_only_where_the_model_is_the_reason(
+    error: ProviderError, another_model: bool, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    cards = (fake_card(), fake_card(model="fake-2"))
+    fake = FakeProvider("acme", clock=clock, models=cards).refuse(error).succeed()
+    rig = rig_of(fake)
+    rig.studio._engine._desk.fallback_on = {"quota_exhausted", "model_retired"}
+    job = await rig.steps(await rig.submitted(provider="acme"))
+    assert (job.status is JobStatus.COMPLETED) is another_model
+    assert [one.spec.model for one in fake.submissions] == ["fake-1", "fake-2"][: 1 + another_model]
 
 
 async def test_at_most_two_other_providers_are_asked(rig_of: RigOf, clock: VirtualClock) -> None:
