@@ -1,26 +1,18 @@
 from __future__ import annotations
 
 import base64
-import io
 
 import pytest
-from PIL import Image
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
 from nexiom_sdk.providers.runway_bodies import order_of, shaped
 from nexiom_sdk.types import DeliveredMedia, VideoSpec
-from runway_rig import FIXTURES, INDEX, at, body, spec
+from runway_rig import FIXTURES, INDEX, at, body, picture, spec
 
 
 def pixel() -> DeliveredMedia:
     uri = str(body("submit_i2v_data_uri_request.json")["promptImage"])
     return DeliveredMedia(role="first_frame", media_type="image/png", data=base64.b64decode(uri.partition(",")[2]))
-
-
-def picture(width: int, height: int) -> DeliveredMedia:
-    out = io.BytesIO()
-    Image.new("RGB", (width, height)).save(out, "PNG")
-    return DeliveredMedia(role="first_frame", media_type="image/png", data=out.getvalue())
 
 
 REQUESTS: dict[str, VideoSpec] = {

@@ -43,6 +43,7 @@ from nexiom_sdk.types import DeliveredMedia, Operation, Poll, Submission, Succee
 from nexiom_sdk.wording import printable
 
 _LONGEST_DATA_URI = 5_000_000
+_UPLOAD_SECONDS = 300.0
 _HEADER = re.compile(r"([\w-]+)\s*:\s*([\x20-\x7e]+)", re.ASCII)
 _REFUSALS: Mapping[int, type[ProviderError]] = {
     400: InvalidInput,
@@ -176,7 +177,15 @@ class RunwayProvider(HttpProvider):
         wish = Call("POST", "/v1/uploads", json={"filename": filename, "type": "ephemeral"}, headers=self._custom)
         slot = (yield wish).read(_Slot)
         file = Part(name="file", filename=filename, media_type=found.media_type, data=found.data)
-        stored = yield Call("POST", slot.url, form=slot.fields, files=(file,), signed=False, any_status=True)
+        stored = yield Call(
+            "POST",
+            slot.url,
+            form=slot.fields,
+            files=(file,),
+            signed=False,
+            any_status=True,
+            timeout_seconds=_UPLOAD_SECONDS,
+        )
         if not stored.ok:  # not Runway's own words; a slot serves once, so the next attempt asks for another
             raise self.error(ProviderUnavailable, stored)
         return media.evolve(url=slot.uri, data=None)
