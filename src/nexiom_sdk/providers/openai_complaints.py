@@ -1,0 +1,153 @@
+"""Why a server that speaks the format `/v1/videos` refuses an order, or why a job of it failed.
+
+OpenAI says it with a code in a word; vLLM-Omni with a number; SGLang without a code; FastAPI, below most servers, with
+`detail` instead of `error`; TensorRT-LLM's guardrails with the status 500. Sources as in `openai_videos`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias, TypeVar
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+
+from nexiom_sdk.errors import (
+    AuthenticationFailed,
+    ContentRejected,
+    InvalidInput,
+    ModelRetired,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+)
+from nexiom_sdk.providers.wire import Body, Reply
+
+T = TypeVar("T")
+
+CODES: Mapping[str, type[ProviderError]] = {
+    "content_policy_violation": ContentRejected,
+    "insufficient_quota": QuotaExhausted,
+    "invalid_api_key": AuthenticationFailed,
+    "invalid_value": InvalidInput,
+    "model_not_found": ModelRetired,
+    "moderation_blocked": ContentRejected,
+    "rate_limit_exceeded": RateLimited,
+}
+"""What each documented code of an error means."""
+
+STATUSES: Mapping[int, type[ProviderError]] = {
+    400: InvalidInput,
+    401: AuthenticationFailed,
+    403: AuthenticationFailed,
+    422: InvalidInput,
+    429: RateLimited,
+}
+"""What a refusal means by its HTTP status, where it has no code."""
+
+_WORDS: Mapping[str, type[ProviderError]] = {
+    r"guardrail|blocked by [\w ]{1,40}moderation|content.policy": ContentRejected,
+    r"model mismatch|^(not found|method not allowed)$": ModelRetired,
+}
+
+
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
+"""A field that counts as missing where it is something else than it should be: no job is lost for a strange detail."""
+
+
+class Lenient(Body):
+    """Base of the models of replies: a number where a word should be is that word."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(coerce_numbers_to_str=True)
+
+
+class _Issue(Lenient):
+    loc: tuple[str, ...] = ()
+    msg: str = ""
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.loc)}: {self.msg}"
+
+
+class Complaint(Lenient):
+    """Why something was refused or failed; it comes as an object, as text, or as FastAPI's list of issues.
+
+    Args:
+        message: In words.
+        code: As a word or a number.
+        group: As the name of a class of errors.
+    """
+
+    message: Maybe[str] = None
+    code: Maybe[str] = None
+    group: Maybe[str] = Field(default=None, alias="type")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_any_form(cls, said: object) -> object:
+        match said:
+            case str():
+                return {"message": said}
+            case list():
+                return {"message": "; ".join(map(str, _ISSUES.validate_python(said)))}
+            case _:
+                return said
+
+    @property
+    def meaning(self) -> type[ProviderError] | None:
+        """What its words mean; None where they are not known here."""
+        by_code = next((CODES[word] for word in (self.code, self.group) if word and word in CODES), None)
+        words = (kind for words, kind in _WORDS.items() if re.search(words, self.message or "", re.IGNORECASE))
+        return by_code or next(words, None)
+
+
+_ISSUES = TypeAdapter(list[_Issue])
+
+
+class _Refusal(Complaint):
+    error: Maybe[Complaint] = None
+    detail: Maybe[Complaint] = None
+
+
+class Refused(NamedTuple):
+    """A refusal.
+
+    Args:
+        kind: What it means.
+        text: The server's own words.
+        code: The server's own code.
+    """
+
+    kind: type[ProviderError]
+    text: str
+    code: str | None
+
+
+def refusal(reply: Reply) -> Refused | None:
+    """What a refusal means, if it says certainly that nothing was taken; None for everything else."""
+    body = reply.read_or_none(_Refusal) or _Refusal()
+    said = body.error or body.detail or body
+    kind = said.meaning
+    match reply.status // 100:
+        case 4:
+            kind = kind or STATUSES.get(reply.status)
+        case 5:  # TensorRT-LLM's guardrails answer like this; any other outage says nothing about the order
+            kind = kind if kind is ContentRejected else None
+        case _:
+            return None
+    return None if kind is None else Refused(kind, said.message or "", said.code or said.group)
