@@ -173,6 +173,12 @@ async def test_the_shipped_policy_without_keys_names_variables_and_the_preview(t
     assert 'provider="local"' in str(caught.value)
 
 
+async def test_the_error_without_keys_names_what_a_provider_cannot_do_without_and_nothing_more(tmp_path: Path) -> None:
+    async with Studio(settings=Settings(home=tmp_path)) as studio:
+        with pytest.raises(MissingCredentials, match=r"sora \(set OPENAI_BASE_URL\)"):
+            await studio.submit(VideoRequest(prompt="a fox", quality_tier="ultra_realistic"))
+
+
 async def test_an_unknown_provider_is_answered_with_the_nearest(rig_of: RigOf, clock: VirtualClock) -> None:
     rig = rig_of(FakeProvider("acme", clock=clock))
     with pytest.raises(UnknownProvider, match="Did you mean 'acme'"):

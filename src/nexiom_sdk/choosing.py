@@ -118,10 +118,13 @@ class Chooser:
         return f"No provider for the tier '{tier}' is set up. One of these would do: {', '.join(ways)}."
 
     def _needs(self, name: str, policy: Policy) -> str:
+        """What has to be set; the policy knows which of a provider's variables it cannot do without."""
+        needed = policy.credentials.get(name, ())
         try:
-            variables = tuple(self._registry.config_env(name).values())
+            declared = self._registry.config_env(name).values()
         except UnknownProvider:
-            return ", ".join((*policy.credentials.get(name, ()), "not installed"))
+            return ", ".join((*needed, "not installed"))
         except ConfigurationError as error:
             return error.message
-        return "set " + ", ".join(one for one in variables if not one.endswith("BASE_URL")) if variables else "no key"
+        named = needed or [variable for variable in declared if not variable.endswith("BASE_URL")]
+        return f"set {', '.join(named)}" if named else "no key"
