@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -139,6 +139,7 @@ def test_an_id_stays_one_segment_of_the_path_and_warnings_go_with_the_order() ->
     assert "16:9" in taken.warnings[0]
 
 
+@settings(deadline=None)
 @given(
     status=st.sampled_from([200, 204, 400, 401, 402, 404, 405, 429, 500, 503]),
     said=st.binary(max_size=100)

@@ -178,8 +178,9 @@ def test_a_picture_that_only_runway_sees_is_cropped_and_that_is_said() -> None:
     assert order_of(unseen).warnings == (
         "No aspect ratio was asked for, so it was 16:9; a picture of another shape is cropped to it.",
     )
-    following = spec("wan3", "x", picture(300, 400))
-    assert shaped(following) == following
+    for model in ("wan3", "kling3.0_pro"):  # models that follow the picture
+        following = spec(model, "x", picture(300, 400))
+        assert shaped(following) == following
 
 
 REFUSED: dict[str, tuple[VideoSpec, str]] = {

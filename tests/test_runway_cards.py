@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
@@ -162,6 +162,7 @@ _options = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(
     made=st.builds(
         VideoSpec,
