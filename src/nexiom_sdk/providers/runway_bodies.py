@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
 from nexiom_sdk.models import ModelCard, Sound, media_mismatches, nearest_ratio, nearest_resolution
-from nexiom_sdk.providers.runway_cards import CARDS, place
+from nexiom_sdk.providers.runway_cards import CARDS
 from nexiom_sdk.providers.runway_forms import ANY_FORM, FORMS, Endpoint, Form, Size
 from nexiom_sdk.providers.wire import address
 from nexiom_sdk.references import inspect
@@ -129,7 +129,7 @@ def _reasons(spec: VideoSpec, card: ModelCard, endpoint: Endpoint, form: Form) -
     if form is ANY_FORM and card is not _ANY_CARD:
         yield f"does no {endpoint} (it does {', '.join(other for model, other in FORMS if model == spec.model)})"
     for role in dict.fromkeys(roles):
-        if place(role, form) is None:
+        if form.place(role) is None:
             yield f"takes no {role.replace('_', ' ')} in {endpoint}"
 
 
@@ -169,7 +169,7 @@ def _whole_seconds(spec: VideoSpec, form: Form, card: ModelCard) -> int | None:
 def _media(spec: VideoSpec, form: Form) -> dict[str, JsonValue]:
     places: dict[str, list[DeliveredMedia]] = {}
     for media in spec.media:
-        key = place(media.role, form)
+        key = form.place(media.role)
         if key is not None:
             places.setdefault(key, []).append(media)
     return {key: _written(key, found, spec.model) for key, found in places.items()}

@@ -24,20 +24,6 @@ _ENDPOINTS: Mapping[Mode, tuple[Endpoint, ...]] = {
     "reference": ("text_to_video", "image_to_video", "character_performance"),
     "video": ("video_to_video",),
 }
-PLACES: Mapping[MediaRole, tuple[str, ...]] = {
-    "first_frame": ("promptImage",),
-    "last_frame": ("promptImage",),
-    "reference_image": ("references", "character"),
-    "reference_video": ("referenceVideos", "reference"),
-    "reference_audio": ("referenceAudio",),
-    "source_video": ("videoUri", "promptVideo"),
-}
-"""Where references go in the body, by role: into the first of these keys that a form has."""
-
-
-def place(role: MediaRole, form: Form) -> str | None:
-    """The key that takes references of this role; None where there is none."""
-    return next((key for key in PLACES[role] if key in form.keys), None)
 
 
 def _whole(shortest: int, longest: int) -> tuple[float, ...]:
@@ -71,7 +57,7 @@ def _forms(model: str) -> Mapping[Mode, Form]:
     found: dict[Mode, Form] = {}
     for mode, endpoints in _ENDPOINTS.items():
         for form in filter(None, (FORMS.get((model, endpoint)) for endpoint in endpoints)):
-            if mode != "reference" or place("reference_image", form):
+            if mode != "reference" or form.place("reference_image"):
                 found.setdefault(mode, form)
     return found
 
@@ -82,7 +68,7 @@ def _apart(model: str, media: Mapping[MediaRole, int], *, frames_alone: bool) ->
     return tuple(
         pair
         for pair in combinations(media, 2)
-        if not any(all(place(role, form) for role in pair) for form in forms)
+        if not any(all(form.place(role) for role in pair) for form in forms)
         or (frames_alone and pair[0].endswith("frame") and pair[1].startswith("reference"))
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from nexiom_sdk.types import AspectRatio, Mode, Resolution
+from nexiom_sdk.types import AspectRatio, MediaRole, Mode, Resolution
 
 Endpoint: TypeAlias = Literal["text_to_video", "image_to_video", "video_to_video", "character_performance"]
 # Resolution and shape; None stands for what cannot be chosen: it comes from the reference.
@@ -19,6 +19,15 @@ Size: TypeAlias = tuple[Resolution | None, AspectRatio | None]
 Sizes: TypeAlias = Mapping[Size, Mapping[str, str]]
 
 _COLUMNS: tuple[AspectRatio, ...] = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
+# Where references go in the body: into the first of these keys that a form has.
+_PLACES: Mapping[MediaRole, tuple[str, ...]] = {
+    "first_frame": ("promptImage",),
+    "last_frame": ("promptImage",),
+    "reference_image": ("references", "character"),
+    "reference_video": ("referenceVideos", "reference"),
+    "reference_audio": ("referenceAudio",),
+    "source_video": ("videoUri", "promptVideo"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +51,10 @@ class Form:
     def sizes_for(self, mode: Mode) -> Sizes:
         """The sizes offered for this kind of order."""
         return self.sizes_with_references if self.sizes_with_references and mode == "reference" else self.sizes
+
+    def place(self, role: MediaRole) -> str | None:
+        """The key that takes references of this role; None where there is none."""
+        return next((key for key in _PLACES[role] if key in self.keys), None)
 
 
 def _pixels(rows: Mapping[Resolution, str]) -> Sizes:
