@@ -122,8 +122,8 @@ def size(spec: VideoSpec) -> str | None:
         >>> size(VideoSpec(model="wan", prompt="a fox", resolution="1080p", aspect_ratio="9:16"))
         '1080x1920'
     """
-    shape = _shape(spec)
-    if shape is None or not (spec.resolution or spec.aspect_ratio):
+    shape = _shape(spec) if spec.resolution or spec.aspect_ratio else None
+    if shape is None:
         return None
     short, (width, height) = lines(spec.resolution or _USUAL_RESOLUTION), shape
     long = short * max(shape) // min(shape) // _SIDES_ARE_MULTIPLES_OF * _SIDES_ARE_MULTIPLES_OF
