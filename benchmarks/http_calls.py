@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import httpx
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk import ModelCard, Settings, Studio, VideoRequest, spool
 from nexiom_sdk.clock import SystemClock
@@ -53,7 +53,7 @@ _VIDEO = sample_video()
 _PADDING_BYTES = 64 * 1024 - len(_VIDEO)
 FILE = _VIDEO + struct.pack(">I4s", _PADDING_BYTES, b"free") + bytes(_PADDING_BYTES - 8)
 AT_ONCE = 64
-ORDER = {"model": "bench-1", "prompt": "a fox in snow", "duration": 8, "resolution": "720p"}
+ORDER: dict[str, JsonValue] = {"model": "bench-1", "prompt": "a fox in snow", "duration": 8, "resolution": "720p"}
 Work = Callable[[], Awaitable[None]]
 
 
@@ -89,9 +89,9 @@ class Library:
     """Through the adapter and the door, as the engine does."""
 
     def __init__(self, origin: str) -> None:
-        config = {"base_url": origin, "api_key": SecretStr("not-a-real-key")}
+        config: Mapping[str, str | SecretStr] = {"base_url": origin, "api_key": SecretStr("not-a-real-key")}
         self._adapter = Bench(config, http=HttpOptions(max_video_bytes=2**20))
-        self._door = Door(clock=SystemClock(), sink=lambda _: None, concurrency=16)
+        self._door = Door(clock=SystemClock(), sink=lambda _: None)
         self._order = Submission(spec=VideoSpec(model="bench-1", prompt="a fox in snow"), idempotency_key="j.0")
 
     async def __call__(self) -> None:
