@@ -93,7 +93,8 @@ class Rig:
 
 
 def policy_over(
-    *targets: str, fallback_on: Sequence[str] = ("rate_limited", "provider_unavailable", "quota_exhausted")
+    *targets: str,
+    fallback_on: Sequence[str] = ("rate_limited", "provider_unavailable", "quota_exhausted", "model_retired"),
 ) -> Policy:
     """A policy whose three tiers prefer the targets in this order."""
     candidates = [{"target": target, "weight": 100 - index} for index, target in enumerate(targets)]

@@ -12,10 +12,10 @@ from nexiom_sdk import GenerationJob, JobStatus, Media, VideoRequest
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import (
     InvalidInput,
+    ModelRetired,
     NexiomError,
     NoCandidate,
     ProviderUnavailable,
-    QuotaExhausted,
     ResponseTooLarge,
     ResultExpired,
     UnsafeUrl,
@@ -203,7 +203,7 @@ async def failed_over(rig: Rig, media: Media) -> GenerationJob:
 
 def two_models(clock: VirtualClock, first: ModelCard, second: ModelCard) -> FakeProvider:
     models = (first, second.evolve(model="fake-2"))
-    return FakeProvider("acme", models=models, clock=clock).refuse(QuotaExhausted("empty")).succeed()
+    return FakeProvider("acme", models=models, clock=clock).refuse(ModelRetired("gone")).succeed()
 
 
 async def test_after_a_failover_the_next_model_gets_the_form_that_its_own_card_names(

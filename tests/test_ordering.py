@@ -177,7 +177,6 @@ async def test_another_model_of_the_same_provider_is_asked_only_where_the_model_
     cards = (fake_card(), fake_card(model="fake-2"))
     fake = FakeProvider("acme", clock=clock, models=cards).refuse(error).succeed()
     rig = rig_of(fake)
-    rig.studio._engine._desk.fallback_on = {"quota_exhausted", "model_retired"}
     job = await rig.steps(await rig.submitted(provider="acme"))
     assert (job.status is JobStatus.COMPLETED) is another_model
     assert [one.spec.model for one in fake.submissions] == ["fake-1", "fake-2"][: 1 + another_model]
