@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal, TypeAlias, TypeVar, get_args
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
@@ -51,7 +51,7 @@ _RequestFormat: TypeAlias = Literal["multipart", "json"]
 
 
 class _Subject(Body):
-    id: str
+    id: str = Field(min_length=1)
 
 
 class _Event(Body):
