@@ -5,6 +5,7 @@ import gzip
 import logging
 import math
 import ssl
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -223,6 +224,13 @@ async def test_a_value_that_json_cannot_carry_is_refused_before_anything_is_sent
 def test_what_is_no_plain_address_has_no_origin(url: str) -> None:
     with pytest.raises(UnsafeUrl):
         origin_of(url)
+
+
+def test_a_refused_address_shows_in_no_traceback() -> None:
+    with pytest.raises(UnsafeUrl) as caught:
+        origin_of("https://me:you@cdn.example/v.mp4?sig=" + KEY)
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert KEY not in "".join(shown.format())
 
 
 def test_a_redirect_may_be_relative_and_nonsense_leads_nowhere() -> None:

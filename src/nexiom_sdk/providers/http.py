@@ -26,9 +26,11 @@ from nexiom_sdk.providers.inflate import ENCODINGS, inflated
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Head, Reply, Trouble
 from nexiom_sdk.redaction import redact
+from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
 
+_LONGEST_ID = 100
 _IDLE_SECONDS = 5.0  # servers close idle connections; an order on one that is being closed would be uncertain
 _NEVER_LEFT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol)
 _FAILURES = (
@@ -62,13 +64,11 @@ def origin_of(url: str) -> Origin:
         >>> str(origin_of("https://cdn.example/v.mp4?sig=1"))
         'https://cdn.example'
     """
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError, TypeError):
-        parsed = httpx.URL("")
-    if not parsed.host or parsed.userinfo or "\\" in url:
+    origin = _read_origin(url)
+    if origin is None:
+        del url  # it may be signed, and tracebacks show local variables
         raise UnsafeUrl("An address was not opened: it has no host, or a login in it.")
-    return _origin(parsed)
+    return origin
 
 
 def join(url: str, location: str) -> str:
@@ -231,7 +231,8 @@ class Exchange:
 
     async def start(self) -> Head | Trouble:
         """Send the request and read the beginning of the reply."""
-        url = self._request.url
+        url, clock = self._request.url, asyncio.get_running_loop().time
+        begun = clock()
         try:
             with _quietly():
                 self._response = response = await self._pool.handle_async_request(
@@ -251,11 +252,12 @@ class Exchange:
             return Trouble(reason="the answer is compressed in a way that nobody asked for", left=True)
         self._chunks = response.aiter_stream() if encoding == "identity" else inflated(response.aiter_stream())
         _log.debug(
-            "%s %s %d %s",
+            "%s %s %d in %.0f ms, request id %s",
             self._request.method,
             _origin(url),
             response.status,
-            headers.get("x-request-id", "-"),
+            (clock() - begun) * 1000,
+            printable(headers.get("x-request-id", "-"), _LONGEST_ID),
             extra={"action": "http_call"},
         )
         return Head(status=response.status, headers=headers)
@@ -365,6 +367,14 @@ def _not_ours(_record: logging.LogRecord) -> bool:
 def _keep_quiet() -> None:
     for name in ("httpcore.connection", "httpcore.http11"):
         logging.getLogger(name).addFilter(_not_ours)  # once: the same filter is not added again
+
+
+def _read_origin(text: str) -> Origin | None:
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return None if not url.host or url.userinfo or "\\" in text else _origin(url)
 
 
 def _origin(url: httpx.URL) -> Origin:
