@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from nexiom_sdk.errors import InvalidInput, UnsafeUrl
 from nexiom_sdk.providers.auth import HeaderKey, Unsigned
-from nexiom_sdk.providers.http import GuardedNetwork, HttpClient, join, origin_of
+from nexiom_sdk.providers.exchange import GuardedNetwork
+from nexiom_sdk.providers.http import HttpClient, join, origin_of
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Part, Reply, Trouble
 from nexiom_sdk.testing import Answer, Cut, Drip, Drop, DropUnread, Fault, Garbage, Hang, LoopbackServer, Reset, Script
@@ -349,7 +350,7 @@ async def test_no_log_of_any_library_shows_a_key_or_a_signed_query(caplog: pytes
         await client.aclose()
     assert "CANARY" not in caplog.text
     assert [one.name for one in caplog.records if getattr(one, "action", "") == "http_call"] == [
-        "nexiom_sdk.providers.http"
+        "nexiom_sdk.providers.exchange"
     ]
 
 

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from nexiom_sdk.errors import ProviderError, ProviderUnavailable, ResponseTooLarge, ResultExpired, UnsafeUrl
-from nexiom_sdk.providers.http import Exchange, HttpClient, join
+from nexiom_sdk.providers.exchange import Exchange
+from nexiom_sdk.providers.http import HttpClient, join
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Head, Reply, Trouble
 

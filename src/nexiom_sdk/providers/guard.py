@@ -17,7 +17,7 @@ from nexiom_sdk.wording import printable
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
-HTTPS_PORT = 443
+HTTPS_PORT, HTTP_PORT = 443, 80
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -37,7 +37,7 @@ class Origin(NamedTuple):
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = {"https": HTTPS_PORT, "http": 80}.get(self.scheme) == self.port
+        usual = {"https": HTTPS_PORT, "http": HTTP_PORT}.get(self.scheme) == self.port
         return f"{self.scheme}://{printable(host, 100)}" + ("" if usual else f":{self.port}")
 
     @property

@@ -1,0 +1,224 @@
+"""One request and its reply on the wire, and the network below it. Nothing foreign is raised: trouble is a value.
+
+So no exception carries frames of the HTTP library, whose variables hold keys and signed addresses, and `Trouble.left`
+says whether the request went out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+
+import httpcore
+
+from nexiom_sdk.errors import UnsafeUrl
+from nexiom_sdk.providers.guard import Origin, Resolver, public_addresses
+from nexiom_sdk.providers.inflate import ENCODINGS, inflated
+from nexiom_sdk.providers.wire import Head, Trouble
+from nexiom_sdk.redaction import redact
+from nexiom_sdk.wording import printable
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_ID = 100
+_MOST_CONNECTIONS, _MOST_IDLE = 64, 16
+_IDLE_SECONDS = 5.0  # servers close idle connections; an order on one that is being closed would be uncertain
+_NEVER_LEFT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol)
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+    OSError,
+    zlib.error,
+    UnsafeUrl,
+)
+_WORDS: Mapping[type[Exception], str] = {
+    httpcore.ConnectError: "no connection",
+    httpcore.ConnectTimeout: "no connection in time",
+    httpcore.PoolTimeout: "all connections are busy",
+    httpcore.ReadTimeout: "no answer in time",
+    httpcore.WriteTimeout: "the request was not taken in time",
+    httpcore.RemoteProtocolError: "the answer broke off",
+    httpcore.ReadError: "the connection broke",
+    zlib.error: "the answer is compressed and damaged",
+}
+
+
+class Exchange:
+    """One request and its reply.
+
+    Args:
+        pool: Connections.
+        request: Encoded and signed; it is sent once.
+        origin: Where it goes, for the log.
+
+    Attributes:
+        left: Whether a part of the request may have reached the server.
+    """
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool, request: httpcore.Request, origin: Origin) -> None:
+        self.left = False
+        self._pool = pool
+        self._request = request
+        self._origin = origin
+        self._response: httpcore.Response | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    async def start(self) -> Head | Trouble:
+        """Send the request and read the beginning of the reply."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        self._request.extensions["trace"] = self._trace
+        try:
+            with quietly():
+                self._response = response = await self._pool.handle_async_request(self._request)
+        except _FAILURES as error:
+            return self._trouble(error)
+        headers = _joined(response.headers)
+        encoding = headers.get("content-encoding", "identity").lower()
+        if encoding not in {"identity", *ENCODINGS}:
+            return Trouble(reason="the answer is compressed in a way that nobody asked for", left=True)
+        self._chunks = response.aiter_stream() if encoding == "identity" else inflated(response.aiter_stream())
+        _log.debug(
+            "%s %s %d in %.0f ms, request id %s",
+            self._request.method.decode("ascii"),
+            self._origin,
+            response.status,
+            (clock() - begun) * 1000,
+            printable(headers.get("x-request-id", "-"), _LONGEST_ID),
+            extra={"action": "http_call"},
+        )
+        return Head(status=response.status, headers=headers)
+
+    async def chunk(self) -> bytes | Trouble:
+        """The next bytes of the body, decoded; none at its end."""
+        if self._chunks is None:
+            return b""
+        try:
+            with quietly():
+                return await anext(self._chunks, b"")
+        except _FAILURES as error:
+            return self._trouble(error)
+
+    async def read(self, most_bytes: int) -> bytes | Trouble:
+        """The whole body, if it has at most this many bytes."""
+        body = bytearray()
+        while chunk := await self.chunk():
+            if isinstance(chunk, Trouble):
+                return chunk
+            body += chunk
+            if len(body) > most_bytes:
+                return Trouble(reason=f"the answer has more than {most_bytes:,} bytes", left=True, too_large=True)
+        return bytes(body)
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where the reply was not read to its end."""
+        if self._response is not None:
+            with quietly():
+                await self._response.aclose()
+
+    async def _trace(self, event: str, _info: Mapping[str, object]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.left = True
+
+    def _trouble(self, error: Exception) -> Trouble:
+        if isinstance(error, UnsafeUrl):
+            return Trouble(reason=error.message, left=False, unsafe=True)
+        words = next((text for kind, text in _WORDS.items() if isinstance(error, kind)), "the exchange failed")
+        detail = redact(str(error))
+        left = self.left or not isinstance(error, _NEVER_LEFT)
+        return Trouble(reason=f"{words} ({detail})" if detail else words, left=left)
+
+
+class GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """Dials only what the guard allows, and exactly the addresses that it saw."""
+
+    def __init__(
+        self,
+        resolve: Resolver,
+        *,
+        trusted: Collection[Origin] = (),
+        network: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._resolve = resolve
+        self._trusted = {(origin.host, origin.port) for origin in trusted}
+        self._network = network or httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature of the library
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first address that answers."""
+        dial = self._network.connect_tcp
+        if (host, port) in self._trusted:
+            return await dial(host, port, timeout, local_address, socket_options)
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await public_addresses(host, port, self._resolve)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout("the name was not resolved in time") from error
+        except OSError as error:
+            raise httpcore.ConnectError(f"the name cannot be resolved: {error.strerror or error}") from error
+        for address in addresses[:-1]:
+            try:
+                return await dial(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await dial(addresses[-1], port, timeout, local_address, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, for the library's own retries, of which there are none."""
+        await self._network.sleep(seconds)
+
+
+def pool_of(tls: ssl.SSLContext, network: GuardedNetwork) -> httpcore.AsyncConnectionPool:
+    """Connections for one kind of exchange.
+
+    Args:
+        tls: How servers are verified.
+        network: What dials.
+    """
+    for name in ("httpcore.connection", "httpcore.http11"):
+        logging.getLogger(name).addFilter(_not_ours)  # the same filter is not added twice
+    return httpcore.AsyncConnectionPool(
+        ssl_context=tls,
+        max_connections=_MOST_CONNECTIONS,
+        max_keepalive_connections=_MOST_IDLE,
+        keepalive_expiry=_IDLE_SECONDS,
+        network_backend=network,
+    )
+
+
+_ours: contextvars.ContextVar[bool] = contextvars.ContextVar("nexiom_sdk_http", default=False)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Drop the debug lines that httpcore writes meanwhile: they show headers. One line of ours replaces them."""
+    token = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(token)
+
+
+def _not_ours(_record: logging.LogRecord) -> bool:
+    return not _ours.get()
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
