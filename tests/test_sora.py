@@ -164,9 +164,9 @@ def test_a_refusal_has_the_servers_words_and_code_and_a_next_step_that_helps() -
     assert isinstance(moderated, ContentRejected)
     assert (moderated.provider_code, moderated.charged, moderated.status) == ("moderation_blocked", "no", 400)
     assert moderated.message == "sora answered 400: Your request was blocked by our moderation system."
-    missing = ADAPTER.read_error(reply({"detail": "Not Found"}, 404))
+    missing = ADAPTER.read_error(recorded("sora/error_404"))
     assert isinstance(missing, ModelRetired)
-    assert "OPENAI_BASE_URL" in missing.next_step
+    assert "NEXIOM_SORA_MODELS" in missing.next_step
     assert ADAPTER.read_error(recorded("sora/error_500")) is None
 
 

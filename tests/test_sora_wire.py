@@ -87,8 +87,8 @@ LOST: dict[str, Answer | Fault] = {
     "silence": Hang(),
     "a web page": Answer(body=b"<html>"),
     "no id": Answer.json({"status": "queued"}),
-    "404 of a proxy": Answer(404, body=b"<html>"),
-    **{str(status): Answer.json({"error": {"message": "x"}}, status) for status in (404, 408, 409, 500, 502, 503, 504)},
+    "413 of a proxy": Answer(413, body=b"<html>"),
+    **{str(status): Answer.json({"error": {"message": "x"}}, status) for status in (408, 409, 500, 502, 503, 504)},
 }
 
 
@@ -120,11 +120,21 @@ async def test_a_refused_order_costs_nothing(refusal: Refusal) -> None:
         assert caught.value.charged == "no"
 
 
-async def test_a_server_that_serves_no_videos_takes_no_order() -> None:
-    async with sora(Script(then=Answer.json({"detail": "Not Found"}, 404))) as (adapter, _):
-        with pytest.raises(ModelRetired, match="Not Found") as caught:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer.json({"detail": "Not Found"}, 404),
+        Answer.json({"detail": "Method Not Allowed"}, 405),
+        Answer(404, body=b"404 page not found"),
+        Answer.json(body("sora/error_404"), 404),
+    ],
+)
+async def test_a_server_that_serves_no_videos_takes_no_order_so_others_may_be_asked(answer: Answer) -> None:
+    async with sora(lambda _: answer) as (adapter, _):
+        with pytest.raises(ModelRetired) as caught:
             await adapter.submit(ORDER)
         assert (caught.value.charged, caught.value.fallback) == ("no", True)
+        assert "OPENAI_BASE_URL" in caught.value.next_step
 
 
 @pytest.mark.parametrize(("ending", "code"), [("failed", "generation_failed"), ("moderated", "content_rejected")])
@@ -199,7 +209,7 @@ async def test_a_job_that_goes_on_is_stopped_where_the_server_can(status: str) -
 @pytest.mark.parametrize(
     "answer",
     [
-        *(Answer.json({**ENDED, "status": status}) for status in ("completed", "failed", "deleted")),
+        *(Answer.json({**ENDED, "status": status}) for status in ("completed", "failed", "polishing")),
         Answer(500),
         Answer(body=b"<html>"),
         Answer.json({"detail": "Video not found"}, 404),
@@ -213,6 +223,15 @@ async def test_a_job_that_may_have_a_result_is_never_erased(answer: Answer) -> N
         with pytest.raises(ProviderError):
             await adapter.cancel(OPERATION)
         assert [one.method for one in server.received] == ["GET"]
+
+
+async def test_a_job_that_was_stopped_before_is_left_alone() -> None:
+    wire = SoraWire()
+    wire.break_next("poll", Answer.json(body("openai-compatible/sglang_delete_response")))
+    async with sora(wire, cancels="1") as (adapter, server):
+        assert isinstance(adapter, SupportsCancel)
+        await adapter.cancel(OPERATION)
+        assert len(server.received) == 1
 
 
 async def test_a_server_that_stops_nothing_says_so() -> None:
@@ -237,7 +256,7 @@ async def test_the_list_of_videos_tells_whether_the_server_can_be_used() -> None
     [
         (Answer(401), AuthenticationFailed),
         (Answer.json({"detail": "Not Found"}, 404), ModelRetired),
-        (Answer(404), ProviderUnavailable),
+        (Answer(404), ModelRetired),
         (Answer(503), ProviderUnavailable),
         (Drop(), ProviderUnavailable),
     ],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, TypeAlias, TypeVar
 
 from pydantic import (
     ConfigDict,
@@ -55,7 +55,7 @@ STATUSES: Mapping[int, type[ProviderError]] = {
 
 _WORDS: Mapping[str, type[ProviderError]] = {
     r"guardrail|blocked by [\w ]{1,40}moderation|content.policy": ContentRejected,
-    r"model mismatch|^(not found|method not allowed)$": ModelRetired,
+    r"model mismatch": ModelRetired,
 }
 
 
@@ -109,6 +109,11 @@ class Complaint(Lenient):
                 return said
 
     @property
+    def name(self) -> str | None:
+        """The server's own name for it."""
+        return self.code or self.group
+
+    @property
     def meaning(self) -> type[ProviderError] | None:
         """What its words mean; None where they are not known here."""
         by_code = next((CODES[word] for word in (self.code, self.group) if word and word in CODES), None)
@@ -124,30 +129,19 @@ class _Refusal(Complaint):
     detail: Maybe[Complaint] = None
 
 
-class Refused(NamedTuple):
-    """A refusal.
-
-    Args:
-        kind: What it means.
-        text: The server's own words.
-        code: The server's own code.
-    """
-
-    kind: type[ProviderError]
-    text: str
-    code: str | None
-
-
-def refusal(reply: Reply) -> Refused | None:
-    """What a refusal means, if it says certainly that nothing was taken; None for everything else."""
+def complaint_in(reply: Reply) -> Complaint:
+    """What a reply that is no success says, in whichever form its server says it."""
     body = reply.read_or_none(_Refusal) or _Refusal()
-    said = body.error or body.detail or body
-    kind = said.meaning
+    return body.error or body.detail or body
+
+
+def refusal(reply: Reply) -> type[ProviderError] | None:
+    """What a reply means that says certainly that nothing was taken; None for every other one."""
+    kind = complaint_in(reply).meaning
     match reply.status // 100:
         case 4:
-            kind = kind or STATUSES.get(reply.status)
+            return kind or STATUSES.get(reply.status)
         case 5:  # TensorRT-LLM's guardrails answer like this; any other outage says nothing about the order
-            kind = kind if kind is ContentRejected else None
+            return kind if kind is ContentRejected else None
         case _:
             return None
-    return None if kind is None else Refused(kind, said.message or "", said.code or said.group)

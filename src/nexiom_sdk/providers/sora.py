@@ -14,16 +14,14 @@ peculiar:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, TypeAlias, TypeVar, get_args
+from typing import ClassVar
 
 from pydantic import Field, SecretStr, ValidationError
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
-    ConfigurationError,
     MalformedResponse,
     ModelRetired,
     ProviderError,
@@ -32,22 +30,18 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Configuration, Endpoint
-from nexiom_sdk.providers.openai_complaints import refusal
-from nexiom_sdk.providers.openai_jobs import outcome, taken
-from nexiom_sdk.providers.openai_videos import PATH, Dialect, ImageMode, job_path, order, unsaid
+from nexiom_sdk.providers.openai_complaints import complaint_in, refusal
+from nexiom_sdk.providers.openai_jobs import Job, outcome, taken
+from nexiom_sdk.providers.openai_videos import PATH, job_path, order, unsaid
 from nexiom_sdk.providers.protocol import HttpOptions
-from nexiom_sdk.providers.sora_cards import CLOSED_ON, RETIRED, SERVED, served
+from nexiom_sdk.providers.sora_cards import RETIRED, SERVED, served
+from nexiom_sdk.providers.sora_config import VARIABLES, check_open, server_of
 from nexiom_sdk.providers.webhooks import STANDARD_WEBHOOKS
 from nexiom_sdk.providers.wire import Body, Call, Reply
-from nexiom_sdk.types import Operation, Poll, Running, Submission, Succeeded
-from nexiom_sdk.wording import unknown
+from nexiom_sdk.types import Operation, Poll, Submission, Succeeded
 
-_CLOSED_HOSTS = ("openai.com", "openai.azure.com")
 _MOST_BYTES_INLINE = 256 * 1024 * 1024
-_NO_LIST = 405  # there is a path for orders, and no list of them
-
-Word = TypeVar("Word", bound=str)
-_RequestFormat: TypeAlias = Literal["multipart", "json"]
+_NO_PATH, _NO_VERB = 404, 405
 
 
 class _Subject(Body):
@@ -79,17 +73,7 @@ class SoraProvider(HttpProvider):
 
     name = "sora"
     title = "sora"
-    config_env: ClassVar[Mapping[str, str]] = {
-        "base_url": "OPENAI_BASE_URL",
-        "api_key": "OPENAI_API_KEY",
-        "webhook_secret": "OPENAI_WEBHOOK_SECRET",
-        "models": "NEXIOM_SORA_MODELS",
-        "request_format": "NEXIOM_SORA_REQUEST_FORMAT",
-        "image_mode": "NEXIOM_SORA_IMAGE_MODE",
-        "timeout_seconds": "NEXIOM_SORA_TIMEOUT_SECONDS",
-        "cancels": "NEXIOM_SORA_CANCELS",
-        "plain_http": "NEXIOM_SORA_PLAIN_HTTP",
-    }
+    config_env: ClassVar[Mapping[str, str]] = VARIABLES
 
     def __new__(  # noqa: PYI034 - it may be the subclass
         cls, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None
@@ -104,30 +88,36 @@ class SoraProvider(HttpProvider):
         if config.get("timeout_seconds"):  # the answer to an order may hold the file
             http = replace(http, max_json_bytes=max(http.max_json_bytes, _MOST_BYTES_INLINE))
         super().__init__(config, http=http)
-        self._dialect = _dialect(self.config)
-        self._timeout_seconds = _timeout_seconds(self.config)
-        self._names = [name for one in self.config.text("models").split(",") if (name := one.strip())]
-        live = (served(name, self._dialect.image_mode) for name in (SERVED, *self._names))
-        self.models: Sequence[ModelCard] = tuple({card.model: card for card in (*live, *RETIRED)}.values())
+        self._server = server_of(self.config)
+        live = dict.fromkeys((SERVED, *self._server.models))
+        self.models: Sequence[ModelCard] = (
+            *(served(name, self._server.dialect.image_mode) for name in live),
+            *(card for card in RETIRED if card.model not in live),
+        )
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The server, unless it is one that has closed."""
         endpoint = self.config.endpoint("base_url", "", key="api_key")
-        host = f".{endpoint.origin.host.rstrip('.')}"
-        if host.endswith(tuple(f".{closed}" for closed in _CLOSED_HOSTS)):
-            msg = f"{host[1:]} makes no videos any more: OpenAI closed the service on {CLOSED_ON}, and Azure before."
-            hint = "Set OPENAI_BASE_URL to a server of your own, such as vLLM-Omni, or choose another provider."
-            raise ConfigurationError(msg, next_step=hint)
+        check_open(endpoint.origin)
         return (endpoint,)
 
     def submit_call(self, submission: Submission, /) -> Call:
         """The order, in the dialect of the server."""
         spec = submission.spec
-        model = spec.model if spec.model != SERVED else next(iter(self._names), None)
-        return replace(order(spec, self._dialect, model=model), timeout_seconds=self._timeout_seconds)
+        model = spec.model if spec.model != SERVED else next(iter(self._server.models), None)
+        call = order(spec, self._server.dialect, model=model)
+        return replace(call, any_status=True, timeout_seconds=self._server.timeout_seconds)
 
     def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
-        """The job that was made, or its result."""
+        """The job that was made, or its result.
+
+        A server without a path for orders took none: OPENAI_BASE_URL is set for many that only chat.
+        """
+        if reply.status in {_NO_PATH, _NO_VERB}:
+            raise self._refused(ModelRetired, reply)
+        if not reply.ok:
+            msg = "it does not say whether the order was taken"
+            raise self.read_error(reply) or MalformedResponse(msg, provider=self.name)
         return replace(taken(reply), warnings=tuple(unsaid(submission.spec)))
 
     def poll_call(self, operation: Operation, /) -> Call:
@@ -140,15 +130,8 @@ class SoraProvider(HttpProvider):
 
     def read_error(self, reply: Reply, /) -> ProviderError | None:
         """A refusal, by its code or its status; no outage is one."""
-        found = refusal(reply)
-        if found is None:
-            return None
-        error = self.error(found.kind, reply, found.text, code=found.code)
-        if isinstance(error, ModelRetired):
-            error.next_step = (
-                "Check OPENAI_BASE_URL and NEXIOM_SORA_MODELS: there is no such model, or no videos at all."
-            )
-        return error
+        kind = refusal(reply)
+        return None if kind is None else self._refused(kind, reply)
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, /) -> tuple[str, Poll | None]:
         """The id of the job that a signed event is about; the event says no more."""
@@ -166,8 +149,20 @@ class SoraProvider(HttpProvider):
     async def check(self) -> None:
         """Ask for the list of videos, which is free; a server without such a list does not refuse the key either."""
         reply = await self.send(Call("GET", PATH, query={"limit": "1"}, any_status=True))
-        if not reply.ok and reply.status != _NO_LIST:
-            raise self.read_error(reply) or self.error(ProviderUnavailable, reply)
+        if reply.ok or reply.status == _NO_VERB:
+            return
+        if reply.status == _NO_PATH:
+            raise self._refused(ModelRetired, reply)
+        raise self.read_error(reply) or self.error(ProviderUnavailable, reply)
+
+    def _refused(self, kind: type[ProviderError], reply: Reply) -> ProviderError:
+        said = complaint_in(reply)
+        error = self.error(kind, reply, said.message or "", code=said.name)
+        if isinstance(error, ModelRetired):
+            error.next_step = (
+                "Check OPENAI_BASE_URL and NEXIOM_SORA_MODELS: there is no such model, or no videos at all."
+            )
+        return error
 
 
 class CancellableSora(SoraProvider):
@@ -179,48 +174,16 @@ class CancellableSora(SoraProvider):
         Raises:
             ProviderError: It has ended, or its state is not known: nothing is done, for its result would be erased.
         """
-        if not isinstance(await self.poll(operation), Running):
-            msg = "The job has ended; to cancel it now would erase what it made."
+        look = await self.send(self.poll_call(operation))
+        state = (look.read_or_none(Job) or Job()).state if look.ok else None
+        if state == "stopped":
+            return
+        if state not in {"queued", "running"}:
+            msg = "The job has ended, or cannot be seen now; to cancel it might erase what it made."
             raise ProviderError(msg, provider=self.name, charged="unknown")
         stop = Call("DELETE", job_path(operation.id))
         if not (await self.send(replace(stop, any_status=True))).ok:
             await self.send(stop)  # a job that is just beginning or stopping answers 409, and takes the second one
-
-
-def _dialect(config: Configuration) -> Dialect:
-    """How orders are written.
-
-    Raises:
-        ConfigurationError: No server wants it like this.
-    """
-    json = _word(config, "request_format", get_args(_RequestFormat)) == "json"
-    mode: ImageMode = _word(config, "image_mode", get_args(ImageMode))
-    if mode == "string" and not json:
-        msg = "NEXIOM_SORA_IMAGE_MODE=string is for orders in JSON."
-        raise ConfigurationError(msg, next_step="Set NEXIOM_SORA_REQUEST_FORMAT=json too.")
-    return Dialect(json=json, image_mode=mode)
-
-
-def _word(config: Configuration, key: str, allowed: Sequence[Word]) -> Word:
-    """One of the allowed words; the first one where nothing is set."""
-    text = config.text(key)
-    found = next((word for word in allowed if word == (text or allowed[0])), None)
-    if found is None:
-        msg = f"{config.variables[key]} cannot be used. {unknown(key.replace('_', ' '), text, allowed)}"
-        raise ConfigurationError(msg)
-    return found
-
-
-def _timeout_seconds(config: Configuration) -> float | None:
-    text = config.text("timeout_seconds")
-    try:
-        seconds = float(text) if text else None
-    except ValueError:
-        seconds = math.nan
-    if seconds is not None and not 0 < seconds < math.inf:
-        msg = f"{config.variables['timeout_seconds']} is no number of seconds above 0."
-        raise ConfigurationError(msg)
-    return seconds
 
 
 def _event(body: bytes) -> _Event | None:
