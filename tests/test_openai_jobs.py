@@ -140,7 +140,7 @@ def test_a_finished_job_without_an_address_is_looked_at_like_any_other() -> None
 
 def test_a_result_that_only_the_server_can_reach_is_said_to_be_one() -> None:
     with pytest.raises(GenerationFailed, match="only the server itself") as caught:
-        taken(reply({"id": "7", "status": "completed", "data": [{"url": "file:///tmp/x.mp4"}]}))
+        taken(reply({"id": "7", "status": "completed", "data": [{"url": "file:///outputs/x.mp4"}]}))
     assert "b64_json" in caught.value.next_step
 
 
