@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.config import Settings
-from nexiom_sdk.errors import IllegalTransition, JobConflict, WaitTimeout
+from nexiom_sdk.errors import IllegalTransition, JobConflict, UnsupportedFeature, WaitTimeout
 from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Phase, VideoResult
 from nexiom_sdk.storage import ObjectStore, checked_user, output_key
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.choosing import Chooser
     from nexiom_sdk.desk import Desk
     from nexiom_sdk.engine import Engine
+    from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.providers.registry import ProviderRegistry
     from nexiom_sdk.worker import Worker
@@ -216,6 +217,25 @@ class Studio:
             ConfigurationError: The provider named by the request cannot be used.
         """
         return self._chooser.explain(request)
+
+    async def refresh_models(self, provider: str) -> Sequence[ModelCard]:
+        """Read a provider's own list of models; this studio chooses by it from then on.
+
+        Args:
+            provider: One that has such a list, such as openrouter.
+
+        Raises:
+            UnsupportedFeature: It has no such list; its models are those of this version.
+            ConfigurationError: It cannot be used here.
+            ProviderError: The list cannot be read; the models stay as they are.
+        """
+        from nexiom_sdk.providers.protocol import SupportsCatalogue
+
+        made = self._chooser.provider(provider)
+        if not isinstance(made, SupportsCatalogue):
+            msg = f"{provider} has no list of models that can be read."
+            raise UnsupportedFeature(msg, next_step="Its models are those of this version of the library.")
+        return await made.refresh()
 
     async def submit(
         self,

@@ -19,6 +19,7 @@ from nexiom_sdk.types import Choice, RequestFields, VideoRequest
 
 if TYPE_CHECKING:
     from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, VideoResult
+    from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.providers.registry import ProviderRegistry
     from nexiom_sdk.storage import ObjectStore
@@ -111,6 +112,10 @@ class SyncStudio:
     def estimate(self, request: VideoRequest) -> Choice:
         """The model that would be used, why, and for how much; see `Studio.estimate`."""
         return self._studio.estimate(request)
+
+    def refresh_models(self, provider: str) -> Sequence[ModelCard]:
+        """Read a provider's own list of models; see `Studio.refresh_models`."""
+        return self._run(self._studio.refresh_models(provider))
 
     def submit(
         self,

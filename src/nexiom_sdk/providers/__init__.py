@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.providers.protocol import HttpOptions as HttpOptions
     from nexiom_sdk.providers.protocol import SupportsCallback as SupportsCallback
     from nexiom_sdk.providers.protocol import SupportsCancel as SupportsCancel
+    from nexiom_sdk.providers.protocol import SupportsCatalogue as SupportsCatalogue
     from nexiom_sdk.providers.protocol import SupportsHealth as SupportsHealth
     from nexiom_sdk.providers.protocol import SupportsLookup as SupportsLookup
     from nexiom_sdk.providers.protocol import VideoProvider as VideoProvider
@@ -36,7 +37,15 @@ _HOME = {
     "Endpoint": "providers.configuration",
     "HttpProvider": "providers.base",
     **dict.fromkeys(
-        ("HttpOptions", "SupportsCallback", "SupportsCancel", "SupportsHealth", "SupportsLookup", "VideoProvider"),
+        (
+            "HttpOptions",
+            "SupportsCallback",
+            "SupportsCancel",
+            "SupportsCatalogue",
+            "SupportsHealth",
+            "SupportsLookup",
+            "VideoProvider",
+        ),
         "providers.protocol",
     ),
     "ProviderRegistry": "providers.registry",
@@ -65,6 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader meets them
     "Asset",
     "SupportsCallback",
     "SupportsCancel",
+    "SupportsCatalogue",
     "SupportsHealth",
     "SupportsLookup",
     "ProviderRegistry",

@@ -155,3 +155,16 @@ class SupportsHealth(Protocol):
             ProviderError: The provider cannot be used now; the class says why.
         """
         ...
+
+
+@runtime_checkable
+class SupportsCatalogue(Protocol):
+    """The provider lists its models, with what they take and cost now."""
+
+    async def refresh(self) -> Sequence[ModelCard]:
+        """Read the list; `models` are its cards from then on.
+
+        Raises:
+            ProviderError: It cannot be read; `models` stay as they are.
+        """
+        ...
