@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+import pytest
+from pydantic import JsonValue
+
+from nexiom_sdk import ModelCard
+from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
+from nexiom_sdk.providers.openrouter_cards import CARDS
+from nexiom_sdk.providers.openrouter_orders import body_of
+from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission, VideoSpec
+from openrouter_rig import FIXTURES, fixture, order
+
+FIRST = DeliveredMedia(role="first_frame", media_type="image/png", url="https://cdn.example.com/inputs/first.png")
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def _at(role: MediaRole, url: str) -> DeliveredMedia:
+    return DeliveredMedia(role=role, media_type="", url=f"https://cdn.example.com/inputs/{url}")
+
+
+ORDERS: Mapping[str, Submission] = {
+    "t2v": order(
+        prompt="A paper boat drifting down a rain-soaked street at dusk",
+        duration_seconds=8,
+        resolution="720p",
+        aspect_ratio="16:9",
+        audio=False,
+        seed=42,
+    ),
+    "i2v": order(
+        model="kwaivgi/kling-v3.0-std",
+        prompt="The camera slowly pushes in",
+        duration_seconds=5,
+        aspect_ratio="16:9",
+        media=(FIRST,),
+    ),
+    "first_last": order(
+        model="bytedance/seedance-2.0",
+        prompt="Day turns to night over the valley",
+        duration_seconds=6,
+        resolution="720p",
+        aspect_ratio="16:9",
+        media=(FIRST, DeliveredMedia(role="last_frame", media_type="image/png", data=base64.b64decode(_PIXEL))),
+    ),
+    "references": order(
+        model="bytedance/seedance-2.0",
+        prompt="The woman from the first picture walks through the market",
+        duration_seconds=8,
+        resolution="720p",
+        aspect_ratio="9:16",
+        media=(
+            _at("reference_image", "person.png"),
+            _at("reference_video", "motion.mp4"),
+            _at("reference_audio", "voice.mp3"),
+        ),
+    ),
+    "size": order(
+        model="bytedance/seedance-2.0-fast",
+        prompt="A lighthouse beam sweeping over a stormy sea",
+        duration_seconds=5,
+        resolution="1080p",
+        aspect_ratio="9:16",
+        options={"size": "1280x720"},
+    ),
+    "continue": order(
+        model="black-forest-labs/flux-3-video",
+        prompt="The camera keeps rising above the clouds",
+        duration_seconds=8,
+        resolution="720p",
+        options={"previous_job_id": "gen-vid-1795348800-k3JmQ8vR2xTzW5nBpL7d"},
+    ),
+    "passthrough_callback": order(
+        callback_url="https://hooks.example.com/openrouter",
+        model="google/veo-3.1",
+        prompt="A time-lapse of a flower opening",
+        duration_seconds=8,
+        resolution="1080p",
+        aspect_ratio="16:9",
+        options={
+            "session_id": "job-42",
+            "user": "user-7",
+            "provider": {
+                "options": {
+                    "google-vertex": {
+                        "parameters": {"personGeneration": "allow", "negativePrompt": "blurry, low quality"}
+                    }
+                }
+            },
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_an_order_is_written_as_it_was_recorded(name: str) -> None:
+    assert body_of(ORDERS[name]) == fixture(f"submit_request_{name}")
+
+
+def test_every_recorded_order_is_written() -> None:
+    assert {file.stem.removeprefix("submit_request_") for file in FIXTURES.glob("submit_request_*")} == {*ORDERS}
+
+
+def test_nothing_is_sent_that_is_not_set() -> None:
+    assert body_of(order()) == {"model": "google/veo-3.1-fast", "prompt": "a fox in snow"}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("2160p", "4K"), ("1440p", "2K"), ("1080p", "1080p"), ("480p", "480p")])
+def test_resolutions_have_their_words_there(ours: str, theirs: str) -> None:
+    assert body_of(order(resolution=ours))["resolution"] == theirs
+
+
+def test_a_negative_prompt_goes_where_google_takes_it_and_nowhere_else() -> None:
+    parameters: JsonValue = {"negativePrompt": "text"}
+    body = body_of(order(negative_prompt="text"))
+    assert body["provider"] == {"options": {"google-vertex": {"parameters": parameters}}}
+    with pytest.raises(UnsupportedFeature, match="options"):
+        body_of(order(model="kwaivgi/kling-v3.0-std", negative_prompt="text"))
+
+
+def test_frames_and_references_exclude_each_other() -> None:
+    with pytest.raises(UnsupportedFeature, match="not both"):
+        body_of(order(media=(FIRST, _at("reference_image", "a.png"))))
+
+
+def test_a_kind_of_reference_that_is_not_taken_is_refused_with_those_that_are() -> None:
+    with pytest.raises(UnsupportedFeature, match="reference_image, reference_video, reference_audio"):
+        body_of(order(media=(_at("source_video", "a.mp4"),)))
+
+
+def test_an_option_that_does_not_exist_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InvalidInput, match="Did you mean 'previous_job_id'"):
+        body_of(order(options={"previous_job": "x"}))
+    with pytest.raises(InvalidInput, match="give one of them"):
+        body_of(order(negative_prompt="text", options={"provider": {}}))
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if card.lifecycle != "retired"], ids=lambda card: card.model)
+def test_everything_that_a_card_claims_can_be_ordered(card: ModelCard) -> None:
+    ratios = card.aspect_ratios or ("16:9",)
+    for seconds in card.durations_seconds:
+        for resolution in card.resolutions:
+            for ratio in ratios:
+                spec = VideoSpec(
+                    model=card.model,
+                    prompt="x",
+                    duration_seconds=seconds,
+                    resolution=resolution,
+                    aspect_ratio=ratio,
+                    seed=1 if card.seed else None,
+                    negative_prompt="y" if card.negative_prompt else None,
+                )
+                assert body_of(Submission(spec=spec, idempotency_key="j.0"))["duration"] == seconds
+    for role in card.media:
+        body_of(order(model=card.model, media=(_at(role, "a"),)))
