@@ -35,6 +35,7 @@ class Provider(http.server.ThreadingHTTPServer):
     def __init__(self, recovery: SubmissionRecovery, *, kill_in_flight: bool) -> None:
         self.recovery, self.kill_in_flight = recovery, kill_in_flight
         self.paid: list[str] = []
+        self.fetched = 0
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -63,6 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             key = parse_qs(path.query)["key"][0]
             self._answer({"id": f"order-{key}" if key in self.server.paid else None})
         elif path.path.startswith("/video/"):
+            self.server.fetched += 1
             self.send_response(200)
             self.end_headers()
             self.wfile.write(sample_video())
@@ -108,7 +110,7 @@ def test_a_job_killed_anywhere_is_finished_by_another_process_and_paid_once(
         job_id = first.stdout.strip()
         second = _child(tmp_path, port, recovery, job_id)
         assert second.returncode == 0, second.stderr
-        paid = list(provider.paid)
+        paid, fetched = list(provider.paid), provider.fetched
     job = _row(tmp_path, job_id)
     assert len(paid) == len(set(paid)) <= 1
     uncertain = recovery == "none" and point in {"intent", "in flight", "answered"}
@@ -121,6 +123,7 @@ def test_a_job_killed_anywhere_is_finished_by_another_process_and_paid_once(
         assert (tmp_path / "outputs" / str(job.result_path)).read_bytes() == sample_video()
         videos = list((tmp_path / "outputs").rglob("*.mp4"))
         assert len(videos) == 1
+        assert fetched == (2 if point == "fetching" else 1)
 
 
 def _row(home: Path, job_id: str) -> GenerationJob:

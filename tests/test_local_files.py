@@ -3,8 +3,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from nexiom_sdk.backends import local_files
-from nexiom_sdk.backends.local_files import LEFTOVER_SECONDS, LocalFiles
+from nexiom_sdk.backends.local_files import LocalFiles
+from nexiom_sdk.disk import LEFTOVER_SECONDS
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.testing.clock import VirtualClock
-from nexiom_sdk.testing.store_contract import KEY, ObjectStoreContract, content, pieces, then_fail
+from nexiom_sdk.testing.store_contract import KEY, ObjectStoreContract, content, given, pieces, then_fail
 
 
 class TestLocalFiles(ObjectStoreContract):
@@ -66,8 +65,10 @@ async def test_an_address_is_that_of_the_file_whatever_its_name(store: LocalFile
     assert "%20" in (root / key).as_uri()
 
 
-async def test_no_partial_file_stays_behind(store: LocalFiles, root: Path) -> None:
+async def test_no_partial_file_stays_behind(store: LocalFiles, root: Path, tmp_path: Path) -> None:
     await put(store)
+    for _ in range(2):
+        await store.put_file(KEY, given(tmp_path), media_type="image/png")
     with pytest.raises(EOFError):
         await store.put(KEY, then_fail(), media_type="image/png")
     with pytest.raises(InvalidInput):
@@ -75,13 +76,16 @@ async def test_no_partial_file_stays_behind(store: LocalFiles, root: Path) -> No
     assert leftovers(root) == []
 
 
-async def test_what_died_in_the_making_is_swept_after_a_day_and_not_before(store: LocalFiles, root: Path) -> None:
+@pytest.mark.parametrize("takes_file", [True, False])
+async def test_what_died_in_the_making_is_swept_after_a_day_and_not_before(
+    store: LocalFiles, root: Path, tmp_path: Path, takes_file: bool
+) -> None:
     (root / ".partial").mkdir(parents=True)
     for name, age in (("old", LEFTOVER_SECONDS + 60), ("young", LEFTOVER_SECONDS - 60)):
         (root / ".partial" / name).write_bytes(b"half")
         then = datetime.now(UTC).timestamp() - age
         os.utime(root / ".partial" / name, (then, then))
-    await put(store)
+    await (store.put_file(KEY, given(tmp_path), media_type="image/png") if takes_file else put(store))
     assert [left.name for left in leftovers(root)] == ["young"]
 
 
@@ -111,7 +115,7 @@ async def test_a_cancel_waits_for_the_write_under_way(
 
 
 async def test_the_event_loop_is_free_while_the_disk_is_busy(
-    store: LocalFiles, monkeypatch: pytest.MonkeyPatch
+    store: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_loop = threading.get_ident()
     seen: set[int] = set()
@@ -125,9 +129,10 @@ async def test_the_event_loop_is_free_while_the_disk_is_busy(
 
         monkeypatch.setattr(os, name, watched)
 
-    for name in ("fsync", "scandir"):
+    for name in ("fsync", "scandir", "link"):
         watch(name)
     await put(store)
+    await store.put_file(KEY, given(tmp_path), media_type="image/png")
     assert [info.key async for info in store.list()] == [KEY]
     assert seen
     assert on_loop not in seen
@@ -178,6 +183,7 @@ async def test_a_link_that_leads_out_is_refused_by_every_verb_and_not_listed(
     for key in ("inputs/u1/file.png", "inputs/folder/secret.png"):
         for call in (
             lambda key=key: put(store, key),
+            lambda key=key: store.put_file(key, tmp_path / "secret.png", media_type="image/png"),
             lambda key=key: content(store, key),
             lambda key=key: store.stat(key),
             lambda key=key: store.url(key, ttl_seconds=1),
@@ -242,46 +248,17 @@ async def test_a_name_that_the_file_system_cannot_hold_is_refused(store: LocalFi
     [(errno.ENOSPC, "disk is full"), (errno.EROFS, "only be read"), (errno.EIO, os.strerror(errno.EIO))],
 )
 async def test_trouble_of_the_disk_is_told_in_words(
-    store: LocalFiles, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+    store: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
     def broken(_: int) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(StorageUnavailable, match=words) as caught:
-        await put(store)
-    assert isinstance(caught.value.__cause__, OSError)
-
-
-FULL = """
-import asyncio, resource, sys
-from pathlib import Path
-from nexiom_sdk.backends.local_files import LocalFiles
-from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.testing.store_contract import content, pieces
-
-async def main():
-    store = LocalFiles(Path(sys.argv[1]))
-    await store.put("outputs/a.mp4", pieces(b"old"), media_type="video/mp4")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
-    try:
-        await store.put("outputs/a.mp4", pieces(*[b"x" * 262_144] * 8), media_type="video/mp4")
-    except StorageUnavailable as error:
-        print(error)
-    print(await content(store, "outputs/a.mp4"), list(Path(sys.argv[1], ".partial").iterdir()))
-
-asyncio.run(main())
-"""
-
-
-def test_a_disk_that_takes_no_more_leaves_the_old_object_and_nothing_else(root: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(root)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.stderr == ""
-    said, left = done.stdout.splitlines()
-    assert said.startswith(f"The store in {root} cannot be used: the file is larger than this place takes.")
-    assert left == "b'old' []"
+    for putting in (put(store), store.put_file(KEY, given(tmp_path), media_type="image/png")):
+        with pytest.raises(StorageUnavailable, match=words) as caught:
+            await putting
+        assert isinstance(caught.value.__cause__, OSError)
+    assert [info async for info in store.list()] == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nexiom_sdk import JobStatus
+from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.storage import ObjectInfo
@@ -102,6 +102,30 @@ async def test_a_synchronous_answer_survives_a_store_that_is_down(
         assert job.error_code == "result_expired"
     else:
         assert job.status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("recovery", ["key", "none"])
+async def test_a_synchronous_answer_survives_a_database_that_is_down_once_the_store_has_it(
+    recovery: SubmissionRecovery, rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery=recovery).answer_at_once(data=sample_video())
+    rig = rig_of(fake)
+    save = rig.repository.save
+
+    async def down(job: GenerationJob, /, *, fence: int) -> bool:
+        if job.phase is Phase.DONE:
+            raise StorageUnavailable("The database is down.")
+        return await save(job, fence=fence)
+
+    monkeypatch.setattr(rig.repository, "save", down)
+    job = await rig.submitted()
+    with pytest.raises(StorageUnavailable):
+        await rig.step(job)
+    assert [one.key async for one in rig.store.list("outputs/") if one.key.endswith(".mp4")]
+    monkeypatch.setattr(rig.repository, "save", save)
+    job = await rig.steps(job)
+    assert (job.status, fake.calls.count("submit"), len(fake.accepted)) == (JobStatus.COMPLETED, 1, 1)
+    assert list(rig.studio.settings.spool.iterdir()) == []
 
 
 async def test_a_spool_that_cannot_be_written_keeps_the_job_in_saving(

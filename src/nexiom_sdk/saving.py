@@ -48,9 +48,10 @@ class Saving:
         except NexiomError as error:
             return await (desk.later(job, error) if self._may_work_later(job, error) else desk.end(job, error))
         results = [video.model_dump(mode="json") for video in videos]
-        return await desk.commit(
-            job, moves.completed(job, results, path=path, url=url or output_key(path), now=desk.now())
-        )
+        done = moves.completed(job, results, path=path, url=url or output_key(path), now=desk.now())
+        saved = await desk.commit(job, done)
+        await self.spool.drop(job)
+        return saved
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
         match error:

@@ -1,29 +1,33 @@
 """Result files on their way from the provider to the bucket `outputs`: fetched, checked, stored, described.
 
-They rest in the spool, a folder of this machine, until the store has them: a store that is down or full costs nothing
-but time. A half file is never accepted, and nothing partial is ever visible in `outputs`.
+They rest in the spool, a folder of this machine, until the store has them and the row knows it: a store that is down or
+full, or a process that dies, costs nothing but time. A half file is never accepted, and nothing partial is ever visible
+in `outputs`. A store on the same file system gets the file as it is; no second copy is written.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
+import contextlib
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nexiom_sdk.disk import sweep_beside, to_its_end
 from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.events import AssetStored, Sink
+from nexiom_sdk.hashed_files import sha256_of, write_hashed
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.media import check_video, poster
 from nexiom_sdk.providers.calls import Door, fetch
 from nexiom_sdk.providers.protocol import VideoProvider
-from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore, output_key, result_path
+from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore, SupportsFiles, output_key, result_path
 from nexiom_sdk.types import Asset, Frozen, VideoProbe
 
 _log = logging.getLogger(__name__)
+
+_PARTIAL = ".part"
 
 
 class StoredVideo(Frozen):
@@ -62,8 +66,7 @@ class Spool:
 
     async def files(self, job: GenerationJob) -> tuple[Path, ...]:
         """The files of the job's present order that wait here, in order; empty where this machine has none."""
-        order = self.folder / job.order_key
-        return tuple(await asyncio.to_thread(lambda: sorted(order.iterdir()) if order.is_dir() else []))
+        return await to_its_end(_files, self._order(job))
 
     async def fetch(self, job: GenerationJob, provider: VideoProvider, assets: Sequence[Asset]) -> tuple[Path, ...]:
         """Fetch every asset of an order; they appear here all at once.
@@ -73,55 +76,62 @@ class Spool:
             StorageUnavailable: The spool cannot be written.
         """
         # A worker that lost its lease still writes: the fence keeps the two apart.
-        partial = self.folder / f"{job.order_key}.{job.fence}.part"
+        partial = self.folder / f"{job.order_key}.{job.fence}{_PARTIAL}"
         try:
-            await asyncio.to_thread(partial.mkdir, parents=True, exist_ok=True)
+            await to_its_end(_begin, partial)
             for index, asset in enumerate(assets):
                 chunks = fetch(self.door, provider, asset) if asset.data is None else _slices(asset.data)
-                await _write(partial / f"{index:03}", chunks)
-            await asyncio.to_thread(partial.replace, self.folder / job.order_key)
+                async with contextlib.aclosing(chunks):
+                    await write_hashed(partial / f"{index:03}", chunks)
+            return await to_its_end(_publish, partial, self._order(job))
         except OSError as error:
             msg = f"The video cannot be written to the spool {self.folder}: {error.strerror or error}."
             hint = "Free some space or set NEXIOM_HOME to a folder that can be written; the job tries again by itself."
             raise StorageUnavailable(msg, next_step=hint) from error
         finally:
-            await asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True)
-        return await self.files(job)
+            await to_its_end(_remove, partial)
 
     async def store_all(self, job: GenerationJob, files: Sequence[Path]) -> tuple[StoredVideo, ...]:
-        """Check the files and move them to `outputs`; a repeat overwrites the same objects.
+        """Check the files and put them into `outputs`; a repeat overwrites the same objects.
+
+        They stay here as well until `drop`: the row does not know yet that it has them.
 
         Raises:
             ResultInvalid: A file is not a whole video; the files are dropped, so that they are fetched again.
-            StorageUnavailable: The store cannot be written; the files stay in the spool.
+            StorageUnavailable: The store cannot be written.
         """
         try:
-            stored = tuple([await self._put(job, file, index) for index, file in enumerate(files)])
+            return tuple([await self._put(job, file, index) for index, file in enumerate(files)])
         except ResultInvalid:
-            await self._drop(job)
+            await self.drop(job)
             raise
-        await self._drop(job)
-        return stored
 
-    async def _drop(self, job: GenerationJob) -> None:
-        await asyncio.to_thread(shutil.rmtree, self.folder / job.order_key, ignore_errors=True)
+    async def drop(self, job: GenerationJob) -> None:
+        """The files of the job's present order need not wait here any more."""
+        await to_its_end(_remove, self._order(job))
+
+    def _order(self, job: GenerationJob) -> Path:
+        return self.folder / job.order_key
 
     async def _put(self, job: GenerationJob, file: Path, index: int) -> StoredVideo:
-        probe = await asyncio.to_thread(check_video, file)
-        path = result_path(job.user_id, job.id, index, probe.container)
-        digest = hashlib.sha256()
-        info = await self.store.put(output_key(path), _read(file, digest.update), media_type=f"video/{probe.container}")
-        self.sink(AssetStored(job_id=job.id, result_path=path, size_bytes=info.size_bytes, sha256=digest.hexdigest()))
+        probe = await to_its_end(check_video, file)
+        path, media_type = result_path(job.user_id, job.id, index, probe.container), f"video/{probe.container}"
+        if isinstance(self.store, SupportsFiles):
+            info = await self.store.put_file(output_key(path), file, media_type=media_type)
+        else:
+            info = await self.store.put(output_key(path), _read(file), media_type=media_type)
+        sha256 = sha256_of(file)
+        self.sink(AssetStored(job_id=job.id, result_path=path, size_bytes=info.size_bytes, sha256=sha256))
         return StoredVideo(
             path=path,
             size_bytes=info.size_bytes,
-            sha256=digest.hexdigest(),
+            sha256=sha256,
             probe=probe,
             poster_path=await self._poster(job, file, index),
         )
 
     async def _poster(self, job: GenerationJob, file: Path, index: int) -> str | None:
-        picture = await asyncio.to_thread(poster, file)
+        picture = await to_its_end(poster, file)
         if picture is None:
             return None
         path = result_path(job.user_id, job.id, index, "jpg")
@@ -133,25 +143,30 @@ class Spool:
         return path
 
 
-async def _slices(data: bytes) -> AsyncIterator[bytes]:
+async def _slices(data: bytes) -> AsyncGenerator[bytes, None]:
     for start in range(0, len(data), CHUNK_BYTES):
         yield data[start : start + CHUNK_BYTES]
 
 
-async def _write(path: Path, chunks: AsyncIterator[bytes]) -> None:
-    file = await asyncio.to_thread(path.open, "wb")
-    try:
-        async for chunk in chunks:
-            await asyncio.to_thread(file.write, chunk)
-    finally:
-        await asyncio.to_thread(file.close)
-
-
-async def _read(path: Path, seen: Callable[[bytes], None]) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
-            seen(chunk)
+async def _read(path: Path) -> AsyncIterator[bytes]:
+    with await to_its_end(lambda: path.open("rb")) as file:
+        while chunk := await to_its_end(file.read, CHUNK_BYTES):
             yield chunk
-    finally:
-        await asyncio.to_thread(file.close)
+
+
+def _begin(partial: Path) -> None:
+    partial.mkdir(parents=True, exist_ok=True)
+    sweep_beside(partial, f"*{_PARTIAL}")
+
+
+def _publish(partial: Path, order: Path) -> tuple[Path, ...]:
+    partial.replace(order)
+    return _files(order)
+
+
+def _files(order: Path) -> tuple[Path, ...]:
+    return tuple(sorted(order.iterdir())) if order.is_dir() else ()
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.wording import printable
@@ -74,6 +75,21 @@ class ObjectStore(Protocol):
 
     async def aclose(self) -> None:
         """Release what the store holds."""
+        ...
+
+
+@runtime_checkable
+class SupportsFiles(Protocol):
+    """A store that can take a file of this machine as it is, found by type test; others read it through `put`."""
+
+    async def put_file(self, key: str, file: Path, /, *, media_type: str) -> ObjectInfo:
+        """As `put`, from a file that nobody changes any more: the object may share its bytes.
+
+        The file stays where it is, and may be removed at any time.
+
+        Raises:
+            StorageUnavailable: The file cannot be read, or the object cannot be written; nothing changed.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from nexiom_sdk import GenerationJob, ModelCard, Policy, Settings, Studio, VideoRequest
+from nexiom_sdk.backends.local_files import LocalFiles
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import NexiomError, ProviderUnavailable, SubmissionUncertain
 from nexiom_sdk.jobs import Phase
@@ -100,7 +101,8 @@ class Later(SystemClock):
 def instrument(studio: Studio) -> None:
     """Die at the points between our own steps."""
     repository, store = studio.repository, studio.store
-    claim, save, put = repository.claim, repository.save, store.put
+    assert isinstance(store, LocalFiles)
+    claim, save, put_file = repository.claim, repository.save, store.put_file
 
     async def dying_claim(*, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         claimed = await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
@@ -113,14 +115,14 @@ def instrument(studio: Studio) -> None:
         die_at(points.get(job.phase, ""))
         return saved
 
-    async def dying_put(key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
-        stored = await put(key, chunks, media_type=media_type)
+    async def dying_put_file(key: str, file: Path, /, *, media_type: str) -> ObjectInfo:
+        stored = await put_file(key, file, media_type=media_type)
         die_at("stored")
         return stored
 
     repository.claim = dying_claim  # type: ignore[method-assign]
     repository.save = dying_save  # type: ignore[method-assign]
-    store.put = dying_put  # type: ignore[method-assign]
+    store.put_file = dying_put_file  # type: ignore[method-assign]
 
 
 async def main(home: Path, port: int, recovery: SubmissionRecovery, verb: str) -> None:

@@ -5,7 +5,6 @@ What is being written rests in the hidden folder `.partial` until it is whole; t
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import mimetypes
 import os
@@ -14,14 +13,16 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from io import BufferedReader, BufferedWriter
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
 from typing import Self, TypeVar, TypeVarTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from nexiom_sdk.backends.partial_file import PartialFile
 from nexiom_sdk.clock import Clock
+from nexiom_sdk.disk import sweep_beside, to_its_end
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
 from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
 from nexiom_sdk.wording import printable
@@ -30,7 +31,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 BUCKETS = (INPUTS, OUTPUTS)
-LEFTOVER_SECONDS = 24 * 3600.0
 DROPS_ENDS = os.name == "nt"  # Windows takes "fox." and "fox " for "fox"
 _PARTIAL = ".partial"
 _MISSING = (FileNotFoundError, NotADirectoryError)
@@ -80,7 +80,7 @@ class LocalFiles:
         return cls(Path(path))
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:  # noqa: ARG002 - part of the contract
-        partial = _Partial(self._root / _PARTIAL / uuid.uuid4().hex)
+        partial = self._partial()
         path = await self._do(self._path, key)
         try:
             await self._do(self._begin, partial)
@@ -89,6 +89,20 @@ class LocalFiles:
             return _info(key, await self._do(partial.take_place, path))
         finally:
             await self._do(partial.discard)
+
+    async def put_file(self, key: str, file: Path, /, *, media_type: str) -> ObjectInfo:  # noqa: ARG002 - part of the contract
+        """Without a copy, where the file lies on the same file system: object and file share their bytes."""
+
+        def place() -> ObjectInfo:
+            path, partial = self._path(key), self._partial()
+            try:
+                partial.share(file)
+                self._sweep(partial)
+                return _info(key, partial.take_place(path))
+            finally:
+                partial.discard()
+
+        return await self._do(place)
 
     async def open(self, key: str, /) -> AsyncIterator[bytes]:
         file: BufferedReader | None = None
@@ -131,14 +145,8 @@ class LocalFiles:
         """Nothing is held."""
 
     async def _do(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Work off the event loop, to its end even if the caller is cancelled: a file in use must not be touched."""
-        running = asyncio.get_running_loop().run_in_executor(None, work, *args)
         try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait([running])
-            running.exception()  # looked at, so that nobody reports it as forgotten
-            raise
+            return await to_its_end(work, *args)
         except OSError as error:
             raise self._trouble(error) from error
 
@@ -156,11 +164,17 @@ class LocalFiles:
             raise InvalidInput(msg, next_step=f"Remove the link below {self._root}.")
         return path
 
-    def _begin(self, partial: _Partial) -> None:
+    def _partial(self) -> PartialFile:
+        return PartialFile(self._root / _PARTIAL / uuid.uuid4().hex)
+
+    def _begin(self, partial: PartialFile) -> None:
         partial.write(b"")
+        self._sweep(partial)
+
+    def _sweep(self, partial: PartialFile) -> None:
         if not self._swept:
             self._swept = True
-            partial.sweep_beside()
+            sweep_beside(partial.path)
 
     def _look(self, key: str) -> ObjectInfo | None:
         try:
@@ -206,55 +220,6 @@ class LocalFiles:
         msg = f"The store in {self._root} cannot be used: {cause}{where}."
         hint = f"{remedy}, or set NEXIOM_STORE_URL to another place; jobs stay as they are and go on by themselves."
         return StorageUnavailable(msg, next_step=hint)
-
-
-class _Partial:
-    """A file in the making, seen by nobody until it takes its place."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BufferedWriter | None = None
-
-    def write(self, chunk: bytes) -> None:
-        self._opened().write(chunk)
-
-    def take_place(self, target: Path) -> os.stat_result:
-        """Be the file `target` from now on, in one step and for good."""
-        file = self._opened()
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._path.replace(target)
-        with suppress(OSError):  # not every system can do this to a folder; the file itself is safe by now
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        return target.stat()
-
-    def discard(self) -> None:
-        """Leave nothing behind; what took its place stays."""
-        with suppress(OSError):
-            if self._file is not None:
-                self._file.close()
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
-
-    def sweep_beside(self) -> None:
-        """Remove what somebody left behind who died; the age is by the clock that stamps the files."""
-        now = self._path.stat().st_mtime
-        for other in self._path.parent.iterdir():
-            with suppress(OSError):
-                if now - other.stat().st_mtime > LEFTOVER_SECONDS:
-                    other.unlink()
-
-    def _opened(self) -> BufferedWriter:
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("xb")
-        return self._file
 
 
 def _info(key: str, found: os.stat_result) -> ObjectInfo:

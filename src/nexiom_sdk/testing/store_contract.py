@@ -11,13 +11,15 @@ class TestMyStore(ObjectStoreContract):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from nexiom_sdk.errors import InvalidInput, ObjectNotFound
-from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore
+from nexiom_sdk.errors import InvalidInput, ObjectNotFound, StorageUnavailable
+from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore, SupportsFiles
 
 KEY = "inputs/u1/fox.png"
 
@@ -46,9 +48,16 @@ BAD_KEYS = (
 
 
 class ObjectStoreContract:
-    """Every sentence of `ObjectStore`, as a test."""
+    """Every sentence of `ObjectStore`, as a test; those of `SupportsFiles` for stores that take files."""
 
     pytestmark: ClassVar[pytest.MarkDecorator] = pytest.mark.asyncio
+
+    @pytest.fixture
+    def taker(self, store: ObjectStore) -> SupportsFiles:
+        """The store, if it takes files."""
+        if not isinstance(store, SupportsFiles):
+            pytest.skip("this store takes no files")
+        return store
 
     async def test_an_object_comes_back_as_it_was_put(self, store: ObjectStore) -> None:
         put = await store.put(KEY, pieces(b"a fox", b" in", b"", b" snow"), media_type="image/png")
@@ -156,22 +165,69 @@ class ObjectStoreContract:
         assert url is None or "://" in url
 
     @pytest.mark.parametrize("key", BAD_KEYS, ids=lambda key: repr(key)[:40])
-    async def test_a_key_that_could_leave_its_bucket_is_refused(self, store: ObjectStore, key: str) -> None:
-        calls: Iterable[Callable[[], Coroutine[object, object, object]]] = (
+    async def test_a_key_that_could_leave_its_bucket_is_refused(
+        self, store: ObjectStore, key: str, tmp_path: Path
+    ) -> None:
+        calls: list[Callable[[], Coroutine[object, object, object]]] = [
             lambda: store.put(key, pieces(b"fox"), media_type="image/png"),
             lambda: content(store, key),
             lambda: store.stat(key),
             lambda: store.url(key, ttl_seconds=60),
             lambda: store.delete(key),
-        )
+        ]
+        if isinstance(store, SupportsFiles):
+            calls.append(partial(store.put_file, key, given(tmp_path), media_type="image/png"))
         for call in calls:
             with pytest.raises(InvalidInput):
                 await call()
         assert [info async for info in store.list()] == []
 
+    @pytest.mark.parametrize("before", [None, b"old"])
+    async def test_a_file_becomes_an_object_and_stays_a_file(
+        self, store: ObjectStore, taker: SupportsFiles, tmp_path: Path, before: bytes | None
+    ) -> None:
+        await put_before(store, before)
+        file = given(tmp_path)
+        for _ in range(2):  # a repeat is as good as the first time
+            put = await taker.put_file(KEY, file, media_type="image/png")
+            assert (put.key, put.size_bytes, await store.stat(KEY)) == (KEY, 13, put)
+            assert put.media_type in {None, "image/png"}
+            assert (await content(store), file.read_bytes()) == (b"a fox in snow", b"a fox in snow")
+        assert [info.key async for info in store.list()] == [KEY]
+
+    async def test_a_file_and_its_object_know_nothing_of_each_others_end(
+        self, store: ObjectStore, taker: SupportsFiles, tmp_path: Path
+    ) -> None:
+        file = given(tmp_path)
+        await taker.put_file(KEY, file, media_type="image/png")
+        await store.put(KEY, pieces(b"new"), media_type="image/png")
+        assert file.read_bytes() == b"a fox in snow"
+        await taker.put_file(KEY, file, media_type="image/png")
+        await store.delete(KEY)
+        assert file.read_bytes() == b"a fox in snow"
+        await taker.put_file(KEY, file, media_type="image/png")
+        file.unlink()
+        assert await content(store) == b"a fox in snow"
+
+    @pytest.mark.parametrize("before", [None, b"old"])
+    async def test_a_file_that_is_not_there_changes_nothing(
+        self, store: ObjectStore, taker: SupportsFiles, tmp_path: Path, before: bytes | None
+    ) -> None:
+        await put_before(store, before)
+        with pytest.raises(StorageUnavailable):
+            await taker.put_file(KEY, tmp_path / "gone", media_type="image/png")
+        await assert_only(store, before)
+
     async def test_it_closes_twice(self, store: ObjectStore) -> None:
         await store.aclose()
         await store.aclose()
+
+
+def given(folder: Path) -> Path:
+    """A file to put, outside of the store."""
+    file = folder / "given"
+    file.write_bytes(b"a fox in snow")
+    return file
 
 
 async def content(store: ObjectStore, key: str = KEY) -> bytes:
