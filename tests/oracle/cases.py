@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from nexiom_sdk import ModelCard
 from nexiom_sdk.errors import RequestError
 from nexiom_sdk.providers import HttpProvider
-from nexiom_sdk.providers.protocol import SupportsCancel, SupportsHealth
+from nexiom_sdk.providers.protocol import SupportsCancel, SupportsCatalogue, SupportsHealth
 from nexiom_sdk.providers.wire import Call
 from nexiom_sdk.testing import sample_video
 from nexiom_sdk.types import (
@@ -137,6 +137,12 @@ async def check(adapter: HttpProvider) -> None:
     """Ask whether the provider can be used."""
     assert isinstance(adapter, SupportsHealth)
     await adapter.check()
+
+
+async def refresh(adapter: HttpProvider) -> None:
+    """Read what is offered now."""
+    assert isinstance(adapter, SupportsCatalogue)
+    await adapter.refresh()
 
 
 def offers(card: ModelCard, adapter: HttpProvider) -> list[Call]:
