@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexiom_sdk.errors import Charged, MalformedResponse
-from nexiom_sdk.providers import runway_tasks
+from nexiom_sdk.providers import wire
 from nexiom_sdk.providers.runway_tasks import outcome_of
 from nexiom_sdk.types import Cancelled, Failed, Poll, Running, Succeeded
 from runway_rig import FIXTURES, OPERATION, TASK, recorded, reply
@@ -107,7 +107,7 @@ def test_a_failure_has_our_code_and_the_credits_say_whether_it_is_charged(
 
 
 def test_a_state_that_is_not_known_is_running_and_noted_once(caplog: pytest.LogCaptureFixture) -> None:
-    runway_tasks._unheard_of.cache_clear()
+    wire.warn_of_status.cache_clear()
     for _ in range(3):
         assert outcome_of(OPERATION, reply({"id": TASK, "status": "POLISHING"})) == Running()
     [record] = caplog.records

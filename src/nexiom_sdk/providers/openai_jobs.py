@@ -11,8 +11,6 @@ Sources as in `openai_videos`, and the code of the LiteLLM proxy 1.109.1. Where 
 
 from __future__ import annotations
 
-import functools
-import logging
 import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
@@ -21,7 +19,7 @@ from pydantic import AwareDatetime, Base64Bytes, JsonValue
 
 from nexiom_sdk.errors import GenerationFailed, MalformedResponse
 from nexiom_sdk.providers.openai_complaints import STATUSES, Complaint, Lenient, Maybe
-from nexiom_sdk.providers.wire import Reply
+from nexiom_sdk.providers.wire import Reply, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -44,7 +42,6 @@ STATES: Mapping[str, State] = {
 }
 """What each documented status means."""
 
-_log = logging.getLogger(__name__)
 
 _MILLISECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -142,7 +139,7 @@ def outcome(reply: Reply, job_url: str) -> Poll | None:
             return Cancelled(reason=(job.error and job.error.message) or "")
         case state:
             if state is None:
-                _unheard_of(reply.provider, printable(job.status, 60))
+                warn_of_status(reply.provider, job.status)
             progress = None if job.progress is None else job.progress / 100
             return Running(queued=state == "queued", progress=progress, poll_after_seconds=_hint_seconds(reply))
 
@@ -194,9 +191,3 @@ def _figures(job: Job) -> dict[str, JsonValue]:
 def _hint_seconds(reply: Reply) -> float | None:
     text = reply.headers.get("openai-poll-after-ms", "")
     return int(text) / 1000 if _MILLISECONDS.fullmatch(text) else None
-
-
-@functools.lru_cache(maxsize=64)
-def _unheard_of(provider: str, status: str) -> None:
-    """Say once that a status is new here."""
-    _log.warning("%s reports a status that is not known here: %s", provider, status, extra={"action": "unknown_status"})

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 
 from pydantic import Field, JsonValue
 
-from nexiom_sdk.providers.wire import Body
+from nexiom_sdk.providers.wire import Body, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Poll, Running, Succeeded
-from nexiom_sdk.wording import printable
-
-_log = logging.getLogger(__name__)
 
 _FAILED = frozenset({"failed", "expired", "dead"})
 _QUEUED: Mapping[str, bool] = {"pending": True, "in_progress": False}
@@ -60,7 +55,7 @@ def outcome_of(job: Job, *, content: str) -> Poll:
     if job.status == "cancelled":
         return Cancelled(reason=job.error or "")
     if job.status not in _QUEUED:
-        _unheard_of(printable(job.status, 60))
+        warn_of_status("OpenRouter", job.status)
     return Running(queued=_QUEUED.get(job.status, False))
 
 
@@ -86,9 +81,3 @@ def _moment(unix_seconds: int | None) -> datetime | None:
         return None if unix_seconds is None else datetime.fromtimestamp(unix_seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-@lru_cache(maxsize=64)
-def _unheard_of(status: str) -> None:
-    """Say once that a status is new here."""
-    _log.warning("OpenRouter reports a status that is not known here: %s", status, extra={"action": "unknown_status"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,7 +10,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from nexiom_sdk.errors import Charged
-from nexiom_sdk.providers.wire import Body, Reply
+from nexiom_sdk.providers.wire import Body, Reply, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -93,7 +92,7 @@ def outcome_of(operation: Operation, reply: Reply) -> Poll:
             return Running(progress=running.progress if running else None)
         case status:
             if status not in GOING_ON:
-                _unheard_of(printable(status, 60))
+                warn_of_status("Runway", status)
             return Running(queued=status in GOING_ON)
 
 
@@ -104,9 +103,3 @@ def _failed(operation: Operation, task: Task, charged: Charged | None) -> Failed
     code, usually = next(meanings, ("generation_failed", "unknown"))
     # The code is not for users, says Runway; its sentence is.
     return Failed(code=code, message=task.failure or "Runway gave no reason.", charged=charged or usually)
-
-
-@functools.lru_cache(maxsize=64)
-def _unheard_of(status: str) -> None:
-    """Say once that a state is new here."""
-    _log.warning("Runway reports a state that is not known here: %s", status, extra={"action": "unknown_status"})

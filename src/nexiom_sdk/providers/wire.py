@@ -6,6 +6,8 @@ Both are plain values, so a test of an adapter needs no network: make a `Reply`,
 from __future__ import annotations
 
 import base64
+import functools
+import logging
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
@@ -22,7 +24,10 @@ from nexiom_sdk.wording import printable
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 
+_log = logging.getLogger(__name__)
+
 _LONGEST_EXCERPT = 200
+_LONGEST_STATUS = 60
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid")
 
 
@@ -184,6 +189,22 @@ class Trouble:
     left: bool
     unsafe: bool = False
     too_large: bool = False
+
+
+@functools.lru_cache(maxsize=256)
+def warn_of_status(provider: str, status: str) -> None:
+    """Say once that a status is new here; the order counts as running.
+
+    Args:
+        provider: Whose status it is.
+        status: The word.
+    """
+    _log.warning(
+        "%s reports a status that is not known here: %s",
+        provider,
+        printable(status, _LONGEST_STATUS),
+        extra={"action": "unknown_status"},
+    )
 
 
 def segment(text: str) -> str:

@@ -1,0 +1,73 @@
+"""Every provider with its server on loopback, behind a studio on real SQLite, real files and a clock that turns itself."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from pydantic import SecretStr
+
+from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
+from nexiom_sdk.events import Event
+from nexiom_sdk.testing import LoopbackServer, VirtualClock
+from nexiom_sdk.testing.provider_wire import ProviderWire
+from nexiom_sdk.testing.wires.luma import LumaWire
+from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
+from nexiom_sdk.testing.wires.runway import RunwayWire
+from nexiom_sdk.testing.wires.sora import SoraWire
+
+WIRES: dict[str, type[ProviderWire]] = {wire.name: wire for wire in (OpenRouterWire, SoraWire, RunwayWire, LumaWire)}
+MODELS = {"openrouter": "google/veo-3.1-fast", "sora": "@served", "runway": "gen4.5", "luma": "ray-3.2"}
+INPUT = "u1/fox.png"
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """A studio, the server that it talks to, and what it told."""
+
+    studio: Studio
+    wire: ProviderWire
+    server: LoopbackServer
+    events: list[Event]
+    clock: VirtualClock
+    home: Path
+
+    def request(self, **fields: object) -> VideoRequest:
+        """An order at this provider."""
+        return VideoRequest(**{"prompt": "a fox in snow", "provider": self.wire.name, **fields})  # type: ignore[arg-type]
+
+    async def ended(self, job: GenerationJob) -> GenerationJob:
+        """The job, driven until nothing more happens by itself."""
+        async for row in self.studio.watch(job.id):
+            job = row
+        return await self.studio.get(job.id)
+
+
+@asynccontextmanager
+async def bench(
+    name: str,
+    home: Path,
+    wire: ProviderWire | None = None,
+    keys: Mapping[str, SecretStr] | None = None,
+    **settings: object,
+) -> AsyncIterator[Bench]:
+    """The provider of this name, ready to be ordered from, with one picture in the bucket `inputs`."""
+    wire = wire or WIRES[name]()
+    clock = VirtualClock(auto=True)
+    events: list[Event] = []
+    async with LoopbackServer(wire) as server:
+        config = {key: SecretStr(value) for key, value in wire.config(server.origin).items()}
+        made = Settings(home=home, provider_config={name: {**config, **(keys or {})}}, **settings)  # type: ignore[arg-type]
+        async with Studio(settings=made, sinks=[events.append], clock=clock) as studio:
+            await studio.store.put(f"inputs/{INPUT}", _picture(), media_type="image/png")
+            yield Bench(studio=studio, wire=wire, server=server, events=events, clock=clock, home=home)
+
+
+async def _picture() -> AsyncIterator[bytes]:
+    out = io.BytesIO()
+    Image.new("RGB", (1280, 720), "orange").save(out, "PNG")
+    yield out.getvalue()
