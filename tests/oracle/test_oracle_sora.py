@@ -123,7 +123,7 @@ CASES: list[tuple[Bench[AsyncOpenAI], Case[AsyncOpenAI]]] = [
 ]
 
 
-@pytest.mark.parametrize(("bench", "one"), CASES, ids=str)
+@pytest.mark.parametrize(("bench", "one"), CASES, ids=[one.title for _, one in CASES])
 async def test_the_adapter_sends_what_the_official_client_sends(
     bench: Bench[AsyncOpenAI], one: Case[AsyncOpenAI], agree: Agree
 ) -> None:
