@@ -15,6 +15,7 @@ from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.disk import LEFTOVER_SECONDS
 from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.events import AssetStored, Event
+from nexiom_sdk.hashed_files import BATCH_BYTES
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.spool import Spool
 from nexiom_sdk.storage import ObjectStore
@@ -89,7 +90,7 @@ async def test_half_a_file_is_dropped_and_reaches_no_store(rig: Rig) -> None:
 
 
 class Stuck(FakeProvider):
-    """Sends half of each file, and then nothing more."""
+    """Sends the beginning of each file, and then nothing more."""
 
     def __init__(self) -> None:
         super().__init__("acme")
@@ -97,7 +98,7 @@ class Stuck(FakeProvider):
 
     async def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
         try:
-            yield sample_video()[:9000]
+            yield bytes(BATCH_BYTES)
             self.half_way.set()
             await asyncio.Event().wait()
         finally:
