@@ -6,6 +6,7 @@ broken downloads; then every place is searched for every secret.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -27,6 +28,7 @@ from nexiom_sdk.backends.urls import repository_of
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import Answer, Drop
+from nexiom_sdk.testing.provider_wire import Verb
 from wire_rig import WIRES, bench
 
 SECRETS: Mapping[str, str] = {
@@ -96,9 +98,9 @@ async def _run(provider: str, home: Path, found: Found) -> None:
     async with bench(provider, home, wire, keys=secret, **settings) as at:
         studio, adapter = at.studio, at.studio._chooser.provider(provider)
 
-        async def meet(*answers: Answer, verb: str) -> None:
+        async def meet(*answers: Answer, verb: Verb) -> None:
             for answer in answers:
-                wire.break_next(verb, answer)  # type: ignore[arg-type]  # a verb of the wire
+                wire.break_next(verb, answer)
                 try:
                     job = await at.ended(await studio.submit(at.request()))
                 except NexiomError as error:
@@ -109,10 +111,11 @@ async def _run(provider: str, home: Path, found: Found) -> None:
 
         await meet(*refusals(), verb="submit")
         await meet(Answer(body=blurted().encode()), Answer.json({"id": 7, "error": blurted()}), verb="submit")
-        await meet(Answer(302, headers={"location": f"https://127.0.0.1/?sig={SECRETS['signed query']}"}), verb="content")
+        inside = f"https://127.0.0.1/?sig={SECRETS['signed query']}"
+        await meet(Answer(302, headers={"location": inside}), verb="content")
         await meet(Answer(403, body=blurted().encode()), verb="content")
         await meet(Answer.json({"error": blurted()}, 401), Answer(body=blurted().encode()), verb="poll")
-        wire.break_next("submit", Drop())  # type: ignore[arg-type]  # a fault
+        wire.break_next("submit", Drop())
         lost = await at.ended(await studio.submit(at.request()))
         found.error(lost.failure())
         result = await studio.generate(at.request())
@@ -142,7 +145,11 @@ def _after(provider: str, home: Path, found: Found, log: io.StringIO) -> None:
             place = "database file" if ".db" in file.name else "files beside the videos"
             found.note(place, file.name, file.read_bytes())
     variables = ProviderRegistry().config_env(provider)
-    secrets = {"api_key": SECRETS["API key"], "webhook_secret": SECRETS["webhook secret"], "base_url": "http://127.0.0.1:9"}
+    secrets = {
+        "api_key": SECRETS["API key"],
+        "webhook_secret": SECRETS["webhook secret"],
+        "base_url": "http://127.0.0.1:9",
+    }
     env = {
         **{name: value for name, value in os.environ.items() if not name.endswith(("_KEY", "_SECRET", "_TOKEN"))},
         **{variables[key]: value for key, value in secrets.items() if key in variables},
@@ -163,9 +170,7 @@ def _after(provider: str, home: Path, found: Found, log: io.StringIO) -> None:
 
 
 @pytest.fixture(scope="module", params=list(WIRES))
-def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
-    import asyncio
-
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Found:
     home, found = tmp_path_factory.mktemp("home"), Found()
     log = io.StringIO()
     handler = logging.StreamHandler(log)
@@ -179,7 +184,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         root.removeHandler(handler)
         root.setLevel(level)
     _after(request.param, home, found, log)
-    yield found
+    return found
 
 
 @pytest.mark.parametrize("place", PLACES)

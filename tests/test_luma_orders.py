@@ -164,6 +164,32 @@ def test_an_option_that_does_not_exist_is_refused(model: str) -> None:
         adapter().submit_call(order(model=model, options={"concept": 1}))
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"options": {"video": {"duration": "10s"}}}, "no option of Luma 'duration'"),
+        ({"options": {"video": {"resolution": "1080p"}}}, "no option of Luma 'resolution'"),
+        ({"options": {"video": "1080p"}}, "is an object"),
+        ({"options": {"type": "image"}}, "no type of order here 'image'"),
+        ({"options": {"type": "video_edit"}}, "no type of order here"),
+        ({"options": {"video": {"keyframes": []}}, "media": (at("first_frame", "a.png"),)}, "give one of them"),
+        ({"model": "ray-2", "options": {"keyframes": {}}, "media": (at("first_frame", "a.png"),)}, "give one of them"),
+    ],
+)
+def test_an_option_cannot_say_something_else_than_the_request(spec: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        adapter().submit_call(order(**spec))  # type: ignore[arg-type]  # fields of a spec
+
+
+def test_a_video_can_be_reframed() -> None:
+    spec = order(
+        aspect_ratio="9:16", media=(at("source_video", "a.mp4", "video/mp4"),), options={"type": "video_reframe"}
+    )
+    call = adapter().submit_call(spec)
+    assert isinstance(call.json, dict)
+    assert (call.json["type"], call.json["aspect_ratio"]) == ("video_reframe", "9:16")
+
+
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.model)
 def test_everything_that_a_card_claims_can_be_ordered(card: ModelCard) -> None:
     for seconds in card.durations_seconds:

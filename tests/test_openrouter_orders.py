@@ -103,6 +103,11 @@ def test_every_recorded_order_is_written() -> None:
     assert {file.stem.removeprefix("submit_request_") for file in FIXTURES.glob("submit_request_*")} == {*ORDERS}
 
 
+def test_broken_seconds_are_refused_with_the_nearest_whole_ones() -> None:
+    with pytest.raises(InvalidInput, match="nearest: 8"):
+        body_of(order(duration_seconds=8.4))
+
+
 def test_nothing_is_sent_that_is_not_set() -> None:
     assert body_of(order()) == {"model": "google/veo-3.1-fast", "prompt": "a fox in snow"}
 

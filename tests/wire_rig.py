@@ -1,4 +1,4 @@
-"""Every provider with its server on loopback, behind a studio on real SQLite, real files and a clock that turns itself."""
+"""Every provider with its server on loopback, behind a studio on SQLite, real files and a clock that turns itself."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ class HttpProvider(ABC):
                 yield bytes(data[start : start + _CHUNK_BYTES])
             return
         # A file at an address that needs no key is not the API's, and neither are its refusals.
-        refusal = self.read_error if asset.needs_auth else lambda _: None
+        refusal = self.read_error if asset.needs_auth else _unheard
         download = Download(self._client, asset.url, provider=self.title, signed=asset.needs_auth, refusal=refusal)
         async for chunk in download.chunks():
             yield chunk
@@ -280,7 +280,7 @@ class HttpProvider(ABC):
 
     def _whole(self, call: Call) -> Call:
         path = call.path if "://" in call.path else self.base_url + call.path
-        headers = {**self.headers, **call.headers} if path.startswith(self.base_url) else call.headers
+        headers = {**self.headers, **call.headers} if path.startswith(f"{self.base_url}/") else call.headers
         return replace(call, path=path, headers=headers)
 
     def _not_ordered(self, trouble: Trouble) -> Never:
@@ -317,3 +317,7 @@ class HttpProvider(ABC):
                 return replace(outcome, reason=self.config.clean(outcome.reason))
             case _:
                 return outcome
+
+
+def _unheard(_reply: Reply) -> None:
+    """What a stranger's refusal means: nothing that is documented."""

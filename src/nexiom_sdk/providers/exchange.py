@@ -12,7 +12,9 @@ import contextvars
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import httpcore
 
@@ -50,23 +52,42 @@ _WORDS: Mapping[type[Exception], str] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Outgoing:
+    """A request, encoded and signed.
+
+    Args:
+        method: Such as POST.
+        url: Where it goes.
+        origin: The same, for the log.
+        headers: As they are sent.
+        content: The body.
+        silence_seconds: Longest silences by step: connect, pool, read and write.
+    """
+
+    method: str
+    url: httpcore.URL
+    origin: Origin
+    headers: Sequence[tuple[bytes, bytes]]
+    content: AsyncIterable[bytes]
+    silence_seconds: Mapping[str, float]
+
+
 class Exchange:
     """One request and its reply.
 
     Args:
         pool: Connections.
-        request: Encoded and signed; it is sent once.
-        origin: Where it goes, for the log.
+        outgoing: What is sent, once.
 
     Attributes:
         left: Whether a part of the request may have reached the server.
     """
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool, request: httpcore.Request, origin: Origin) -> None:
+    def __init__(self, pool: httpcore.AsyncConnectionPool, outgoing: Outgoing) -> None:
         self.left = False
         self._pool = pool
-        self._request = request
-        self._origin = origin
+        self._outgoing = outgoing
         self._response: httpcore.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None
 
@@ -74,10 +95,17 @@ class Exchange:
         """Send the request and read the beginning of the reply."""
         clock = asyncio.get_running_loop().time
         begun = clock()
-        self._request.extensions["trace"] = self._trace
+        out = self._outgoing
+        request = httpcore.Request(
+            out.method,
+            out.url,
+            headers=out.headers,
+            content=out.content,
+            extensions={"timeout": dict(out.silence_seconds), "trace": self._trace},
+        )
         try:
             with quietly():
-                self._response = response = await self._pool.handle_async_request(self._request)
+                self._response = response = await self._pool.handle_async_request(request)
         except _FAILURES as error:
             return self._trouble(error)
         headers = _joined(response.headers)
@@ -87,8 +115,8 @@ class Exchange:
         self._chunks = response.aiter_stream() if encoding == "identity" else inflated(response.aiter_stream())
         _log.debug(
             "%s %s %d in %.0f ms, request id %s",
-            self._request.method.decode("ascii"),
-            self._origin,
+            out.method,
+            out.origin,
             response.status,
             (clock() - begun) * 1000,
             printable(headers.get("x-request-id", "-"), _LONGEST_ID),
@@ -148,7 +176,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
     ) -> None:
         self._resolve = resolve
         self._trusted = {(origin.host, origin.port) for origin in trusted}
-        self._network = network or httpcore.AnyIOBackend()
+        self._network = network or cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -203,7 +231,7 @@ _ours: contextvars.ContextVar[bool] = contextvars.ContextVar("nexiom_sdk_http", 
 
 
 @contextlib.contextmanager
-def quietly() -> Iterator[None]:
+def quietly() -> Generator[None, None, None]:
     """Drop the debug lines that httpcore writes meanwhile: they show headers. One line of ours replaces them."""
     token = _ours.set(True)
     try:

@@ -10,13 +10,14 @@ import ssl
 from collections.abc import Collection
 from functools import cached_property
 from importlib.metadata import version
+from typing import cast
 
 import httpcore
 import httpx
 
 from nexiom_sdk.errors import InvalidInput, UnsafeUrl
 from nexiom_sdk.providers.auth import Auth, Unsigned
-from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, pool_of, quietly
+from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, Outgoing, pool_of, quietly
 from nexiom_sdk.providers.guard import HTTP_PORT, HTTPS_PORT, Origin, check_origin, system_resolver
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Reply, Trouble
@@ -157,14 +158,15 @@ class HttpClient:
             "write": options.write_timeout_seconds,
         }
         url = request.url
-        sent = httpcore.Request(
-            request.method,
-            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        outgoing = Outgoing(
+            method=request.method,
+            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            origin=origin,
             headers=request.headers.raw,
-            content=request.stream,
-            extensions={"timeout": silence},
+            content=cast("httpx.AsyncByteStream", request.stream),
+            silence_seconds=silence,
         )
-        return Exchange(pool, sent, origin)
+        return Exchange(pool, outgoing)
 
     def _encoded(self, call: Call) -> httpx.Request:
         fields = [(name, (None, text)) for name, text in (call.form or {}).items()]

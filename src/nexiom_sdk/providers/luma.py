@@ -88,6 +88,8 @@ class LumaProvider(HttpProvider):
     }
     keys_at = "https://platform.lumalabs.ai"
 
+    _urls: Mapping[Api, str]
+
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)
         self.models: Sequence[ModelCard] = (
@@ -101,7 +103,7 @@ class LumaProvider(HttpProvider):
             "agents": ("base_url", _AGENTS_URL, "api_key"),
             "dream_machine": ("dream_machine_base_url", _DREAM_MACHINE_URL, "dream_machine_api_key"),
         }
-        found = {
+        found: dict[Api, Endpoint] = {
             api: self.config.endpoint(address, usual, key=key)
             for api, (address, usual, key) in ways.items()
             if self.config.text(key)
@@ -111,7 +113,7 @@ class LumaProvider(HttpProvider):
             msg = f"Luma needs a key, which is made at {self.keys_at}: neither {keys.replace(' or ', ' nor ')} is set."
             hint = f'Set {keys}, or pass provider="local" for a preview made on this machine.'
             raise MissingCredentials(msg, next_step=hint)
-        self._urls: dict[Api, str] = {api: endpoint.base_url for api, endpoint in found.items()}
+        self._urls = {api: endpoint.base_url for api, endpoint in found.items()}
         return tuple(found.values())
 
     def submit_call(self, submission: Submission, /) -> Call:

@@ -16,8 +16,10 @@ _LONG_SECONDS = 10
 _SHORTEST_PROMPT = 3
 _FRAMES: Mapping[MediaRole, str] = {"first_frame": "start_frame", "last_frame": "end_frame"}
 _OLDER_FRAMES: Mapping[MediaRole, str] = {"first_frame": "frame0", "last_frame": "frame1"}
-_OPTIONS = ("type", "source", "user_id", "video")
+_OPTIONS = ("type", "user_id", "video")
+_VIDEO_OPTIONS = ("edit", "exr_export", "hdr", "keyframe_indexes", "keyframes", "loop", "source_position")
 _OLDER_OPTIONS = ("concepts", "keyframes", "loop")
+_KINDS_OF_CHANGE = ("video_edit", "video_reframe")
 _STRENGTHS = tuple(f"{word}_{number}" for word in ("adhere", "flex", "reimagine") for number in (1, 2, 3))
 
 
@@ -28,22 +30,31 @@ def agents_body(spec: VideoSpec) -> dict[str, JsonValue]:
         UnsupportedFeature: References that do not go together.
         InvalidInput: An option that does not exist.
     """
-    _check_options(spec, _OPTIONS)
-    source = _of(spec, "source_video")
-    video: dict[str, JsonValue] = {"resolution": spec.resolution, "duration": _length(spec), **_anchors(spec)}
-    if source is not None:
-        if len(spec.media) > 1:
-            raise UnsupportedFeature("Luma edits a video or animates frames, not both.")
-        del video["duration"]  # an edit is as long as its source
-    more = spec.options.get("video", {})
+    _check_options(spec.options, _OPTIONS)
+    source, anchors, more = _of(spec, "source_video"), _anchors(spec), spec.options.get("video", {})
+    if not isinstance(more, dict):
+        raise InvalidInput("The option video of Luma is an object.")
+    _check_options(more, _VIDEO_OPTIONS)
+    if source is not None and len(spec.media) > 1:
+        raise UnsupportedFeature("Luma changes a video or animates frames, not both.")
+    if anchors and "keyframes" in more:
+        raise InvalidInput("The option keyframes and the frames of the request say the same thing: give one of them.")
+    kind = _kind(spec, changes=source is not None)
     body: dict[str, JsonValue] = {
         "model": spec.model,
-        "type": "video" if source is None else "video_edit",
+        "type": kind,
         "prompt": spec.prompt,
-        "aspect_ratio": spec.aspect_ratio if source is None else None,
+        "aspect_ratio": None if kind == "video_edit" else spec.aspect_ratio,
         "source": None if source is None else {**_image(source), "media_type": source.media_type or "video/mp4"},
-        **spec.options,
-        "video": {**_set(video), **(more if isinstance(more, dict) else {})},
+        "user_id": spec.options.get("user_id"),
+        "video": _set(
+            {
+                "resolution": spec.resolution,
+                "duration": _length(spec) if source is None else None,  # a changed video is as long as its source
+                **anchors,
+                **more,
+            }
+        ),
     }
     return _set(body)
 
@@ -61,10 +72,12 @@ def dream_machine_body(submission: Submission) -> tuple[str, dict[str, JsonValue
     source = _of(spec, "source_video")
     if source is not None:
         return "/generations/video/modify", _modified(submission, source)
-    _check_options(spec, _OLDER_OPTIONS)
+    _check_options(spec.options, _OLDER_OPTIONS)
     frames: dict[str, JsonValue] = {
-        _OLDER_FRAMES[one.role]: {"type": "image", "url": one.url} for one in spec.media if one.role in _OLDER_FRAMES
+        name: {"type": "image", "url": one.url} for role, name in _OLDER_FRAMES.items() if (one := _of(spec, role))
     }
+    if frames and "keyframes" in spec.options:
+        raise InvalidInput("The option keyframes and the frames of the request say the same thing: give one of them.")
     body: dict[str, JsonValue] = {
         "generation_type": "video",
         "model": spec.model,
@@ -81,7 +94,7 @@ def dream_machine_body(submission: Submission) -> tuple[str, dict[str, JsonValue
 
 def _modified(submission: Submission, source: DeliveredMedia) -> dict[str, JsonValue]:
     spec = submission.spec
-    _check_options(spec, ("mode",))
+    _check_options(spec.options, ("mode",))
     mode = spec.options.get("mode")
     if mode not in _STRENGTHS:
         msg = f"Luma needs the option mode to change a video. Allowed: {', '.join(_STRENGTHS)}."
@@ -104,11 +117,11 @@ def _modified(submission: Submission, source: DeliveredMedia) -> dict[str, JsonV
 
 def _anchors(spec: VideoSpec) -> dict[str, JsonValue]:
     """Frames by their names; in a clip of 10 s only keyframes with their places are taken."""
-    frames = {one.role: _image(one) for one in spec.media if one.role in _FRAMES}
+    frames: dict[MediaRole, JsonValue] = {role: _image(one) for role in _FRAMES if (one := _of(spec, role))}
     if spec.duration_seconds != _LONG_SECONDS or not frames:
         return {_FRAMES[role]: image for role, image in frames.items()}
     places: Mapping[MediaRole, int] = {"first_frame": 0, "last_frame": LAST_INDEX}
-    ordered = [role for role in places if role in frames]
+    ordered: list[MediaRole] = [role for role in places if role in frames]
     return {"keyframes": [frames[role] for role in ordered], "keyframe_indexes": [places[role] for role in ordered]}
 
 
@@ -125,8 +138,16 @@ def _length(spec: VideoSpec) -> str | None:
     return None if spec.duration_seconds is None else f"{spec.duration_seconds:g}s"
 
 
-def _check_options(spec: VideoSpec, known: tuple[str, ...]) -> None:
-    for key in spec.options:
+def _kind(spec: VideoSpec, *, changes: bool) -> str:
+    kinds = _KINDS_OF_CHANGE if changes else ("video",)
+    wanted = spec.options.get("type", kinds[0])
+    if not isinstance(wanted, str) or wanted not in kinds:
+        raise InvalidInput(unknown("type of order here", str(wanted), kinds))
+    return wanted
+
+
+def _check_options(options: Mapping[str, JsonValue], known: tuple[str, ...]) -> None:
+    for key in options:
         if key not in known:
             raise InvalidInput(unknown("option of Luma", key, known))
 

@@ -105,7 +105,9 @@ class OpenRouterProvider(HttpProvider):
         """The job that was made."""
         self._open(reply)
         called_back: Mapping[str, JsonValue] = {"callback": True} if submission.callback_url else {}
-        return Operation(id=reply.read(Job).id, state=called_back)
+        replaced = "size" in submission.spec.options
+        warnings = ("the option size replaces resolution and aspect ratio",) if replaced else ()
+        return Operation(id=reply.read(Job).id, state=called_back, warnings=warnings)
 
     def poll_call(self, operation: Operation, /) -> Call:
         """The job as it is now."""

@@ -81,9 +81,10 @@ def card_of(row: Row, *, seen: str, known: ModelCard | None = None) -> ModelCard
         ((4.0, 8.0), Decimal('0.1'))
     """
     known = known or ModelCard(model=row.id)
-    frames = [_FRAME_OF[kind] for kind in row.supported_frame_images or () if kind in _FRAME_OF]
-    others = {role: count for role, count in known.media.items() if role not in _FRAME_OF}
-    references: dict[MediaRole, int] = {"reference_image": MOST_REFERENCES, **others, **dict.fromkeys(frames, 1)}
+    frames: list[MediaRole] = [_FRAME_OF[kind] for kind in row.supported_frame_images or () if kind in _FRAME_OF]
+    references: dict[MediaRole, int] = {"reference_image": MOST_REFERENCES}
+    references.update((role, count) for role, count in known.media.items() if role not in _FRAME_OF)
+    references.update((frame, 1) for frame in frames)
     by_tokens = any("token" in key for key in row.pricing_skus or ())
     return known.evolve(
         durations_seconds=row.supported_durations or known.durations_seconds,

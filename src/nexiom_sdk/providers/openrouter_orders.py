@@ -32,10 +32,12 @@ def body_of(submission: Submission) -> dict[str, JsonValue]:
     """
     spec = submission.spec
     length = spec.duration_seconds
+    if length is not None and not length.is_integer():
+        raise InvalidInput(f"OpenRouter takes whole seconds, not {length:g}; nearest: {round(length)}.")
     wanted: dict[str, JsonValue | None] = {
         "model": spec.model,
         "prompt": spec.prompt,
-        "duration": int(length) if length is not None and length.is_integer() else length,
+        "duration": None if length is None else int(length),
         "resolution": _WORD_OF.get(spec.resolution or "", spec.resolution),
         "aspect_ratio": spec.aspect_ratio,
         "generate_audio": spec.audio,

@@ -23,7 +23,7 @@ _ENDS: Mapping[Ending, Mapping[str, object]] = {
 
 
 class LumaWire(ProviderWire):
-    """Luma's generations at both APIs; each takes its own key only.
+    """Luma's generations at both APIs; the key of the one is refused at the other.
 
     Luma moderates after it took an order, so the refusal "moderated" is the nearest there is: a rejected parameter.
     """
@@ -31,8 +31,10 @@ class LumaWire(ProviderWire):
     name = "luma"
 
     def __call__(self, received: Received) -> Answer | Fault:
-        base = next((one for one in _KEYS if received.path.startswith(f"{one}/")), None)
-        if base is not None and received.headers.get("authorization") != f"Bearer {_KEYS[base]}":
+        path, key = received.path, received.headers.get("authorization", "")
+        base = next((one for one in _KEYS if path.startswith(f"{one}/")), None)
+        strange = _KEYS[_DREAM_MACHINE if base == _AGENTS else _AGENTS]
+        if base is not None and (not key.startswith("Bearer ") or key.endswith(strange)):
             return self.refused(received, "bad_key")
         return super().__call__(received)
 
