@@ -99,10 +99,10 @@ class HttpProvider(ABC):
     headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
-        self.config = Configuration(title=self.title, values=config, variables=self.config_env, keys_at=self.keys_at)
-        self.options = http or HttpOptions()
+        self.config: Configuration = Configuration(title=self.title, values=config, variables=self.config_env, keys_at=self.keys_at)
+        self.options: HttpOptions = http or HttpOptions()
         endpoints = self.endpoints()
-        self.base_url = endpoints[0].base_url
+        self.base_url: str = endpoints[0].base_url
         self._client = HttpClient(
             self.options,
             keys=[(one.base_url, one.auth) for one in endpoints if one.auth is not None],

@@ -85,7 +85,7 @@ class Exchange:
     """
 
     def __init__(self, pool: httpcore.AsyncConnectionPool, outgoing: Outgoing) -> None:
-        self.left = False
+        self.left: bool = False
         self._pool = pool
         self._outgoing = outgoing
         self._response: httpcore.Response | None = None

@@ -52,15 +52,15 @@ class ProviderWire(ABC):
         refusal: Refusal | None = None,
         video: bytes | None = None,
     ) -> None:
-        self.looks = looks
+        self.looks: int = looks
         self.ending: Ending = ending
         self.refusal: Refusal | None = refusal
-        self.video = sample_video() if video is None else video
+        self.video: bytes = sample_video() if video is None else video
         self.orders: list[Received] = []
         self.faults: dict[Verb, deque[Answer | Fault]] = {}
         self.cancelled: set[str] = set()
-        self.content_misses = 0
-        self.origin = ""
+        self.content_misses: int = 0
+        self.origin: str = ""
         self._looked: dict[str, int] = {}
 
     def config(self, origin: str) -> Mapping[str, str]:
