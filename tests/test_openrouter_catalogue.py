@@ -66,6 +66,8 @@ def test_a_picture_that_costs_extra_is_counted_for_orders_with_a_picture() -> No
     assert cost(card, duration_seconds=5) == Decimal("0.5")
     picture = DeliveredMedia(role="first_frame", media_type="", url="https://a.example/x.png")
     assert cost(card, duration_seconds=5, media=(picture,)) == Decimal("0.7")
+    reference = picture.evolve(role="reference_image")
+    assert cost(card, duration_seconds=5, media=(reference,)) == Decimal("2.5")  # ten of them at most
 
 
 def test_a_least_price_holds_for_short_clips() -> None:
@@ -128,6 +130,16 @@ def test_the_models_of_the_default_policy_are_among_the_cards() -> None:
     named = re.findall(r"openrouter/([\w./-]+)", json.dumps(policy))
     assert named
     assert set(named) <= BY_ID.keys()
+
+
+async def test_a_model_that_is_new_on_the_list_takes_what_its_family_takes() -> None:
+    listed = {"data": [{"id": "bytedance/seedance-2.7", "supported_frame_images": ["first_frame"]}]}
+    async with LoopbackServer(Script(Answer.json(listed))) as server:
+        made = OpenRouterProvider(_config(server))
+        card, *_ = await made.refresh()
+        await made.aclose()
+    assert card.media == {"reference_image": 10, "reference_video": 10, "reference_audio": 10, "first_frame": 1}
+    assert (card.prices, card.min_poll_seconds) == ((), 10)
 
 
 async def test_the_list_is_read_on_request_and_chosen_by_from_then_on(tmp_path: Path) -> None:

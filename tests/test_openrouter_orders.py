@@ -61,8 +61,8 @@ ORDERS: Mapping[str, Submission] = {
         model="bytedance/seedance-2.0-fast",
         prompt="A lighthouse beam sweeping over a stormy sea",
         duration_seconds=5,
-        resolution="1080p",
-        aspect_ratio="9:16",
+        resolution="720p",
+        aspect_ratio="16:9",
         options={"size": "1280x720"},
     ),
     "continue": order(
@@ -106,6 +106,31 @@ def test_every_recorded_order_is_written() -> None:
 def test_broken_seconds_are_refused_with_the_nearest_whole_ones() -> None:
     with pytest.raises(InvalidInput, match="nearest: 8"):
         body_of(order(duration_seconds=8.4))
+
+
+@pytest.mark.parametrize(
+    ("size", "spec", "said"),
+    [
+        ("3840x2160", {"resolution": "720p"}, "short side is not that of 720p"),
+        ("1280x720", {"aspect_ratio": "9:16"}, "not 9:16"),
+        ("1280*720", {}, "written like 1280x720"),
+        (720, {}, "written like 1280x720"),
+    ],
+)
+def test_a_size_that_says_something_else_than_the_request_is_refused(
+    size: JsonValue, spec: dict[str, str], said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        body_of(order(options={"size": size}, **spec))
+
+
+@pytest.mark.parametrize("size", ["854x480", "480x854"])
+def test_a_size_that_says_the_same_takes_the_place_of_resolution_and_ratio(size: str) -> None:
+    ratio = "16:9" if size == "854x480" else "9:16"
+    body = body_of(order(resolution="480p", aspect_ratio=ratio, options={"size": size}))
+    assert body["size"] == size
+    assert not body.keys() & {"resolution", "aspect_ratio"}
+    assert body_of(order(options={"size": size}))["size"] == size
 
 
 def test_nothing_is_sent_that_is_not_set() -> None:

@@ -33,7 +33,7 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.base import HttpProvider
-from nexiom_sdk.providers.openrouter_cards import CARDS
+from nexiom_sdk.providers.openrouter_cards import CARDS, known
 from nexiom_sdk.providers.openrouter_catalogue import Rows, card_of
 from nexiom_sdk.providers.openrouter_jobs import Job, outcome_of
 from nexiom_sdk.providers.openrouter_orders import body_of
@@ -105,9 +105,7 @@ class OpenRouterProvider(HttpProvider):
         """The job that was made."""
         self._open(reply)
         called_back: Mapping[str, JsonValue] = {"callback": True} if submission.callback_url else {}
-        replaced = "size" in submission.spec.options
-        warnings = ("the option size replaces resolution and aspect ratio",) if replaced else ()
-        return Operation(id=reply.read(Job).id, state=called_back, warnings=warnings)
+        return Operation(id=reply.read(Job).id, state=called_back)
 
     def poll_call(self, operation: Operation, /) -> Call:
         """The job as it is now."""
@@ -145,7 +143,7 @@ class OpenRouterProvider(HttpProvider):
         seen = f"{reply.received_at.date()}: OpenRouter's list of video models"
         before = {card.model: card for card in CARDS}
         rows = [row for row in reply.read(Rows).data if row.upscale_factor is None]
-        listed = [card_of(row, seen=seen, known=before.get(row.id)) for row in rows]
+        listed = [card_of(row, seen=seen, known=before.get(row.id) or known(row.id)) for row in rows]
         gone = [
             card for card in CARDS if card.lifecycle == "retired" and card.model not in {one.model for one in listed}
         ]

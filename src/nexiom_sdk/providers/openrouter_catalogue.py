@@ -116,7 +116,14 @@ def prices_of(row: Row) -> tuple[Price, ...]:
     picture = skus.get("cents_per_image_input") or Decimal(0)
     prices = [one.evolve(least_usd=least) for one in running]
     if picture:
-        prices += [one.evolve(mode="image", plus_usd=picture) for one in prices if one.mode is None]
+        frames = len(set(row.supported_frame_images or ()) & _FRAME_OF.keys()) or 1
+        most: Mapping[Mode, int] = {"image": frames, "reference": MOST_REFERENCES}
+        prices += [
+            one.evolve(mode=mode, plus_usd=picture * count)
+            for one in prices
+            if one.mode is None
+            for mode, count in most.items()
+        ]
     return tuple(sorted(prices, key=_generality))
 
 

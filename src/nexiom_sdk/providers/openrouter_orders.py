@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
+from nexiom_sdk.models import lines
 from nexiom_sdk.providers.openrouter_catalogue import GOOGLE, NEGATIVE_KEY
 from nexiom_sdk.providers.wire import address
 from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission, VideoSpec
-from nexiom_sdk.wording import nearest
+from nexiom_sdk.wording import printable, unknown
 
 _WORD_OF = {"1440p": "2K", "2160p": "4K"}
 _FRAMES: frozenset[MediaRole] = frozenset({"first_frame", "last_frame"})
@@ -19,8 +22,10 @@ _KIND_OF: Mapping[MediaRole, str] = {
     "reference_video": "video_url",
     "reference_audio": "audio_url",
 }
-_OPTIONS = frozenset({"size", "previous_job_id", "provider", "user", "session_id", "trace"})
+_OPTIONS = ("previous_job_id", "provider", "session_id", "size", "trace", "user")
+_SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 _SHAPE = frozenset({"resolution", "aspect_ratio"})  # what `size` says in one word
+_SAME_SHAPE = 0.02  # 854x480 is 16:9 too
 
 
 def body_of(submission: Submission) -> dict[str, JsonValue]:
@@ -28,7 +33,7 @@ def body_of(submission: Submission) -> dict[str, JsonValue]:
 
     Raises:
         UnsupportedFeature: References that do not go together, or of a kind that is not taken.
-        InvalidInput: An option that does not exist.
+        InvalidInput: Broken seconds, an option that does not exist, or one that contradicts the request.
     """
     spec = submission.spec
     length = spec.duration_seconds
@@ -80,10 +85,24 @@ def _passed_on(spec: VideoSpec) -> dict[str, JsonValue]:
 def _options(spec: VideoSpec) -> Mapping[str, JsonValue]:
     for key in spec.options:
         if key not in _OPTIONS:
-            guess = nearest(key, _OPTIONS)
-            hint = f" Did you mean '{guess}'?" if guess else ""
-            msg = f"OpenRouter has no option '{key}'. Options: {', '.join(sorted(_OPTIONS))}.{hint}"
-            raise InvalidInput(msg)
+            raise InvalidInput(unknown("option of OpenRouter", key, _OPTIONS))
+    if "size" in spec.options:
+        _check_size(str(spec.options["size"]), spec)
     if spec.negative_prompt and "provider" in spec.options:
         raise InvalidInput("The option 'provider' and a negative prompt both say what is passed on: give one of them.")
     return spec.options
+
+
+def _check_size(size: str, spec: VideoSpec) -> None:
+    """Let a size pass that says the same as the request: a larger one would cost more than was estimated."""
+    found = _SIZE.fullmatch(size)
+    if found is None:
+        raise InvalidInput(f"The option 'size' is written like 1280x720, not '{printable(size, 40)}'.")
+    width, height = int(found[1]), int(found[2])
+    if spec.resolution is not None and min(width, height) != lines(spec.resolution):
+        msg = f"The option 'size' says {size}, whose short side is not that of {spec.resolution}."
+        raise InvalidInput(msg, next_step="Ask for the resolution of that size, or leave out the option.")
+    across, down = map(int, (spec.aspect_ratio or f"{width}:{height}").split(":"))
+    if not math.isclose(width * down, height * across, rel_tol=_SAME_SHAPE):
+        msg = f"The option 'size' says {size}, which is not {spec.aspect_ratio}."
+        raise InvalidInput(msg, next_step="Ask for the aspect ratio of that size, or leave out the option.")
