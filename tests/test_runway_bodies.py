@@ -255,12 +255,12 @@ def test_options_are_passed_on_as_they_are() -> None:
     assert {key: made[key] for key in options} == options
 
 
-def test_an_extension_sends_no_ratio_and_an_edit_no_length_either() -> None:
+def test_an_extension_sends_no_ratio_and_an_edit_says_that_it_is_as_long_as_its_source() -> None:
     source = at("a.mp4", "source_video")
     asked = {"duration_seconds": 8.0, "resolution": "720p"}
     extended = order_of(spec("seedance2_5", "on", source, **asked, options={"mode": "extend"})).body
     assert {"ratio", "duration"} & set(extended) == {"duration"}
-    edited = order_of(spec("seedance2_5", "on", source, **asked, options={"mode": "edit", "duration": "auto"})).body
+    edited = order_of(spec("seedance2_5", "on", source, **asked, options={"mode": "edit"})).body
     assert (edited["duration"], "ratio" in edited) == ("auto", False)
 
 

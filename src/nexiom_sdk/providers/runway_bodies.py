@@ -67,6 +67,8 @@ def order_of(spec: VideoSpec) -> Order:
     }
     withheld = form.withheld.get(str(spec.options.get("mode")), frozenset[str]())
     said = {key: value for key, value in said.items() if value is not None and key not in withheld}
+    if "duration" in withheld:
+        said["duration"] = "auto"  # as long as the source, which the official client requires to be said
     _check(spec, card, form, said)
     body: dict[str, JsonValue] = {"model": spec.model, **{key: said[key] for key in said if key in form.keys}}
     _add_options(spec, form, body)
