@@ -138,7 +138,9 @@ def test_an_error_inside_of_a_success_is_an_error(code: int, kind: type[NexiomEr
 
 
 @pytest.mark.parametrize("status", ["dead", "expired", "failed"])
-@pytest.mark.parametrize("said", ["flagged as sensitive", "blocked by SAFETY filters", "out of memory", None])
+@pytest.mark.parametrize(
+    "said", ["was flagged", "sensitive words", "SAFETY filters", "usage policy", "moderated", "out of memory", None]
+)
 def test_every_way_to_fail_is_a_failure_and_moderation_is_known_by_its_words(status: str, said: str | None) -> None:
     outcome = adapter().read_poll(ORDERED, reply({"id": "x", "status": status, "error": said}))
     assert isinstance(outcome, Failed)
