@@ -99,7 +99,9 @@ class HttpProvider(ABC):
     headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
-        self.config: Configuration = Configuration(title=self.title, values=config, variables=self.config_env, keys_at=self.keys_at)
+        self.config: Configuration = Configuration(
+            title=self.title, values=config, variables=self.config_env, keys_at=self.keys_at
+        )
         self.options: HttpOptions = http or HttpOptions()
         endpoints = self.endpoints()
         self.base_url: str = endpoints[0].base_url
