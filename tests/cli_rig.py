@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,14 +54,18 @@ class Command:
 
 
 @pytest.fixture
-def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
     monkeypatch.delenv("NEXIOM_LOG", raising=False)
     monkeypatch.setenv("NEXIOM_HOME", str(tmp_path / "home"))
     monkeypatch.syspath_prepend(str(PLUGIN))
     monkeypatch.chdir(tmp_path)
-    return Command(tmp_path / "home", capsys, monkeypatch)
+    logger = logging.getLogger("nexiom_sdk")
+    before, level = logger.handlers[:], logger.level
+    yield Command(tmp_path / "home", capsys, monkeypatch)
+    logger.handlers[:] = before  # the command sets up the log of its process, which others share here
+    logger.setLevel(level)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
