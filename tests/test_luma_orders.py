@@ -1,27 +1,19 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
-from decimal import Decimal
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from luma_rig import FIXTURES, adapter, fixture, order
-from nexiom_sdk import ModelCard, VideoRequest
+from luma_rig import FIXTURES, adapter, at, fixture, order
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import estimate, mismatches
-from nexiom_sdk.providers.luma_cards import RAY_2, RAY_3
-from nexiom_sdk.types import DeliveredMedia, Media, MediaRole, Submission, VideoSpec
+from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission
 
-CARDS = (RAY_3, *RAY_2)
-PAGE = Path(__file__).parents[1] / "docs" / "luma.md"
+EXTENDED = "d290f1ee-6c54-4b01-90e6-d701748f0851"
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-
-
-def at(role: MediaRole, name: str, media_type: str = "") -> DeliveredMedia:
-    return DeliveredMedia(role=role, media_type=media_type, url=f"https://inputs.example.com/{name}")
 
 
 KAYAK = "A kayak slides under a mossy stone bridge, low tracking shot"
@@ -90,7 +82,7 @@ ORDERS: Mapping[str, Submission] = {
     "dm_submit_extend": order(
         model="ray-2",
         prompt="The kayak reaches open water",
-        options={"keyframes": {"frame0": {"type": "generation", "id": "d290f1ee-6c54-4b01-90e6-d701748f0851"}}},
+        options={"keyframes": {"frame0": {"type": "generation", "id": EXTENDED}}},
     ),
     "dm_submit_modify": order(
         model="ray-2",
@@ -143,14 +135,29 @@ def test_a_change_of_a_video_needs_to_be_told_how_much() -> None:
     assert "flex_1" in caught.value.next_step
 
 
-def test_references_that_do_not_go_together_are_refused() -> None:
-    source = at("source_video", "a.mp4")
-    with pytest.raises(UnsupportedFeature, match="not both"):
-        adapter().submit_call(order(media=(source, at("first_frame", "b.png"))))
-    with pytest.raises(UnsupportedFeature, match="not with a last one"):
-        adapter().submit_call(
-            order(model="ray-2", media=(source, at("last_frame", "b.png")), options={"mode": "flex_1"})
-        )
+SOURCE = at("source_video", "a.mp4")
+FRAME = at("first_frame", "a.png")
+MUTE = DeliveredMedia(role="first_frame", media_type="image/png", data=b"not by address")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"media": (SOURCE, FRAME)}, "takes only one of first frame and source video"),
+        ({"media": (FRAME, FRAME)}, "takes 1 x first frame, not 2"),
+        ({"media": (at("reference_image", "a.png"),)}, "takes no reference image"),
+        ({"model": "ray-2", "media": (at("reference_video", "a.mp4"),)}, "takes no reference video"),
+        ({"model": "ray-2", "media": (SOURCE, at("last_frame", "b.png"))}, "only one of last frame and source video"),
+        ({"model": "ray-2", "media": (MUTE,)}, "web addresses only"),
+        ({"audio": True}, "silent clips only"),
+        ({"model": "ray-2", "seed": 0}, "takes no seed"),
+        ({"negative_prompt": "rain"}, "takes no negative prompt"),
+    ],
+)
+def test_what_luma_has_no_word_for_is_refused_instead_of_left_out(spec: dict[str, object], said: str) -> None:
+    with pytest.raises(UnsupportedFeature, match=said) as caught:
+        adapter().submit_call(order(**spec))  # type: ignore[arg-type]  # fields of a spec
+    assert caught.value.charged == "no"
 
 
 def test_a_prompt_that_is_too_short_is_refused_before_it_is_sent() -> None:
@@ -170,10 +177,17 @@ def test_an_option_that_does_not_exist_is_refused(model: str) -> None:
         ({"options": {"video": {"duration": "10s"}}}, "no option of Luma 'duration'"),
         ({"options": {"video": {"resolution": "1080p"}}}, "no option of Luma 'resolution'"),
         ({"options": {"video": "1080p"}}, "is an object"),
-        ({"options": {"type": "image"}}, "no type of order here 'image'"),
-        ({"options": {"type": "video_edit"}}, "no type of order here"),
-        ({"options": {"video": {"keyframes": []}}, "media": (at("first_frame", "a.png"),)}, "give one of them"),
-        ({"model": "ray-2", "options": {"keyframes": {}}, "media": (at("first_frame", "a.png"),)}, "give one of them"),
+        ({"options": {"type": "image"}}, "no option of Luma 'type'"),
+        ({"options": {"aspect_ratio": "9:16"}}, "no option of Luma 'aspect_ratio'"),
+        ({"options": {"video": {"keyframes": []}}, "media": (FRAME,)}, "give one of them"),
+        ({"options": {"video": {"end_frame": {}}}, "media": (FRAME,)}, "give one of them"),
+        (
+            {"options": {"video": {"keyframe_indexes": [5]}}, "media": (FRAME,), "duration_seconds": 10},
+            "keyframe_indexes and the frames",
+        ),
+        ({"model": "ray-2", "options": {"keyframes": {}}, "media": (FRAME,)}, "give one of them"),
+        ({"model": "ray-2", "options": {"aspect_ratio": "1:1", "mode": "flex_1"}, "media": (SOURCE,)}, "'mode'"),
+        ({"model": "ray-2", "options": {"loop": True, "mode": "flex_1"}, "media": (SOURCE,)}, "'loop'"),
     ],
 )
 def test_an_option_cannot_say_something_else_than_the_request(spec: dict[str, object], said: str) -> None:
@@ -181,71 +195,64 @@ def test_an_option_cannot_say_something_else_than_the_request(spec: dict[str, ob
         adapter().submit_call(order(**spec))  # type: ignore[arg-type]  # fields of a spec
 
 
-def test_a_video_can_be_reframed() -> None:
-    spec = order(
-        aspect_ratio="9:16", media=(at("source_video", "a.mp4", "video/mp4"),), options={"type": "video_reframe"}
-    )
-    call = adapter().submit_call(spec)
-    assert isinstance(call.json, dict)
-    assert (call.json["type"], call.json["aspect_ratio"]) == ("video_reframe", "9:16")
-
-
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.model)
-def test_everything_that_a_card_claims_can_be_ordered(card: ModelCard) -> None:
-    for seconds in card.durations_seconds:
-        for resolution in card.resolutions:
-            for ratio in card.aspect_ratios:
-                adapter().submit_call(
-                    order(model=card.model, duration_seconds=seconds, resolution=resolution, aspect_ratio=ratio)
-                )
-    for role in card.media:
-        options = {"mode": "flex_1"} if role == "source_video" and card.model != "ray-3.2" else {}
-        adapter().submit_call(order(model=card.model, media=(at(role, "a"),), options=options))
-
-
-def test_ten_seconds_are_not_twice_the_price_of_five() -> None:
-    costs = [
-        estimate(RAY_3, VideoSpec(model="ray-3.2", prompt="x", duration_seconds=length, resolution="720p"))
-        for length in (5, 10)
-    ]
-    assert costs == [Decimal("0.30"), Decimal("0.90")]
-    for card in RAY_2:
-        assert estimate(card, VideoSpec(model=card.model, prompt="x", duration_seconds=5, resolution="720p")) is None
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({"duration_seconds": 9.0}, "nearest: 10 s"),
-        ({"audio": True}, "silent"),
-        ({"seed": 1}, "no seed"),
-        ({"negative_prompt": "text"}, "no negative prompt"),
-        ({"resolution": "2160p"}, "nearest: 1080p"),
-        ({"media": (Media.from_url("https://a.example/x.png", role="reference_image"),)}, "no reference image"),
-    ],
-)
-def test_what_ray_3_does_not_offer_is_refused_with_what_it_does(asked: dict[str, object], said: str) -> None:
-    request = VideoRequest(prompt="x", **asked)  # type: ignore[arg-type]
-    assert said in " ".join(map(str, mismatches(request, RAY_3)))
-
-
-def test_the_older_models_need_addresses() -> None:
-    request = VideoRequest(prompt="a fox", reference_media_path="u1/fox.png")
-    for card in RAY_2:
-        assert mismatches(request, card) == ()
-        assert "addresses only" in str(mismatches(request, card, addresses=False)[0])
-
-
-def test_the_page_shows_the_models_as_the_cards_have_them() -> None:
-    rows = [line.strip("| ").split(" | ") for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `ray")]
-    assert {cells[0].strip("`"): cells[1:] for cells in rows} == {
-        card.model: [
-            ", ".join(f"{length:g}" for length in card.durations_seconds),
-            ", ".join(card.resolutions),
-            ", ".join(card.aspect_ratios),
-            "address, base64" if "bytes" in card.delivery else "address",
-        ]
-        for card in CARDS
+def test_a_video_is_reframed_where_its_new_shape_is_an_option() -> None:
+    position = {"x_norm": 0.0, "y_norm": 0.2, "w_norm": 1.0, "h_norm": 0.6}
+    options = {"aspect_ratio": "9:16", "video": {"source_position": position}}
+    call = adapter().submit_call(order(media=(SOURCE,), duration_seconds=5, resolution="720p", options=options))
+    assert call.json == {
+        "model": "ray-3.2",
+        "type": "video_reframe",
+        "prompt": "a fox in snow",
+        "aspect_ratio": "9:16",
+        "source": {"url": "https://inputs.example.com/a.mp4", "media_type": "video/mp4"},
+        "video": {"resolution": "720p", "source_position": position},
     }
-    prices = {str(price.usd) for price in RAY_3.prices}
-    assert prices == set(re.findall(r"\$(\d+\.\d\d)", PAGE.read_text("utf-8")))
+    grid = {"aspect_ratio": "9:16", "grid_position_x": 12}
+    call = adapter().submit_call(order(model="ray-2", media=(SOURCE,), duration_seconds=5, options=grid))
+    assert call.path.endswith("/dream-machine/v1/generations/video/reframe")
+    assert call.json == {
+        "generation_type": "reframe_video",
+        "model": "ray-2",
+        "prompt": "a fox in snow",
+        "media": {"url": "https://inputs.example.com/a.mp4"},
+        **grid,
+    }
+
+
+def test_a_clip_is_continued_through_options() -> None:
+    call = adapter().submit_call(order(options={"video": {"start_frame": {"generation_id": EXTENDED}}}))
+    assert isinstance(call.json, dict)
+    assert call.json["video"] == {"start_frame": {"generation_id": EXTENDED}}
+
+
+def test_high_dynamic_range_is_an_option() -> None:
+    wide = {"hdr": True, "exr_export": True}
+    call = adapter().submit_call(
+        order(resolution="1080p", duration_seconds=5, options={"video": wide, "user_id": "u1"})
+    )
+    assert isinstance(call.json, dict)
+    assert (call.json["video"], call.json["user_id"]) == ({"resolution": "1080p", "duration": "5s", **wide}, "u1")
+
+
+_ROLES: tuple[MediaRole, ...] = ("first_frame", "last_frame", "source_video", "reference_audio")
+_VALUES = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5) | st.just({"loop": True})
+
+
+@given(
+    model=st.sampled_from(["ray-3.2", "ray-2", "ray-9"]),
+    prompt=st.text(max_size=9),
+    duration_seconds=st.none() | st.floats() | st.just(10.0),
+    resolution=st.sampled_from([None, "540p", "2160p"]),
+    aspect_ratio=st.sampled_from([None, "16:9", "9:21"]),
+    audio=st.none() | st.booleans(),
+    media=st.lists(st.sampled_from(_ROLES).map(lambda role: at(role, "a")), max_size=3).map(tuple),
+    options=st.dictionaries(
+        st.sampled_from(["aspect_ratio", "keyframes", "loop", "mode", "model", "user_id", "video"]), _VALUES, max_size=3
+    ),
+)
+def test_no_spec_makes_anything_but_a_body_without_nulls_or_an_error_of_ours(**spec: object) -> None:
+    with suppress(InvalidInput, UnsupportedFeature):
+        call = adapter().submit_call(order(**spec))  # type: ignore[arg-type]  # fields of a spec
+        assert isinstance(call.json, dict)
+        assert call.json["model"] == spec["model"]
+        assert None not in call.json.values()

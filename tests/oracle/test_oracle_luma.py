@@ -128,6 +128,29 @@ AGENTS_CASES: list[Case[AsyncLuma]] = [
             video={"resolution": "720p", "edit": {"strength": "flex_1"}},
         ),
     ),
+    case(
+        "Agents: source video, reframed",
+        order("ray-3.2", None, "720p", media=linked("source_video"), options={"aspect_ratio": "9:16"}),
+        lambda luma: luma.generations.create(
+            model="ray-3.2",
+            type="video_reframe",
+            prompt=PROMPT,
+            aspect_ratio="9:16",
+            source={"url": url_of("source_video"), "media_type": "video/mp4"},
+            video={"resolution": "720p"},
+        ),
+    ),
+    case(
+        "Agents: a clip continued",
+        order("ray-3.2", 5, "720p", "16:9", options={"video": {"start_frame": {"generation_id": ID}}}),
+        lambda luma: luma.generations.create(
+            model="ray-3.2",
+            type="video",
+            prompt=PROMPT,
+            aspect_ratio="16:9",
+            video={"resolution": "720p", "duration": "5s", "start_frame": {"generation_id": ID}},
+        ),
+    ),
     case("Agents: look", look(ID, api="agents"), lambda luma: luma.generations.get(ID)),
 ]
 DREAM_MACHINE_CASES: list[Case[AsyncLumaAI]] = [
@@ -181,6 +204,18 @@ DREAM_MACHINE_CASES: list[Case[AsyncLumaAI]] = [
             model="ray-2",
             mode="flex_1",
             prompt=PROMPT,
+            media={"url": url_of("source_video")},
+        ),
+    ),
+    case(
+        "Dream Machine: source video, reframed",
+        order("ray-2", media=linked("source_video"), options={"aspect_ratio": "9:16", "grid_position_x": 12}),
+        lambda luma: luma.generations.video.reframe(
+            generation_type="reframe_video",
+            model="ray-2",
+            prompt=PROMPT,
+            aspect_ratio="9:16",
+            grid_position_x=12,
             media={"url": url_of("source_video")},
         ),
     ),

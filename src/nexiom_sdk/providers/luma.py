@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import JsonValue, SecretStr, ValidationError
@@ -28,6 +29,7 @@ from nexiom_sdk.errors import (
     MissingCredentials,
     ModelRetired,
     ProviderError,
+    ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
 )
@@ -36,15 +38,20 @@ from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Endpoint
 from nexiom_sdk.providers.luma_cards import RAY_2, RAY_3
 from nexiom_sdk.providers.luma_generations import Generation, outcome_of
-from nexiom_sdk.providers.luma_orders import agents_body, dream_machine_body
+from nexiom_sdk.providers.luma_orders import agents_body, dream_machine_body, left_out
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Body, Call, Reply, segment
 from nexiom_sdk.types import Operation, Poll, Submission, Succeeded
 
 Api: TypeAlias = Literal["agents", "dream_machine"]
 
-_AGENTS_URL = "https://agents.lumalabs.ai/v1"
-_DREAM_MACHINE_URL = "https://api.lumalabs.ai/dream-machine/v1"
+# Configuration key of the address, the usual address, configuration key of the key.
+_APIS: Mapping[Api, tuple[str, str, str]] = {
+    "agents": ("base_url", "https://agents.lumalabs.ai/v1", "api_key"),
+    "dream_machine": ("dream_machine_base_url", "https://api.lumalabs.ai/dream-machine/v1", "dream_machine_api_key"),
+}
+_CARDS: Mapping[Api, tuple[ModelCard, ...]] = {"agents": (RAY_3,), "dream_machine": RAY_2}
+_NO_ORDER = "00000000-0000-0000-0000-000000000000"
 _NOT_FOUND = 404
 _REFUSALS: Mapping[int, type[ProviderError]] = {
     400: InvalidInput,
@@ -55,10 +62,11 @@ _REFUSALS: Mapping[int, type[ProviderError]] = {
     422: InvalidInput,
     429: RateLimited,
 }
+_BY_ANYBODY = frozenset({401, 403, 429})  # whoever answers this, a proxy too, took no order
 
 
 class _Refusal(Body):
-    detail: str = ""
+    detail: JsonValue
 
 
 class LumaProvider(HttpProvider):
@@ -88,33 +96,13 @@ class LumaProvider(HttpProvider):
     }
     keys_at = "https://platform.lumalabs.ai"
 
-    _urls: Mapping[Api, str]
-
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)
-        self.models: Sequence[ModelCard] = (
-            *((RAY_3,) if "agents" in self._urls else ()),
-            *(RAY_2 if "dream_machine" in self._urls else ()),
-        )
+        self.models: Sequence[ModelCard] = tuple(card for api in self._apis for card in _CARDS[api])
 
     def endpoints(self) -> Sequence[Endpoint]:
-        """The APIs that there is a key for."""
-        ways: Mapping[Api, tuple[str, str, str]] = {
-            "agents": ("base_url", _AGENTS_URL, "api_key"),
-            "dream_machine": ("dream_machine_base_url", _DREAM_MACHINE_URL, "dream_machine_api_key"),
-        }
-        found: dict[Api, Endpoint] = {
-            api: self.config.endpoint(address, usual, key=key)
-            for api, (address, usual, key) in ways.items()
-            if self.config.text(key)
-        }
-        if not found:
-            keys = f"{self.config_env['api_key']} or {self.config_env['dream_machine_api_key']}"
-            msg = f"Luma needs a key, which is made at {self.keys_at}: neither {keys.replace(' or ', ' nor ')} is set."
-            hint = f'Set {keys}, or pass provider="local" for a preview made on this machine.'
-            raise MissingCredentials(msg, next_step=hint)
-        self._urls = {api: endpoint.base_url for api, endpoint in found.items()}
-        return tuple(found.values())
+        """The APIs that there is a key for, the present one first."""
+        return tuple(self._apis.values())
 
     def submit_call(self, submission: Submission, /) -> Call:
         """The order, at the API of its model."""
@@ -126,12 +114,12 @@ class LumaProvider(HttpProvider):
 
     def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
         """The generation that was made, and at which API."""
-        spec, api = submission.spec, self._api_of(submission.spec.model)
+        api = self._api_of(submission.spec.model)
+        older = api == "dream_machine"
         state: dict[str, JsonValue] = {"api": api}
-        if api == "dream_machine" and submission.callback_url:
+        if older and submission.callback_url:
             state["callback"] = True
-        edited = any(one.role == "source_video" for one in spec.media) and spec.duration_seconds is not None
-        warnings = ("a changed video is as long as its source",) if edited else ()
+        warnings = left_out(submission.spec, older=older)
         return Operation(id=reply.read(Generation).id, state=state, warnings=warnings)
 
     def poll_call(self, operation: Operation, /) -> Call:
@@ -147,16 +135,16 @@ class LumaProvider(HttpProvider):
         return self.look_refused(operation, reply)
 
     def read_error(self, reply: Reply, /) -> ProviderError | None:
-        """A refusal by its status, or by the words about credit and models."""
-        kind = _REFUSALS.get(reply.status)
-        if kind is None:
+        """A refusal by its status and Luma's own words; they alone say that it is about credit or a model."""
+        kind, said = _REFUSALS.get(reply.status), _words_of(reply)
+        if kind is None or (said is None and reply.status not in _BY_ANYBODY):
             return None
-        said = (reply.read_or_none(_Refusal) or _Refusal()).detail
-        if "insufficient credits" in said.lower():
+        words = said or ""
+        if "insufficient credits" in words.lower():
             kind = QuotaExhausted
-        elif said.startswith("Unknown model"):
+        elif words.startswith("Unknown model"):
             kind = ModelRetired
-        return self.error(kind, reply, said)
+        return self.error(kind, reply, words)
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, /) -> tuple[str, Poll | None]:  # noqa: ARG002
         """The id in an unsigned callback of Dream Machine; a look tells whether it is true."""
@@ -166,19 +154,57 @@ class LumaProvider(HttpProvider):
             pass  # raised below, without the body in the context
         raise MalformedResponse("A callback for Luma is about no generation.", provider=self.name, charged=None)
 
+    async def check(self) -> None:
+        """Ask each API that there is a key for; both answers are free.
+
+        Dream Machine tells the balance. Agents has no such call: it is asked for an order that does not exist.
+        """
+        for api in self._apis:
+            if api == "dream_machine":
+                await self.send(Call("GET", f"{self._url(api)}/credits"))
+                continue
+            reply = await self.send(self._look(Operation(id=_NO_ORDER), self._url(api)))
+            unknown_order = reply.status == _NOT_FOUND and (_words_of(reply) or "").startswith("Generation not found")
+            if not (reply.ok or unknown_order):
+                raise self.read_error(reply) or self.error(ProviderUnavailable, reply)
+
+    @cached_property
+    def _apis(self) -> Mapping[Api, Endpoint]:
+        """The APIs that there is a key for."""
+        found: dict[Api, Endpoint] = {
+            api: self.config.endpoint(address, usual, key=key)
+            for api, (address, usual, key) in _APIS.items()
+            if self.config.text(key)
+        }
+        if not found:
+            one, other = (self.config_env[key] for _, _, key in _APIS.values())
+            msg = f"Luma needs a key, which is made at {self.keys_at}: neither {one} nor {other} is set."
+            hint = f'Set {one} or {other}, or pass provider="local" for a preview made on this machine.'
+            raise MissingCredentials(msg, next_step=hint)
+        return found
+
     def _places(self, operation: Operation) -> Sequence[str]:
         """The APIs that may have it: one where we know, else all."""
-        known = [url for api, url in self._urls.items() if api == operation.state.get("api")]
-        return known or tuple(self._urls.values())
+        noted = operation.state.get("api")
+        return [self._url(api) for api in _APIS if api == noted] or [one.base_url for one in self._apis.values()]
 
     def _look(self, operation: Operation, url: str) -> Call:
         return Call("GET", f"{url}/generations/{segment(operation.id)}", any_status=True)
 
     def _api_of(self, model: str) -> Api:
-        return "dream_machine" if any(card.model == model for card in RAY_2) else "agents"
+        """The API that has the model; one that we do not know is tried at the first that there is a key for."""
+        known = (api for api, cards in _CARDS.items() if any(card.model == model for card in cards))
+        return next(known, next(iter(self._apis)))
 
     def _url(self, api: Api) -> str:
-        if api not in self._urls:
-            key = "api_key" if api == "agents" else "dream_machine_api_key"
-            self.config.missing(key, "the key of the API that this model is at")
-        return self._urls[api]
+        if api not in self._apis:
+            self.config.missing(_APIS[api][2], "the key of the API that this model is at")
+        return self._apis[api].base_url
+
+
+def _words_of(reply: Reply) -> str | None:
+    """What Luma says against it; None where the body is not Luma's own."""
+    refusal = reply.read_or_none(_Refusal)
+    if refusal is None:
+        return None
+    return refusal.detail if isinstance(refusal.detail, str) else ""

@@ -39,7 +39,7 @@ class Output(Body):
     """One file of the Agents API."""
 
     type: str = ""
-    url: str = Field(min_length=1)
+    url: str | None = None
 
 
 class Assets(Body):
@@ -80,7 +80,9 @@ def outcome_of(reply: Reply) -> Poll:
 def _succeeded(made: Generation, reply: Reply) -> Succeeded:
     files = made.output or ()
     videos = tuple(
-        Asset(url=file.url, expires_at=reply.received_at + _LINK_LIFETIME) for file in files if file.type == "video"
+        Asset(url=file.url, expires_at=reply.received_at + _LINK_LIFETIME)
+        for file in files
+        if file.type == "video" and file.url
     )
     others = [printable(file.type, 20) for file in files if file.type != "video"]
     older = (Asset(url=made.assets.video),) if made.assets and made.assets.video else ()

@@ -2,117 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
+from nexiom_sdk.models import ModelCard, media_mismatches
+from nexiom_sdk.providers.luma_cards import RAY_2, RAY_3
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission, VideoSpec
 from nexiom_sdk.wording import unknown
 
-LAST_INDEX = 240  # of a clip of 10 s, on the grid of 24 frames a second
 _LONG_SECONDS = 10
+_LAST_INDEX = 240  # of a clip of 10 s, on the grid of 24 frames a second
 _SHORTEST_PROMPT = 3
 _FRAMES: Mapping[MediaRole, str] = {"first_frame": "start_frame", "last_frame": "end_frame"}
 _OLDER_FRAMES: Mapping[MediaRole, str] = {"first_frame": "frame0", "last_frame": "frame1"}
-_OPTIONS = ("type", "user_id", "video")
-_VIDEO_OPTIONS = ("edit", "exr_export", "hdr", "keyframe_indexes", "keyframes", "loop", "source_position")
+_PLACES: Mapping[MediaRole, int] = {"first_frame": 0, "last_frame": _LAST_INDEX}
+_OPTIONS = ("user_id", "video")
+_FRAME_OPTIONS = ("end_frame", "keyframe_indexes", "keyframes", "start_frame")
+_VIDEO_OPTIONS = (*_FRAME_OPTIONS, "edit", "exr_export", "hdr", "loop", "source_position")
 _OLDER_OPTIONS = ("concepts", "keyframes", "loop")
-_KINDS_OF_CHANGE = ("video_edit", "video_reframe")
 _STRENGTHS = tuple(f"{word}_{number}" for word in ("adhere", "flex", "reimagine") for number in (1, 2, 3))
+_EDGES = tuple(f"{axis}_{end}" for axis in "xy" for end in ("start", "end"))
+_REFRAMING = ("aspect_ratio", *_EDGES, "grid_position_x", "grid_position_y", "resized_height", "resized_width")
 
 
 def agents_body(spec: VideoSpec) -> dict[str, JsonValue]:
     """The body of an order at the Agents API; without its `type` it would order a picture.
 
     Raises:
-        UnsupportedFeature: References that do not go together.
-        InvalidInput: An option that does not exist.
+        UnsupportedFeature: References that do not go together, or what Luma has no word for.
+        InvalidInput: An option that does not exist, or that says what the request says.
     """
-    _check_options(spec.options, _OPTIONS)
-    source, anchors, more = _of(spec, "source_video"), _anchors(spec), spec.options.get("video", {})
+    _check(spec, RAY_3)
+    source, frames, more = _of(spec, "source_video"), _anchors(spec), spec.options.get("video", {})
+    _check_options(spec.options, _OPTIONS if source is None else ("aspect_ratio", *_OPTIONS))
     if not isinstance(more, dict):
         raise InvalidInput("The option video of Luma is an object.")
     _check_options(more, _VIDEO_OPTIONS)
-    if source is not None and len(spec.media) > 1:
-        raise UnsupportedFeature("Luma changes a video or animates frames, not both.")
-    if anchors and "keyframes" in more:
-        raise InvalidInput("The option keyframes and the frames of the request say the same thing: give one of them.")
-    kind = _kind(spec, changes=source is not None)
-    body: dict[str, JsonValue] = {
-        "model": spec.model,
-        "type": kind,
-        "prompt": spec.prompt,
-        "aspect_ratio": None if kind == "video_edit" else spec.aspect_ratio,
-        "source": None if source is None else {**_image(source), "media_type": source.media_type or "video/mp4"},
-        "user_id": spec.options.get("user_id"),
-        "video": _set(
-            {
-                "resolution": spec.resolution,
-                "duration": _length(spec) if source is None else None,  # a changed video is as long as its source
-                **anchors,
-                **more,
-            }
-        ),
-    }
-    return _set(body)
+    _check_frames(frames, more, _FRAME_OPTIONS)
+    body: dict[str, JsonValue] = {"model": spec.model, "type": "video", "prompt": spec.prompt}
+    video: dict[str, JsonValue] = {"resolution": spec.resolution}
+    if source is None:
+        body["aspect_ratio"] = spec.aspect_ratio
+        video |= {"duration": _length(spec), **frames}
+    else:
+        body["type"] = "video_reframe" if "aspect_ratio" in spec.options else "video_edit"
+        body["source"] = {**_image(source), "media_type": source.media_type or "video/mp4"}
+    return _set({**body, **spec.options, "video": _set({**video, **more})})
 
 
 def dream_machine_body(submission: Submission) -> tuple[str, dict[str, JsonValue]]:
     """Path and body of an order at the Dream Machine API.
 
     Raises:
-        UnsupportedFeature: References that do not go together.
-        InvalidInput: A prompt that is too short, or an option that does not exist.
+        UnsupportedFeature: References that do not go together or are no addresses, or what Luma has no word for.
+        InvalidInput: A prompt that is too short, or an option that does not exist or says what the request says.
     """
     spec = submission.spec
+    _check(spec, RAY_2[0])
     if len(spec.prompt) < _SHORTEST_PROMPT:
         raise InvalidInput(f"The prompt has {len(spec.prompt)} characters; Luma takes at least {_SHORTEST_PROMPT}.")
+    common: dict[str, JsonValue] = {
+        "model": spec.model,
+        "prompt": spec.prompt,
+        "callback_url": submission.callback_url,
+        **spec.options,
+    }
     source = _of(spec, "source_video")
     if source is not None:
-        return "/generations/video/modify", _modified(submission, source)
+        kind, first = _kind_of_change(spec), _of(spec, "first_frame")
+        change: dict[str, JsonValue] = {
+            "generation_type": f"{kind}_video",
+            "media": _image(source),
+            "first_frame": None if first is None else _image(first),
+        }
+        return f"/generations/video/{kind}", _set({**change, **common})
     _check_options(spec.options, _OLDER_OPTIONS)
     frames: dict[str, JsonValue] = {
         name: {"type": "image", "url": one.url} for role, name in _OLDER_FRAMES.items() if (one := _of(spec, role))
     }
-    if frames and "keyframes" in spec.options:
-        raise InvalidInput("The option keyframes and the frames of the request say the same thing: give one of them.")
+    _check_frames(frames, spec.options, ("keyframes",))
     body: dict[str, JsonValue] = {
         "generation_type": "video",
-        "model": spec.model,
-        "prompt": spec.prompt,
         "aspect_ratio": spec.aspect_ratio,
         "resolution": "4k" if spec.resolution == "2160p" else spec.resolution,
         "duration": _length(spec),
-        "keyframes": frames or None,
-        "callback_url": submission.callback_url,
-        **spec.options,
+        "keyframes": frames,
+        **common,
     }
     return "/generations/video", _set(body)
 
 
-def _modified(submission: Submission, source: DeliveredMedia) -> dict[str, JsonValue]:
-    spec = submission.spec
-    _check_options(spec.options, ("mode",))
-    mode = spec.options.get("mode")
-    if mode not in _STRENGTHS:
-        msg = f"Luma needs the option mode to change a video. Allowed: {', '.join(_STRENGTHS)}."
+def left_out(spec: VideoSpec, *, older: bool) -> tuple[str, ...]:
+    """What a change of a video cannot be told, for the warnings of its order.
+
+    Args:
+        spec: What was ordered.
+        older: At the Dream Machine API.
+    """
+    if _of(spec, "source_video") is None:
+        return ()
+    wished = {"length": spec.duration_seconds, "resolution": spec.resolution if older else None}
+    left = [name for name, wish in wished.items() if wish is not None]
+    return (f"the {' and the '.join(left)} of a changed video cannot be chosen",) if left else ()
+
+
+def _kind_of_change(spec: VideoSpec) -> str:
+    """A change has its strength as an option, a reframing its new shape; the API has a path for each."""
+    if "aspect_ratio" in spec.options:
+        _check_options(spec.options, _REFRAMING)
+        return "reframe"
+    _check_options(spec.options, ("mode", "aspect_ratio"))
+    if spec.options.get("mode") not in _STRENGTHS:
+        msg = f"Luma needs the option mode to change a video ({', '.join(_STRENGTHS)}), or aspect_ratio to reframe it."
         raise InvalidInput(msg, next_step='Pass options={"luma": {"mode": "flex_1"}}, or another of these.')
-    if _of(spec, "last_frame") is not None:
-        raise UnsupportedFeature("Luma takes a video with a first frame, not with a last one.")
-    first = _of(spec, "first_frame")
-    return _set(
-        {
-            "generation_type": "modify_video",
-            "model": spec.model,
-            "mode": mode,
-            "prompt": spec.prompt,
-            "media": {"url": source.url},
-            "first_frame": None if first is None else {"url": first.url},
-            "callback_url": submission.callback_url,
-        }
-    )
+    return "modify"
 
 
 def _anchors(spec: VideoSpec) -> dict[str, JsonValue]:
@@ -120,9 +126,7 @@ def _anchors(spec: VideoSpec) -> dict[str, JsonValue]:
     frames: dict[MediaRole, JsonValue] = {role: _image(one) for role in _FRAMES if (one := _of(spec, role))}
     if spec.duration_seconds != _LONG_SECONDS or not frames:
         return {_FRAMES[role]: image for role, image in frames.items()}
-    places: Mapping[MediaRole, int] = {"first_frame": 0, "last_frame": LAST_INDEX}
-    ordered: list[MediaRole] = [role for role in places if role in frames]
-    return {"keyframes": [frames[role] for role in ordered], "keyframe_indexes": [places[role] for role in ordered]}
+    return {"keyframes": [*frames.values()], "keyframe_indexes": [_PLACES[role] for role in frames]}
 
 
 def _image(media: DeliveredMedia) -> dict[str, JsonValue]:
@@ -138,18 +142,32 @@ def _length(spec: VideoSpec) -> str | None:
     return None if spec.duration_seconds is None else f"{spec.duration_seconds:g}s"
 
 
-def _kind(spec: VideoSpec, *, changes: bool) -> str:
-    kinds = _KINDS_OF_CHANGE if changes else ("video",)
-    wanted = spec.options.get("type", kinds[0])
-    if not isinstance(wanted, str) or wanted not in kinds:
-        raise InvalidInput(unknown("type of order here", str(wanted), kinds))
-    return wanted
+def _check(spec: VideoSpec, card: ModelCard) -> None:
+    """What the API has no word for is refused, not left out: the clip would be another one, and paid."""
+    reasons = [str(reason) for reason in media_mismatches([one.role for one in spec.media], card)]
+    if card.addresses_only and any(one.url is None for one in spec.media):
+        reasons.append("takes references as web addresses only")
+    wished = {
+        "makes silent clips only": spec.audio,
+        "takes no seed": spec.seed is not None,
+        "takes no negative prompt": spec.negative_prompt,
+    }
+    reasons += [reason for reason, wish in wished.items() if wish]
+    if reasons:
+        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=tuple(reasons))
 
 
-def _check_options(options: Mapping[str, JsonValue], known: tuple[str, ...]) -> None:
+def _check_options(options: Iterable[str], known: tuple[str, ...]) -> None:
     for key in options:
         if key not in known:
             raise InvalidInput(unknown("option of Luma", key, known))
+
+
+def _check_frames(frames: Mapping[str, JsonValue], options: Mapping[str, JsonValue], same: tuple[str, ...]) -> None:
+    for key in same:
+        if frames and key in options:
+            msg = f"The option {key} and the frames of the request say the same thing: give one of them."
+            raise InvalidInput(msg)
 
 
 def _set(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -9,16 +9,17 @@ from nexiom_sdk.testing.provider_wire import Ending, ProviderWire, Refusal, Verb
 
 _AGENTS, _DREAM_MACHINE = "/v1", "/dream-machine/v1"
 _KEYS = {_AGENTS: "luma-api-not-a-real-one", _DREAM_MACHINE: "luma-not-a-real-one"}
+_OLDER_ID = "5d1b2c60-0f5b"  # what the ids of orders at Dream Machine begin with here
+_NO_ORDER = "00000000-0000-0000-0000-000000000000"
 _REFUSALS: Mapping[Refusal, tuple[int, str]] = {
     "moderated": (422, "prompt: not allowed"),
     "no_credit": (402, "Insufficient credits. Please add credits to continue."),
     "bad_key": (401, "Invalid API key"),
     "busy": (429, "Too many concurrent jobs"),
 }
-_ENDS: Mapping[Ending, Mapping[str, object]] = {
-    "succeeded": {"state": "completed"},
-    "failed": {"state": "failed", "failure_code": "generation_failed", "failure_reason": "Generation failed"},
-    "moderated": {"state": "failed", "failure_code": "content_moderated", "failure_reason": "Flagged by moderation."},
+_FAILURES: Mapping[Ending, tuple[str, str]] = {
+    "failed": ("generation_failed", "Job failed"),
+    "moderated": ("content_moderated", "Advanced prompt moderation failed"),
 }
 
 
@@ -48,9 +49,11 @@ class LumaWire(ProviderWire):
 
     def verb(self, received: Received) -> Verb:
         match received.method, received.path.split("/"):
-            case "POST", [*_, "generations"] | [*_, "generations", "video"] | [*_, "generations", "video", "modify"]:
+            case "POST", [*_, "generations"] | [*_, "generations", "video"]:
                 return "submit"
-            case "GET", [*_, "generations", _]:
+            case "POST", [*_, "generations", "video", "modify" | "reframe"]:
+                return "submit"
+            case "GET", [*_, "generations", order_id] if order_id != _NO_ORDER:
                 return "poll"
             case "GET", ["", "results", _]:
                 return "content"
@@ -61,23 +64,46 @@ class LumaWire(ProviderWire):
         return received.path.rpartition("/")[2]
 
     def accepted(self, received: Received, number: int) -> Answer:
-        return _generation(f"d290f1ee-0000-4000-8000-{number:012}", {"state": "queued"}, status=201)
+        begins = _OLDER_ID if received.path.startswith(_DREAM_MACHINE) else "d290f1ee-6c54"
+        return _generation(f"{begins}-4000-8000-{number:012}", "queued", status=201)
 
     def refused(self, received: Received, refusal: Refusal) -> Answer:
         status, detail = _REFUSALS[refusal]
         return Answer.json({"detail": detail}, status)
 
     def waiting(self, order_id: str) -> Answer:
-        return _generation(order_id, {"state": "queued"})
+        return _generation(order_id, "queued")
 
     def running(self, order_id: str, progress: float) -> Answer:
-        return _generation(order_id, {"state": "processing"})
+        return _generation(order_id, "dreaming" if _older(order_id) else "processing")
 
     def ended(self, order_id: str, ending: Ending) -> Answer:
-        address = f"{self.origin}/results/{order_id}.mp4?X-Amz-Signature=invented"
-        output = [{"type": "video", "url": address}] if ending == "succeeded" else []
-        return _generation(order_id, {**_ENDS[ending], "output": output})
+        if ending in _FAILURES:
+            code, reason = _FAILURES[ending]
+            return _generation(order_id, "failed", code=code, reason=reason)
+        address = f"{self.origin}/results/{order_id}.mp4"
+        return _generation(
+            order_id, "completed", video=address if _older(order_id) else f"{address}?X-Amz-Signature=00"
+        )
+
+    def other(self, received: Received) -> Answer:
+        if received.path == f"{_DREAM_MACHINE}/credits":
+            return Answer.json({"credit_balance": 48210.0})
+        return Answer.json({"detail": "Generation not found"}, 404)
 
 
-def _generation(order_id: str, state: Mapping[str, object], *, status: int = 200) -> Answer:
-    return Answer.json({"id": order_id, "type": "video", "created_at": "2026-11-20T14:03:27Z", **state}, status)
+def _older(order_id: str) -> bool:
+    return order_id.startswith(_OLDER_ID)
+
+
+def _generation(
+    order_id: str, state: str, *, video: str = "", code: str | None = None, reason: str | None = None, status: int = 200
+) -> Answer:
+    """A generation as the API shows it that the id belongs to; only the one has codes of failures."""
+    shown: dict[str, object] = {"id": order_id, "state": state, "failure_reason": reason}
+    if _older(order_id):
+        shown |= {"generation_type": "video", "assets": {"video": video} if video else None}
+    else:
+        output = [{"type": "video", "url": video}] if video else []
+        shown |= {"type": "video", "failure_code": code, "output": output}
+    return Answer.json({**shown, "created_at": "2026-11-20T14:03:27Z"}, status)
