@@ -119,8 +119,7 @@ class LumaProvider(HttpProvider):
         state: dict[str, JsonValue] = {"api": api}
         if older and submission.callback_url:
             state["callback"] = True
-        warnings = left_out(submission.spec, older=older)
-        return Operation(id=reply.read(Generation).id, state=state, warnings=warnings)
+        return Operation(id=reply.read(Generation).id, state=state, warnings=left_out(submission.spec, older=older))
 
     def poll_call(self, operation: Operation, /) -> Call:
         """The generation as it is now."""
@@ -193,8 +192,8 @@ class LumaProvider(HttpProvider):
 
     def _api_of(self, model: str) -> Api:
         """The API that has the model; one that we do not know is tried at the first that there is a key for."""
-        known = (api for api, cards in _CARDS.items() if any(card.model == model for card in cards))
-        return next(known, next(iter(self._apis)))
+        known = [api for api, cards in _CARDS.items() if any(card.model == model for card in cards)]
+        return (known or list(self._apis))[0]
 
     def _url(self, api: Api) -> str:
         if api not in self._apis:
