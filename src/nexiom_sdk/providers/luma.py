@@ -192,8 +192,10 @@ class LumaProvider(HttpProvider):
 
     def _api_of(self, model: str) -> Api:
         """The API that has the model; one that we do not know is tried at the first that there is a key for."""
-        known = [api for api, cards in _CARDS.items() if any(card.model == model for card in cards)]
-        return (known or list(self._apis))[0]
+        for api, cards in _CARDS.items():
+            if any(card.model == model for card in cards):
+                return api
+        return next(iter(self._apis))
 
     def _url(self, api: Api) -> str:
         if api not in self._apis:
