@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import JsonValue, SecretStr, ValidationError
+from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
@@ -147,11 +147,10 @@ class LumaProvider(HttpProvider):
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, /) -> tuple[str, Poll | None]:  # noqa: ARG002
         """The id in an unsigned callback of Dream Machine; a look tells whether it is true."""
-        try:
-            return Generation.model_validate_json(body).id, None
-        except ValidationError:
-            pass  # raised below, without the body in the context
-        raise MalformedResponse("A callback for Luma is about no generation.", provider=self.name, charged=None)
+        event = Generation.read_or_none(body)
+        if event is None:
+            raise MalformedResponse("A callback for Luma is about no generation.", provider=self.name, charged=None)
+        return event.id, None
 
     async def check(self) -> None:
         """Ask each API that there is a key for; both answers are free.

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
@@ -128,7 +128,7 @@ class OpenRouterProvider(HttpProvider):
         secret = self.config.secret("webhook_secret")
         if secret is not None:
             OPENROUTER.verify(headers, body, secret, provider=self.name, now=self.options.clock.now())
-        event = _event(body)
+        event = _Event.read_or_none(body)
         if event is None:
             raise MalformedResponse("A callback for OpenRouter is about no job.", provider=self.name, charged=None)
         return event.data.id, None
@@ -179,10 +179,3 @@ class OpenRouterProvider(HttpProvider):
         raw = facts.get("raw")
         said += [raw] if isinstance(raw, str) else []
         return None if kind is None else self.error(kind, reply, " ".join(filter(None, said)))
-
-
-def _event(body: bytes) -> _Event | None:
-    try:
-        return _Event.model_validate_json(body)
-    except ValidationError:
-        return None

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
@@ -141,7 +141,7 @@ class SoraProvider(HttpProvider):
             hint = "Set OPENAI_WEBHOOK_SECRET to the secret that the server shows."
             raise AuthenticationFailed(msg, provider=self.name, charged=None, next_step=hint)
         _WEBHOOKS.verify(headers, body, secret, provider=self.name, now=self.options.clock.now())
-        event = _event(body)
+        event = _Event.read_or_none(body)
         if event is None:
             raise MalformedResponse("A callback for sora is about no video.", provider=self.name, charged=None)
         return event.data.id, None
@@ -184,13 +184,6 @@ class CancellableSora(SoraProvider):
         stop = Call("DELETE", job_path(operation.id))
         if not (await self.send(replace(stop, any_status=True))).ok:
             await self.send(stop)  # a job that is just beginning or stopping answers 409, and takes the second one
-
-
-def _event(body: bytes) -> _Event | None:
-    try:
-        return _Event.model_validate_json(body)
-    except ValidationError:
-        return None
 
 
 def _webhook_key(secret: SecretStr) -> bytes:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, TypeAlias, TypeVar
+from typing import ClassVar, Literal, Self, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
@@ -35,6 +35,14 @@ class Body(BaseModel):
     """Base of the private models of replies: only the fields that are used, everything else ignored."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def read_or_none(cls, body: bytes) -> Self | None:
+        """What these bytes say, or None if they are something else."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError:
+            return None
 
     def __repr__(self) -> str:  # a reply holds signed addresses, and tracebacks show local variables
         return f"{type(self).__name__}()"
@@ -155,10 +163,7 @@ class Reply:
 
     def read_or_none(self, shape: type[B]) -> B | None:
         """The body as one of the adapter's private models, or None if it is something else."""
-        try:
-            return shape.model_validate_json(self.body)
-        except ValidationError:
-            return None
+        return shape.read_or_none(self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
