@@ -98,5 +98,5 @@ async def test_small_chunks_share_the_way_to_the_disk_and_wait_for_no_more_than_
 
     monkeypatch.setattr("nexiom_sdk.hashed_files.to_its_end", counted)
     await write_hashed(tmp_path / "000", chunks())
-    assert ways == 8 + 2  # eight batches, the end, and closing
+    assert ways == 8 + 1  # eight batches, and the end
     assert most == BATCH_BYTES

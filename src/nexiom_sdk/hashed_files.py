@@ -24,12 +24,19 @@ async def write_hashed(path: Path, chunks: AsyncIterator[bytes]) -> None:
         OSError: The disk does not take it.
     """
     file = _HashedFile(path)
+    batch: list[bytes] = []
+    size_bytes = 0
     try:
-        async for batch in _batches(chunks):
-            await to_its_end(file.write, batch)
-        await to_its_end(file.finish)
-    finally:
+        async for chunk in chunks:
+            batch.append(chunk)
+            size_bytes += len(chunk)
+            if size_bytes >= BATCH_BYTES:  # a way into a thread and back costs as much as hashing one chunk
+                await to_its_end(file.write, batch)
+                batch, size_bytes = [], 0
+        await to_its_end(file.finish, batch)
+    except BaseException:
         await to_its_end(file.close)
+        raise
 
 
 def sha256_of(file: Path) -> str:
@@ -57,7 +64,8 @@ class _HashedFile:
             file.write(chunk)
             self._digest.update(chunk)
 
-    def finish(self) -> None:
+    def finish(self, batch: Sequence[bytes]) -> None:
+        self.write(batch)
         file = self._opened()
         file.flush()
         os.fsync(file.fileno())
@@ -72,17 +80,3 @@ class _HashedFile:
         if self._file is None:
             self._file = self._path.open("xb")
         return self._file
-
-
-async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Sequence[bytes]]:
-    """The chunks, many at a time: a way into a thread and back costs as much as hashing one of them."""
-    batch: list[bytes] = []
-    size_bytes = 0
-    async for chunk in chunks:
-        batch.append(chunk)
-        size_bytes += len(chunk)
-        if size_bytes >= BATCH_BYTES:
-            yield batch
-            batch, size_bytes = [], 0
-    if batch:
-        yield batch

@@ -38,7 +38,7 @@ class Saving:
         """Fetch, check and store; what fails for now is tried again, with the file kept where there is one."""
         desk = self.desk
         try:
-            files = await self.spool.files(job)
+            files = () if assets else await self.spool.files(job)  # before its assets are known, nothing was fetched
             if not files:
                 provider = desk.provider_of(job)
                 files = await self.spool.fetch(job, provider, assets or await self._assets_again(job, provider))

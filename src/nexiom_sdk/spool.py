@@ -85,11 +85,13 @@ class Spool:
                     await write_hashed(partial / f"{index:03}", chunks)
             return await to_its_end(_publish, partial, self._order(job))
         except OSError as error:
+            await to_its_end(_remove, partial)
             msg = f"The video cannot be written to the spool {self.folder}: {error.strerror or error}."
             hint = "Free some space or set NEXIOM_HOME to a folder that can be written; the job tries again by itself."
             raise StorageUnavailable(msg, next_step=hint) from error
-        finally:
+        except BaseException:
             await to_its_end(_remove, partial)
+            raise
 
     async def store_all(self, job: GenerationJob, files: Sequence[Path]) -> tuple[StoredVideo, ...]:
         """Check the files and put them into `outputs`; a repeat overwrites the same objects.
@@ -114,7 +116,7 @@ class Spool:
         return self.folder / job.order_key
 
     async def _put(self, job: GenerationJob, file: Path, index: int) -> StoredVideo:
-        probe = await to_its_end(check_video, file)
+        probe, picture = await to_its_end(_looked_into, file)
         path, media_type = result_path(job.user_id, job.id, index, probe.container), f"video/{probe.container}"
         if isinstance(self.store, SupportsFiles):
             info = await self.store.put_file(output_key(path), file, media_type=media_type)
@@ -127,13 +129,10 @@ class Spool:
             size_bytes=info.size_bytes,
             sha256=sha256,
             probe=probe,
-            poster_path=await self._poster(job, file, index),
+            poster_path=None if picture is None else await self._poster(job, picture, index),
         )
 
-    async def _poster(self, job: GenerationJob, file: Path, index: int) -> str | None:
-        picture = await to_its_end(poster, file)
-        if picture is None:
-            return None
+    async def _poster(self, job: GenerationJob, picture: bytes, index: int) -> str | None:
         path = result_path(job.user_id, job.id, index, "jpg")
         try:
             await self.store.put(output_key(path), _slices(picture), media_type="image/jpeg")
@@ -152,6 +151,11 @@ async def _read(path: Path) -> AsyncIterator[bytes]:
     with await to_its_end(lambda: path.open("rb")) as file:
         while chunk := await to_its_end(file.read, CHUNK_BYTES):
             yield chunk
+
+
+def _looked_into(file: Path) -> tuple[VideoProbe, bytes | None]:
+    """What a video is, once it is known to be whole, and its still picture."""
+    return check_video(file), poster(file)
 
 
 def _begin(partial: Path) -> None:
