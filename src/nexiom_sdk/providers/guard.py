@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from nexiom_sdk.errors import UnsafeUrl
@@ -17,7 +17,8 @@ from nexiom_sdk.wording import printable
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
-HTTPS_PORT, HTTP_PORT = 443, 80
+HTTPS_PORT = 443
+USUAL_PORTS: Mapping[str, int] = {"https": HTTPS_PORT, "http": 80}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -37,7 +38,7 @@ class Origin(NamedTuple):
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = {"https": HTTPS_PORT, "http": HTTP_PORT}.get(self.scheme) == self.port
+        usual = USUAL_PORTS.get(self.scheme) == self.port
         return f"{self.scheme}://{printable(host, 100)}" + ("" if usual else f":{self.port}")
 
     @property

@@ -18,7 +18,7 @@ import httpx
 from nexiom_sdk.errors import InvalidInput, UnsafeUrl
 from nexiom_sdk.providers.auth import Auth, Unsigned
 from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, Outgoing, pool_of, quietly
-from nexiom_sdk.providers.guard import HTTP_PORT, HTTPS_PORT, Origin, check_origin, system_resolver
+from nexiom_sdk.providers.guard import USUAL_PORTS, Origin, check_origin, system_resolver
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Reply, Trouble
 
@@ -194,5 +194,5 @@ def _read_origin(text: str) -> Origin | None:
 
 
 def _origin(url: httpx.URL) -> Origin:
-    usual = {"https": HTTPS_PORT, "http": HTTP_PORT}.get(url.scheme, 0)
-    return Origin(url.scheme, url.raw_host.decode("ascii").lower(), usual if url.port is None else url.port)
+    port = USUAL_PORTS.get(url.scheme, 0) if url.port is None else url.port
+    return Origin(url.scheme, url.raw_host.decode("ascii").lower(), port)
