@@ -12,7 +12,7 @@ from decimal import Decimal
 from nexiom_sdk.models import MediaLimits, ModelCard, Price, Shapes
 from nexiom_sdk.types import Mode, Resolution
 
-AGENTS_MODEL = "ray-3.2"
+_AGENTS_MODEL = "ray-3.2"
 _MOST_IMAGE_BYTES = 50 * 1024 * 1024
 _PER_CLIP: dict[tuple[Resolution, float], str] = {
     ("540p", 5): "0.15",
@@ -25,7 +25,7 @@ _PER_CLIP: dict[tuple[Resolution, float], str] = {
 _PRICED: tuple[Mode, ...] = ("text", "image")
 
 RAY_3 = ModelCard(
-    model=AGENTS_MODEL,
+    model=_AGENTS_MODEL,
     durations_seconds=(5, 10),
     resolutions=("360p", "540p", "720p", "1080p"),
     aspect_ratios=("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"),
@@ -59,7 +59,7 @@ def _dream_machine(model: str) -> ModelCard:
         delivery=frozenset({"url"}),
         audio="never",
         max_prompt_chars=5000,
-        successor=AGENTS_MODEL,
+        successor=_AGENTS_MODEL,
         min_poll_seconds=5,
         verified_on="2026-11-22: lumaai 1.21.0",
     )

@@ -35,16 +35,12 @@ _BY_WORDS: Mapping[str, str] = {
 }
 
 
-class Output(Body):
-    """One file of the Agents API."""
-
+class _Output(Body):  # one file of the Agents API
     type: str = ""
     url: str | None = None
 
 
-class Assets(Body):
-    """The files of the older API."""
-
+class _Assets(Body):  # the files of the older API
     video: str | None = None
 
 
@@ -55,8 +51,8 @@ class Generation(Body):
     state: str = ""
     failure_code: str | None = None
     failure_reason: str | None = None
-    output: tuple[Output, ...] | None = None
-    assets: Assets | None = None
+    output: tuple[_Output, ...] | None = None
+    assets: _Assets | None = None
 
 
 def outcome_of(reply: Reply) -> Poll:

@@ -33,7 +33,7 @@ from nexiom_sdk.providers.wire import Body, Reply
 
 T = TypeVar("T")
 
-CODES: Mapping[str, type[ProviderError]] = {
+_CODES: Mapping[str, type[ProviderError]] = {
     "content_policy_violation": ContentRejected,
     "insufficient_quota": QuotaExhausted,
     "invalid_api_key": AuthenticationFailed,
@@ -116,7 +116,7 @@ class Complaint(Lenient):
     @property
     def meaning(self) -> type[ProviderError] | None:
         """What its words mean; None where they are not known here."""
-        by_code = next((CODES[word] for word in (self.code, self.group) if word and word in CODES), None)
+        by_code = next((_CODES[word] for word in (self.code, self.group) if word and word in _CODES), None)
         words = (kind for words, kind in _WORDS.items() if re.search(words, self.message or "", re.IGNORECASE))
         return by_code or next(words, None)
 

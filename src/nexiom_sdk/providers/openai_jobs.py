@@ -132,7 +132,8 @@ def outcome(reply: Reply, job_url: str) -> Poll | None:
         raise MalformedResponse(msg, provider=reply.provider, status=reply.status)
     match job.state:
         case "done":
-            return _succeeded(job, _named(job)) if _named(job) else _at_content(job, job_url)
+            named = _named(job)
+            return _succeeded(job, named) if named else _at_content(job, job_url)
         case "failed":
             return _failed(job)
         case "stopped":

@@ -20,14 +20,14 @@ from nexiom_sdk.types import ASPECT_RATIOS, RESOLUTIONS, AspectRatio, MediaRole,
 T = TypeVar("T")
 
 # Theirs in lower case to ours: 1K, 2K and 4K are what other makers call 1080p, 1440p and 2160p.
-RESOLUTION_OF: Mapping[str, Resolution] = {
+_RESOLUTION_OF: Mapping[str, Resolution] = {
     **{one: one for one in RESOLUTIONS},
     "1k": "1080p",
     "2k": "1440p",
     "4k": "2160p",
 }
 GOOGLE, NEGATIVE_KEY = "google/", "negativePrompt"  # the only maker whose name for passed-on keys is documented
-MOST_REFERENCES = 10  # the list does not say; what is too much, the model itself refuses, at no cost
+_MOST_REFERENCES = 10  # the list does not say; what is too much, the model itself refuses, at no cost
 
 _RATIO_OF: Mapping[str, AspectRatio] = {one: one for one in ASPECT_RATIOS}
 _FRAME_OF: Mapping[str, MediaRole] = {"first_frame": "first_frame", "last_frame": "last_frame"}
@@ -82,13 +82,13 @@ def card_of(row: Row, *, seen: str, known: ModelCard | None = None) -> ModelCard
     """
     known = known or ModelCard(model=row.id)
     frames: list[MediaRole] = [_FRAME_OF[kind] for kind in row.supported_frame_images or () if kind in _FRAME_OF]
-    references: dict[MediaRole, int] = {"reference_image": MOST_REFERENCES}
+    references: dict[MediaRole, int] = {"reference_image": _MOST_REFERENCES}
     references.update((role, count) for role, count in known.media.items() if role not in _FRAME_OF)
     references.update((frame, 1) for frame in frames)
     by_tokens = any("token" in key for key in row.pricing_skus or ())
     return known.evolve(
         durations_seconds=row.supported_durations or known.durations_seconds,
-        resolutions=_ours(row.supported_resolutions, RESOLUTION_OF) or known.resolutions,
+        resolutions=_ours(row.supported_resolutions, _RESOLUTION_OF) or known.resolutions,
         aspect_ratios=_ours(row.supported_aspect_ratios, _RATIO_OF) or known.aspect_ratios,
         media=references,
         media_exclusions=tuple((frame, role) for frame in frames for role in references if role not in _FRAME_OF),
@@ -117,7 +117,7 @@ def prices_of(row: Row) -> tuple[Price, ...]:
     prices = [one.evolve(least_usd=least) for one in running]
     if picture:
         frames = len(set(row.supported_frame_images or ()) & _FRAME_OF.keys()) or 1
-        most: Mapping[Mode, int] = {"image": frames, "reference": MOST_REFERENCES}
+        most: Mapping[Mode, int] = {"image": frames, "reference": _MOST_REFERENCES}
         prices += [
             one.evolve(mode=mode, plus_usd=picture * count)
             for one in prices
@@ -130,12 +130,12 @@ def prices_of(row: Row) -> tuple[Price, ...]:
 def _running(match: re.Match[str], usd: Decimal, row: Row) -> Iterator[Price]:
     """The prices per second that one key stands for: one, or for a price per token one at each resolution."""
     mode, sound = _MODE_OF[match["mode"]], _SOUND_OF[match["sound"]]
-    named = RESOLUTION_OF.get(match["resolution"] or "")
+    named = _RESOLUTION_OF.get(match["resolution"] or "")
     if match["unit"] != "video_tokens":
         yield Price(usd=usd, mode=mode, audio=sound, resolution=named)
         return
-    special = {RESOLUTION_OF.get(key.rpartition("_")[2]) for key in row.pricing_skus or ()}
-    for resolution in (named,) if named else _ours(row.supported_resolutions, RESOLUTION_OF):
+    special = {_RESOLUTION_OF.get(key.rpartition("_")[2]) for key in row.pricing_skus or ()}
+    for resolution in (named,) if named else _ours(row.supported_resolutions, _RESOLUTION_OF):
         if named or resolution not in special:
             yield Price(usd=usd * _tokens_per_second(resolution), mode=mode, audio=sound, resolution=resolution)
 

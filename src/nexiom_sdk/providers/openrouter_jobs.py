@@ -16,7 +16,7 @@ _QUEUED: Mapping[str, bool] = {"pending": True, "in_progress": False}
 _MODERATED = ("policy", "moderat", "safety", "sensitive", "flagged")
 
 
-class Usage(Body):
+class _Usage(Body):
     """What a job cost, in USD; null where the user's own key at the maker paid."""
 
     cost: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -32,7 +32,7 @@ class Job(Body):
     unsigned_urls: tuple[str, ...] | None = None
     urls: tuple[str, ...] | None = None
     expires_at: int | None = None
-    usage: Usage | None = None
+    usage: _Usage | None = None
 
 
 def outcome_of(job: Job, *, content: str) -> Poll:
@@ -64,7 +64,7 @@ def _succeeded(job: Job, content: str) -> Succeeded:
     own = tuple(
         Asset(url=f"{content}?index={index}", needs_auth=True) for index, _ in enumerate(job.unsigned_urls or ())
     )
-    usage = job.usage or Usage()
+    usage = job.usage or _Usage()
     units: dict[str, JsonValue] = {
         "cost": None if usage.cost is None else str(usage.cost),
         "is_byok": usage.is_byok,
