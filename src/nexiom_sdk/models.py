@@ -30,6 +30,7 @@ __all__ = [
     "mismatches",
     "nearest_ratio",
     "nearest_resolution",
+    "quotient",
 ]
 
 
@@ -172,7 +173,7 @@ def nearest_ratio(wanted: AspectRatio, offered: Iterable[AspectRatio]) -> Aspect
     """
 
     def distance(one: AspectRatio) -> float:
-        return abs(_shape(one) - _shape(wanted))
+        return abs(quotient(one) - quotient(wanted))
 
     return min(tuple(offered) or (wanted,), key=distance)
 
@@ -183,7 +184,13 @@ def lines(resolution: Resolution) -> int:
 
 
 @functools.cache
-def _shape(ratio: AspectRatio) -> float:
+def quotient(ratio: AspectRatio) -> float:
+    """Width of the picture in heights.
+
+    Example:
+        >>> quotient("3:4")
+        0.75
+    """
     width, height = ratio.split(":")
     return int(width) / int(height)
 
@@ -236,7 +243,7 @@ def _miss(request: VideoRequest, card: ModelCard, place: Resolution | None) -> t
     if ratio is None:
         return short, 0.0
     offered = card.ratios_for(mode, place)
-    return short, math.inf if offered is None else abs(_shape(nearest_ratio(ratio, offered)) - _shape(ratio))
+    return short, math.inf if offered is None else abs(quotient(nearest_ratio(ratio, offered)) - quotient(ratio))
 
 
 def _not_offered(field: str, asked: str, offered: Iterable[str], nearest: str) -> Mismatch:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, Sound, media_mismatches, nearest_ratio, nearest_resolution
+from nexiom_sdk.models import ModelCard, Sound, media_mismatches, nearest_ratio, nearest_resolution, quotient
 from nexiom_sdk.providers.runway_cards import CARDS
 from nexiom_sdk.providers.runway_forms import ANY_FORM, FORMS, Endpoint, Form, Size
 from nexiom_sdk.providers.wire import address
@@ -89,12 +89,7 @@ def shaped(spec: VideoSpec) -> VideoSpec:
         return spec
     found = inspect(frame, role="first_frame")
     wanted = (found.width or 1) / (found.height or 1)
-    return spec.evolve(aspect_ratio=min(shapes, key=lambda shape: abs(_quotient(shape) - wanted)))
-
-
-def _quotient(shape: AspectRatio) -> float:
-    width, height = shape.split(":")
-    return int(width) / int(height)
+    return spec.evolve(aspect_ratio=min(shapes, key=lambda shape: abs(quotient(shape) - wanted)))
 
 
 def _endpoint(spec: VideoSpec) -> Endpoint:
