@@ -36,7 +36,7 @@ class Acme(HttpProvider):
     config_env: ClassVar[Mapping[str, str]] = {"api_key": "ACME_API_KEY", "base_url": "ACME_BASE_URL"}
     default_base_url = "https://api.acme.example/v1"
     keys_at = "https://acme.example/keys"
-    headers: ClassVar[Mapping[str, str]] = {"Acme-Version": "2026-11-25"}
+    headers: Mapping[str, str] = {"Acme-Version": "2026-11-25"}
     models: Sequence[ModelCard] = (CARD,)
 
     def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:

@@ -90,13 +90,13 @@ class HttpProvider(ABC):
     protocol_version: int = PROTOCOL_VERSION
     submission_recovery: SubmissionRecovery = "none"
     models: Sequence[ModelCard] = ()
+    headers: Mapping[str, str] = {}
 
     name: ClassVar[str]
     title: ClassVar[str]
     config_env: ClassVar[Mapping[str, str]]
     default_base_url: ClassVar[str] = ""
     keys_at: ClassVar[str] = ""
-    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         self.config: Configuration = Configuration(

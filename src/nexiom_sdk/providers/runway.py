@@ -103,12 +103,13 @@ class RunwayProvider(HttpProvider):
     }
     default_base_url = "https://api.dev.runwayml.com"
     keys_at = "https://dev.runwayml.com"
-    headers: ClassVar[Mapping[str, str]] = {"X-Runway-Version": "2024-11-06"}
+    headers: Mapping[str, str] = {"X-Runway-Version": "2024-11-06"}
     models: Sequence[ModelCard] = CARDS
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)
-        self._custom = dict(map(_header, self.config.text("custom_headers").splitlines()))
+        custom = map(_header, self.config.text("custom_headers").splitlines())
+        self.headers = {**self.headers, **dict(custom)}
 
     def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:
         """Videos, sounds, and pictures too large for a data URI are handed over before the order."""
@@ -125,7 +126,7 @@ class RunwayProvider(HttpProvider):
     def submit_call(self, submission: Submission, /) -> Call:
         """The order, at the endpoint that its references ask for."""
         order = order_of(submission.spec)
-        return Call("POST", f"/v1/{order.endpoint}", json=order.body, headers=self._custom)
+        return Call("POST", f"/v1/{order.endpoint}", json=order.body)
 
     def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
         """The task that was made."""
@@ -133,7 +134,7 @@ class RunwayProvider(HttpProvider):
 
     def poll_call(self, operation: Operation, /) -> Call:
         """The task as it is now."""
-        return Call("GET", f"/v1/tasks/{segment(operation.id)}", headers=self._custom)
+        return Call("GET", f"/v1/tasks/{segment(operation.id)}")
 
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
         """What the task says."""
@@ -162,19 +163,19 @@ class RunwayProvider(HttpProvider):
         """
         status = (await self.send(self.poll_call(operation))).read(Task).status
         if status in GOING_ON:
-            await self.send(Call("DELETE", self.poll_call(operation).path, headers=self._custom))
+            await self.send(Call("DELETE", self.poll_call(operation).path))
         elif status != "CANCELLED":
             msg = f"Runway's task is {printable(status, 60)}; to cancel it now would erase what it made."
             raise ProviderError(msg, provider=self.name, charged="unknown")
 
     async def check(self) -> None:
         """Ask for the account, which is free."""
-        await self.send(Call("GET", "/v1/organization", headers=self._custom))
+        await self.send(Call("GET", "/v1/organization"))
 
     def _upload(self, media: DeliveredMedia) -> Generator[Call, Reply, DeliveredMedia]:
         found = inspect(media.data or b"", role=media.role)
         filename = f"{media.role.rpartition('_')[2]}.{found.extension}"
-        wish = Call("POST", "/v1/uploads", json={"filename": filename, "type": "ephemeral"}, headers=self._custom)
+        wish = Call("POST", "/v1/uploads", json={"filename": filename, "type": "ephemeral"})
         slot = (yield wish).read(_Slot)
         file = Part(name="file", filename=filename, media_type=found.media_type, data=found.data)
         stored = yield Call(
