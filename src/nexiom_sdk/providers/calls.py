@@ -1,4 +1,4 @@
-"""The one door through which the engine and the tools reach a provider.
+"""The door to providers: every order, look, search, stop and fetch goes through it.
 
 It holds a gate for each provider, retries looks and fetches but never an order, and tells of every attempt.
 """
