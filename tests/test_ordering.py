@@ -344,3 +344,22 @@ async def test_a_job_over_its_time_is_not_ordered_again_while_a_worker_collects_
     again = await rig.studio.resubmit(job.id)
     assert (again.order_no, again.phase) == (1, Phase.WAITING)
     assert fake.accepted == [f"{job.id}.0", f"{job.id}.1"]
+
+
+async def test_an_order_whose_name_another_job_has_is_uncertain_and_says_its_name(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock).running(9)
+    rig = rig_of(fake)
+    first = await rig.step(await rig.submitted())
+    taken = first.operation
+    assert taken is not None
+
+    async def same_name(submission: object) -> object:
+        return taken
+
+    fake.submit = same_name  # type: ignore[assignment, method-assign]
+    job = await rig.step(await rig.submitted())
+    assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
+    assert taken.id in (job.error_message or "")
+    assert "answer was lost" not in (job.error_message or "")

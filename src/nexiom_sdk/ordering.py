@@ -24,6 +24,7 @@ from nexiom_sdk.errors import (
     GenerationFailed,
     JobCancelled,
     NexiomError,
+    StorageError,
     StorageUnavailable,
     SubmissionUncertain,
 )
@@ -33,6 +34,7 @@ from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoP
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.types import Operation, Submission, Succeeded
+from nexiom_sdk.wording import printable
 
 T = TypeVar("T")
 
@@ -146,6 +148,14 @@ class Ordering:
             if not await desk.repository.adopt_late_id(job.id, job.order_no, provider.name, operation.id):
                 await self._stop_second_order(job, provider, operation)
             raise
+        except StorageUnavailable:
+            raise
+        except StorageError:
+            # The answer did come: no row must say that it was lost, and nobody may order again without looking.
+            msg = f"{provider.name} took the order and named it {printable(operation.id, 80)}, as another job is named."
+            hint = "Look for it at the provider; `nexiom jobs resubmit JOB` orders it again and may cost twice."
+            clash = SubmissionUncertain(msg, next_step=hint)
+            return await desk.commit(job, moves.unknown(job, clash, now=desk.now()))
 
     async def _stop_second_order(self, job: GenerationJob, provider: VideoProvider, operation: Operation) -> None:
         _log.error(
@@ -198,9 +208,10 @@ class Ordering:
         return await desk.later(job, SubmissionUncertain(f"{provider.name} does not show the order yet."))
 
     async def _uncertain(self, job: GenerationJob, cause: NexiomError | None = None) -> GenerationJob:
-        because = f" ({cause.message.rstrip('.')})" if cause else ""
-        error = SubmissionUncertain(f"The order was sent to {job.provider} and its answer was lost{because}.")
-        return await self.desk.commit(job, moves.unknown(job, error, now=self.desk.now()))
+        if not isinstance(cause, SubmissionUncertain):
+            because = f" ({cause.message.rstrip('.')})" if cause else ""
+            cause = SubmissionUncertain(f"The order was sent to {job.provider} and its answer was lost{because}.")
+        return await self.desk.commit(job, moves.unknown(job, cause, now=self.desk.now()))
 
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at

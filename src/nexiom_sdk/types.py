@@ -385,11 +385,13 @@ class Failed:
         code: One of `errors.FAILURE_CODES`, such as content_rejected.
         message: The provider's reason, in a sentence.
         charged: Whether the provider charges for it; None where the class of the code knows.
+        cost_usd: What the provider says it charged.
     """
 
     code: str
     message: str
     charged: Charged | None = None
+    cost_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ from nexiom_sdk.cli.options import (
     as_written,
     asks_for_json,
     examples,
+    local,
     output_for,
     request_of,
 )
@@ -168,7 +169,7 @@ def generate(
     async def verb(session: Session) -> None:
         await verbs.generate(session, request, following, client_key=client_key, detach=detach)
 
-    run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, reference=reference)
+    run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, reference=local(reference))
 
 
 @app.command(

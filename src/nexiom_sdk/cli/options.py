@@ -41,7 +41,9 @@ Resolution: TypeAlias = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Short side of the picture, such as 720p.")
 ]
 AspectRatio: TypeAlias = Annotated[str | None, typer.Option(metavar="W:H", help="Width to height, such as 16:9.")]
-Reference: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE", help="A picture to begin with.")]
+Reference: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="FILE", help="A picture to begin with: a file, or an https address.")
+]
 Provider: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this provider and no other.")]
 Model: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this model and no other.")]
 Audio: TypeAlias = Annotated[bool | None, typer.Option("--audio/--no-audio", help="With sound, or silent.")]
@@ -88,7 +90,7 @@ def request_of(
     duration: float | None,
     resolution: str | None,
     aspect_ratio: str | None,
-    reference: Path | None,
+    reference: str | None,
     provider: str | None,
     model: str | None,
     audio: bool | None,
@@ -102,9 +104,13 @@ def request_of(
     Raises:
         InvalidInput: A value is impossible; the message has the nearest one.
     """
-    from nexiom_sdk.types import Media, VideoRequest
+    from nexiom_sdk.types import VideoRequest
 
     words: dict[str, object] = {"quality_tier": tier, "resolution": resolution, "aspect_ratio": aspect_ratio}
+    media: tuple[Media, ...] = ()
+    if reference is not None:
+        file = local(reference)
+        media = (Media.from_url(reference) if file is None else Media.from_file(lexical(file)),)
     return VideoRequest(
         prompt=prompt,
         duration_seconds=duration,
@@ -113,11 +119,16 @@ def request_of(
         audio=audio,
         seed=seed,
         negative_prompt=negative_prompt,
-        media=() if reference is None else (Media.from_file(lexical(reference)),),
+        media=media,
         max_cost_usd=max_cost,
         strict=not nearest,
         **words,  # type: ignore[arg-type]  # the request checks its words, and knows the nearest ones
     )
+
+
+def local(reference: str | None) -> Path | None:
+    """The file that a reference names; None where it is an address, or nothing."""
+    return None if reference is None or "://" in reference else Path(reference)
 
 
 def lexical(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -84,7 +85,8 @@ def outcome_of(operation: Operation, reply: Reply) -> Poll:
                 detail={} if cost is None else {"credits": float(cost)},
             )
         case "FAILED":
-            return _failed(operation, task, charged)
+            failed = _failed(operation, task, charged)
+            return failed if cost is None else replace(failed, cost_usd=cost * _USD_PER_CREDIT)
         case "CANCELLED":
             return Cancelled(reason=task.failure or "", charged=charged)
         case "RUNNING":
