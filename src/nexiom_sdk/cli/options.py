@@ -104,7 +104,7 @@ def request_of(
     Raises:
         InvalidInput: A value is impossible; the message has the nearest one.
     """
-    from nexiom_sdk.types import VideoRequest
+    from nexiom_sdk.types import Media, VideoRequest
 
     words: dict[str, object] = {"quality_tier": tier, "resolution": resolution, "aspect_ratio": aspect_ratio}
     media: tuple[Media, ...] = ()
