@@ -115,7 +115,7 @@ class Settings(Frozen):
             try:
                 fields[field] = cls._parsed(field, text)
                 # One at a time, so that the error can name its variable.
-                cls(**{field: fields[field]})  # type: ignore[arg-type]
+                cls(**{field: fields[field]})  # type: ignore[arg-type]  # checked by pydantic
             except InvalidInput as error:
                 msg = f"{variable} is set to something impossible: {error.message}"
                 raise ConfigurationError(msg, next_step=f"Correct or unset {variable}.") from error

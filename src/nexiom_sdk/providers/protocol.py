@@ -1,7 +1,7 @@
 """What a provider must offer, and what it may offer: protocol version 1.
 
-An adapter describes calls and reads answers. Waiting and repeating is left to the library, and what it
-needs later is in the row of the job: so a job can go on in whichever process takes it.
+An adapter describes calls and reads answers. Waiting and repeating is left to the library, and what it needs
+later is in the row of the job: so a job can go on in whichever process takes it.
 
 The required part is small; the optional parts are found by type test, so an adapter never claims what it lacks.
 """
