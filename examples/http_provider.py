@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -85,8 +86,10 @@ def answer(received: Received) -> Answer:
     """What the provider's server does: take the order, and have the file ready at the first look."""
     if received.path.endswith(".mp4"):
         return Answer.file(sample_video(), etag='"v1"')
-    file = f"http://{received.headers['host']}/reel-7.mp4" if received.method == "GET" else None
-    return Answer.json({"id": "reel-7", "file": file})
+    if received.method == "POST":
+        return Answer.json({"id": f"reel-{uuid4().hex}"})
+    order_id = received.path.rpartition("/")[2]
+    return Answer.json({"id": order_id, "file": f"http://{received.headers['host']}/{order_id}.mp4"})
 
 
 async def main() -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import ClassVar
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -54,8 +55,7 @@ class Reel:
 
     async def submit(self, submission: Submission, /) -> Operation:
         """Order once; a repeated key is the same order."""
-        number = len(self._orders) + 1
-        order_id = self._orders.setdefault(submission.idempotency_key, f"reel-{number}")  # here: the POST
+        order_id = self._orders.setdefault(submission.idempotency_key, f"reel-{uuid4().hex}")  # here: the POST
         return Operation(id=order_id)
 
     async def poll(self, operation: Operation, /) -> Poll:

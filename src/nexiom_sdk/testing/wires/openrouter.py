@@ -67,6 +67,12 @@ class OpenRouterWire(ProviderWire):
         usage = {"cost": 0.64, "is_byok": False}
         return _job(order_id, {"status": "completed", "unsigned_urls": [content], "usage": usage})
 
+    def other(self, received: Received) -> Answer:
+        if received.path != f"{_BASE}/videos/models":
+            return super().other(received)
+        model = {"id": "google/veo-3.1-fast", "pricing_skus": {"duration_seconds": "0.10"}}
+        return Answer.json({"data": [{**model, "supported_durations": [4, 6, 8]}]})
+
     def expired(self) -> Answer:
         return _refused({"code": 410, "message": "Video output is no longer available"})
 
