@@ -93,3 +93,17 @@ def test_no_secret_shows_in_a_repr() -> None:
     configuration = configured(api_key="CANARY-4711")
     assert "CANARY" not in repr(configuration)
     assert "CANARY" not in repr(configuration.endpoint("base_url", "https://api.acme.example", key="api_key"))
+
+
+def test_a_flag_says_yes_or_no_and_nothing_else() -> None:
+    assert configured(plain_http="on").flag("plain_http")
+    assert not configured().flag("plain_http")
+    with pytest.raises(ConfigurationError, match="neither yes nor no"):
+        configured(plain_http="maybe").flag("plain_http")
+
+
+def test_an_address_that_cannot_be_used_names_its_variable() -> None:
+    for url in ("http://acme.example/v1", "acme.example"):
+        with pytest.raises(ConfigurationError) as caught:
+            configured(api_key="k-123456", base_url=url).endpoint("base_url", "", key="api_key")
+        assert "ACME_BASE_URL" in caught.value.next_step

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexiom_sdk.errors import UnsafeUrl
-from nexiom_sdk.providers.guard import Origin, check_origin, is_public, public_addresses, system_resolver
+from nexiom_sdk.providers.guard import Origin, check_looks, check_origin, is_public, public_addresses, system_resolver
 
 PRIVATE = [
     "127.0.0.1", "127.8.9.10", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",  # noqa: S104 - refused, not bound
@@ -90,3 +90,30 @@ async def test_this_machine_resolves_names_into_addresses(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
     assert await system_resolver("cdn.example", 443) == ("8.8.8.8", "::1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/a.png",
+        "https://localhost/a.png",
+        "https://localhost./a.png",
+        "https://app.localhost/a.png",
+        "https://169.254.169.254/x",
+        "https://2130706433/",
+        "https://0x7f.0x1/",
+        "https://[::1]/",
+        "https://me:CANARY@cdn.example/a.png",
+        "https:///a.png",
+        "https://[::1/",
+    ],
+)
+def test_an_address_for_a_provider_to_open_is_judged_by_its_looks(url: str) -> None:
+    with pytest.raises(UnsafeUrl) as caught:
+        check_looks(url)
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://cdn.example/a.png?sig=1", "https://8.8.8.8/a.png", "https://7zip.example/"])
+def test_an_ordinary_address_is_handed_on(url: str) -> None:
+    check_looks(url)

@@ -21,6 +21,7 @@ from nexiom_sdk.errors import (
     UnsupportedFeature,
 )
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.guard import check_looks
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.references import MAX_REFERENCE_BYTES, Reference, check_limits, inspect, read_local, too_large
 from nexiom_sdk.storage import ANYBODY, CHUNK_BYTES, ObjectStore, input_key
@@ -79,6 +80,7 @@ async def stage(
 
     async def staged(media: Media) -> Media:
         if media.url is not None and "url" in card.delivery:
+            check_looks(media.url)
             return media
         if media.input_path is not None:
             await _load(media, card, store)

@@ -15,7 +15,7 @@ from nexiom_sdk.providers.http import origin_of
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.wording import printable
 
-_YES = frozenset({"1", "true", "yes", "on"})
+_YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,17 @@ class Configuration:
         return (value.get_secret_value() if isinstance(value, SecretStr) else value).strip()
 
     def flag(self, key: str, /) -> bool:
-        """Whether a value says yes."""
-        return self.text(key).lower() in _YES
+        """Whether a value says yes.
+
+        Raises:
+            ConfigurationError: It says neither yes nor no.
+        """
+        said = self.text(key).lower()
+        if said not in {*_YES, *_NO}:
+            raise ConfigurationError(
+                f"{self.variables.get(key, key)} says neither yes nor no.", next_step="Set it to 1 or 0."
+            )
+        return said in _YES
 
     def secret(self, key: str, /) -> SecretStr | None:
         """A secret; None where it is not set.
@@ -93,7 +102,7 @@ class Configuration:
         url = given or default_url
         return Endpoint(
             base_url=url,
-            origin=self._origin(url),
+            origin=self._origin(url, self.variables.get(url_key, url_key)),
             auth=HeaderKey(secret) if secret else None,
             trusted=bool(given),
         )
@@ -114,18 +123,18 @@ class Configuration:
         secrets = [value.get_secret_value() for value in self.values.values() if isinstance(value, SecretStr)]
         return redact(printable(text), secrets)
 
-    def _origin(self, url: str) -> Origin:
+    def _origin(self, url: str, variable: str) -> Origin:
         try:
             origin = origin_of(url)
         except UnsafeUrl:
             origin = None
         if origin is None:
             msg = f"The address of {self.title} cannot be used: it has no host, or a login in it."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(msg, next_step=f"Correct {variable}.")
         plain = origin.scheme == "http" and (origin.loopback or self.flag("plain_http"))
         if origin.scheme != "https" and not plain:
             msg = f"The address of {self.title}, {origin}, is not https; plain http is for this machine only."
             allow = self.variables.get("plain_http")
-            hint = f"Use https, or set {allow}=1 for a network that you trust." if allow else "Use https."
+            hint = f"Use https in {variable}" + (f", or set {allow}=1 for a network that you trust." if allow else ".")
             raise ConfigurationError(msg, next_step=hint)
         return origin

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 
 from nexiom_sdk.errors import UnsafeUrl
 from nexiom_sdk.wording import printable
@@ -85,6 +86,31 @@ def check_origin(origin: Origin, *, trusted: Collection[Origin]) -> None:
         raise UnsafeUrl(f"{origin} was not opened: it is not https.")
     if origin.port != HTTPS_PORT:
         raise UnsafeUrl(f"{origin} was not opened: only the port {HTTPS_PORT} is allowed.")
+
+
+def check_looks(url: str) -> None:
+    """Refuse an address that a provider is to open for a user, by its looks: nothing is resolved.
+
+    Raises:
+        UnsafeUrl: It carries a login, or names a private place.
+
+    Example:
+        >>> check_looks("https://cdn.example/fox.png")
+        >>> check_looks("https://169.254.169.254/latest")
+        Traceback (most recent call last):
+        nexiom_sdk.errors.UnsafeUrl: 169.254.169.254 was not handed on: it is a private address.
+    """
+    try:
+        parts = urlsplit(url)
+        host, login = (parts.hostname or "").rstrip("."), parts.username is not None
+    except ValueError:
+        host, login = "", False
+    del url  # it may be signed, and tracebacks show local variables
+    numeric = ":" in host or host.rpartition(".")[2].isdigit() or host.rpartition(".")[2].startswith("0x")
+    if login:
+        raise UnsafeUrl(f"{printable(host, 100)} was not handed on: the address carries a login.")
+    if not host or host == "localhost" or host.endswith(".localhost") or (numeric and not is_public(host)):
+        raise UnsafeUrl(f"{printable(host, 100) or 'An address'} was not handed on: it is a private address.")
 
 
 async def public_addresses(host: str, port: int, resolve: Resolver) -> Sequence[str]:

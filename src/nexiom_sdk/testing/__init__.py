@@ -22,6 +22,7 @@ from nexiom_sdk.testing.fake_provider import (
     sample_video,
 )
 from nexiom_sdk.testing.loopback import LoopbackServer
+from nexiom_sdk.testing.provider_wire import ProviderWire
 from nexiom_sdk.testing.scripts import Script
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Garbage",
     "Hang",
     "LoopbackServer",
+    "ProviderWire",
     "Received",
     "Reset",
     "Script",
