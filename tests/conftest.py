@@ -4,11 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from rig import Rig
+
+settings.register_profile("anywhere", deadline=None)  # a loaded machine is slow, not wrong
+settings.load_profile("anywhere")
 
 
 @pytest.fixture

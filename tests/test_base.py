@@ -286,3 +286,30 @@ async def test_a_young_order_counts_from_the_moment_of_its_answer(clock: Virtual
 def test_an_adapter_that_implements_too_little_cannot_be_made() -> None:
     with pytest.raises(TypeError, match="abstract"):
         HttpProvider({})  # type: ignore[abstract]  # that is the point
+
+
+QUOTED = {"body": f"<html>{KEY}</html>", "at the cut": "<" + "x" * 190 + KEY + "</html>"}
+
+
+@pytest.mark.parametrize("where", QUOTED)
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("status", [200, 400, 401, 418, 500])
+async def test_no_error_shows_a_key_that_a_server_repeats(where: str, plain: bool, status: int) -> None:
+    answer = Answer(status, headers={"x-request-id": KEY}, body=QUOTED[where].encode())
+    async with LoopbackServer(lambda _: answer) as server:
+        adapter = Acme({"api_key": KEY if plain else SecretStr(KEY), "base_url": server.origin})
+        for going_wrong in (adapter.submit(ORDER), adapter.poll(Operation(id="a1"))):
+            with pytest.raises(NexiomError) as caught:
+                await going_wrong
+            shown = f"{caught.value} {vars(caught.value)}"
+            assert KEY[:12] not in shown
+        await adapter.aclose()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "xn--"])
+async def test_a_name_that_is_none_is_no_crash_and_no_uncertain_order(host: str) -> None:
+    adapter = Acme({"api_key": SecretStr(KEY)})
+    with pytest.raises(NexiomError) as caught:
+        await adapter.send(Call("GET", f"https://{host}/"))
+    assert caught.value.charged == "no"
+    await adapter.aclose()

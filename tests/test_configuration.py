@@ -107,3 +107,9 @@ def test_an_address_that_cannot_be_used_names_its_variable() -> None:
         with pytest.raises(ConfigurationError) as caught:
             configured(api_key="k-123456", base_url=url).endpoint("base_url", "", key="api_key")
         assert "ACME_BASE_URL" in caught.value.next_step
+
+
+def test_a_secret_of_white_space_is_a_mistake_and_an_empty_one_is_unset() -> None:
+    assert configured(api_key="").secret("api_key") is None
+    with pytest.raises(ConfigurationError, match="white space"):
+        configured(api_key="  ").secret("api_key")

@@ -13,7 +13,7 @@ from nexiom_sdk.providers.auth import HeaderKey
 from nexiom_sdk.providers.downloads import Download, open_url
 from nexiom_sdk.providers.http import HttpClient, origin_of
 from nexiom_sdk.providers.protocol import HttpOptions
-from nexiom_sdk.testing import Answer, Cut, Drop, Fault, LoopbackServer, Received, Script
+from nexiom_sdk.testing import Answer, Cut, Drip, Drop, Fault, LoopbackServer, Received, Script
 
 VIDEO = bytes(range(256)) * 2000
 FILE = Answer.file(VIDEO, etag='"v1"')
@@ -237,3 +237,10 @@ async def test_the_address_of_a_user_is_guarded_like_a_result_and_costs_nothing(
                 _ = [chunk async for chunk in open_url(url, max_bytes=10)]
             assert caught.value.charged == "no"
         assert inside.connections == 0
+
+
+async def test_a_head_or_a_refusal_that_drips_is_given_up() -> None:
+    quick = HttpOptions(call_timeout_seconds=0.2)
+    for drip in (Drip(FILE, 1, 0.05), Drip(Answer(404, body=b"no" * 500), 60, 0.1)):
+        got = await fetched(lambda _, drip=drip: drip, options=quick)  # type: ignore[misc]  # bound at once
+        assert isinstance(got.error, ProviderUnavailable | ResultExpired)

@@ -124,3 +124,9 @@ def test_a_code_may_be_a_number() -> None:
 def test_no_body_whatever_makes_reading_raise(status: int, said: bytes) -> None:
     found = refusal(reply(said, status))
     assert found is None or issubclass(found, ProviderError)
+
+
+@pytest.mark.parametrize("status", [408, 409, 502, 503, 504])
+def test_words_make_no_refusal_of_a_status_that_leaves_the_order_open(status: int) -> None:
+    for text in ("guardrail says no", "content policy", "model mismatch"):
+        assert refusal(reply({"error": {"message": text}}, status)) is None

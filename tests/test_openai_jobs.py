@@ -119,14 +119,19 @@ def test_an_unknown_status_is_a_job_that_goes_on_and_is_logged_once(caplog: pyte
         ({"url": "https://a.example/1", "video_url": "https://a.example/9"}, ["1"]),
         ({"data": [{"url": "https://a.example/3"}, {"url": None}]}, ["3"]),
         ({"video_url": "https://a.example/4"}, ["4"]),
-        ({"url": "file:///outputs/5.mp4"}, []),
-        ({"urls": ["s3://bucket/6.mp4"]}, []),
     ],
 )
 def test_a_result_is_where_the_job_says_it_is(said: dict[str, object], urls: list[str]) -> None:
     look = outcome(reply({"id": "7", "status": "completed", **said}), JOB_URL)
     assert isinstance(look, Succeeded)
     assert look.assets == tuple(Asset(url=f"https://a.example/{one}") for one in urls)
+
+
+@pytest.mark.parametrize("said", [{"url": "file:///outputs/5.mp4"}, {"urls": ["s3://bucket/6.mp4"]}, {"url": "/6.mp4"}])
+def test_a_result_that_only_the_server_can_reach_is_fetched_from_its_api(said: dict[str, object]) -> None:
+    look = outcome(reply({"id": "7", "status": "completed", **said}), JOB_URL)
+    assert isinstance(look, Succeeded)
+    assert look.assets == (Asset(url=f"{JOB_URL}/content", needs_auth=True),)
 
 
 def test_an_answer_may_hold_the_file_itself() -> None:

@@ -169,8 +169,6 @@ def test_a_signed_address_is_taken_only_where_there_is_no_other_and_never_with_t
     assert isinstance(outcome, Succeeded)
     expires_at = datetime.fromtimestamp(1795435200, UTC)
     assert outcome.assets == (Asset(url="https://cdn.example/v.mp4?sig=1", expires_at=expires_at),)
-    empty = adapter().read_poll(ORDERED, reply({"id": "x", "status": "completed"}))
-    assert empty == Succeeded(assets=())
 
 
 def test_an_id_cannot_leave_its_path() -> None:
@@ -293,3 +291,22 @@ async def test_a_signed_address_at_another_server_gets_no_key() -> None:
         _ = [chunk async for chunk in made.fetch(Asset(url=f"{server.origin}/stored.mp4?sig=1"))]
         await made.aclose()
     assert "authorization" not in server.received[0].headers
+
+
+@pytest.mark.parametrize("code", [400, 401, 402, 429, 503])
+def test_an_order_with_an_id_was_taken_whatever_else_is_said(code: int) -> None:
+    said = reply({"id": "gen-0", "status": "pending", "error": {"code": code, "message": "try again"}}, 202)
+    assert adapter().read_submit(order(), said) == Operation(id="gen-0")
+    assert adapter().read_poll(ORDERED, said) == Running(queued=True)
+
+
+def test_a_finished_job_is_fetched_although_it_names_no_address() -> None:
+    for more in ({}, {"unsigned_urls": None}, {"expires_at": "soon", "usage": {"cost": "much"}}):
+        done = adapter().read_poll(ORDERED, reply({"id": "v", "status": "completed", **more}))
+        assert isinstance(done, Succeeded)
+        assert done.assets == (Asset(url=CONTENT, needs_auth=True),)
+
+
+def test_a_failed_job_is_failed_whatever_its_reason_looks_like() -> None:
+    outcome = adapter().read_poll(ORDERED, reply({"id": "v", "status": "failed", "error": {"message": "no"}}))
+    assert isinstance(outcome, Failed)

@@ -109,6 +109,7 @@ class HttpProvider(ABC):
             self.options,
             keys=[(one.base_url, one.auth) for one in endpoints if one.auth is not None],
             trusted=[one.origin for one in endpoints if one.trusted],
+            secrets=self.config.secrets,
         )
 
     # What an adapter says.
@@ -169,7 +170,7 @@ class HttpProvider(ABC):
             f"{self.title} answered {reply.status}{f': {said}' if said else ''}",
             provider=self.name,
             status=reply.status,
-            provider_code=code,
+            provider_code=None if code is None else self.config.clean(code),
             request_id=reply.request_id,
             retry_after_seconds=reply.retry_after_seconds,
         )
@@ -308,8 +309,13 @@ class HttpProvider(ABC):
 
     def _stamped(self, taken: Operation | Succeeded, reply: Reply) -> Operation | Succeeded:
         if isinstance(taken, Succeeded):
-            return taken
+            return self._shown(taken)
         return replace(taken, state={**taken.state, _SUBMITTED_AT: reply.received_at.isoformat()})
+
+    def _shown(self, done: Succeeded) -> Succeeded:
+        clean = self.config.clean
+        told = {name: clean(value) if isinstance(value, str) else value for name, value in done.detail.items()}
+        return replace(done, detail=told, warnings=tuple(map(clean, done.warnings)))
 
     def _said(self, outcome: Poll) -> Poll:
         match outcome:
@@ -317,6 +323,8 @@ class HttpProvider(ABC):
                 return replace(outcome, message=self.config.clean(outcome.message))
             case Cancelled():
                 return replace(outcome, reason=self.config.clean(outcome.reason))
+            case Succeeded():
+                return self._shown(outcome)
             case _:
                 return outcome
 

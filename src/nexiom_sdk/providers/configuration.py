@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Never
@@ -15,6 +16,7 @@ from nexiom_sdk.providers.http import origin_of
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.wording import printable
 
+_SECRET = re.compile("key|secret|token|headers")  # in the name of a value
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
@@ -53,8 +55,7 @@ class Configuration:
 
     def text(self, key: str, /) -> str:
         """A value that is no secret; empty where it is not set."""
-        value = self.values.get(key, "")
-        return (value.get_secret_value() if isinstance(value, SecretStr) else value).strip()
+        return self._raw(key).strip()
 
     def flag(self, key: str, /) -> bool:
         """Whether a value says yes.
@@ -76,6 +77,9 @@ class Configuration:
             ConfigurationError: It holds what cannot stand in a header, such as a line break in its middle.
         """
         text = self.text(key)
+        if not text and self._raw(key):
+            msg = f"{self.variables.get(key, key)} is set to nothing but white space."
+            raise ConfigurationError(msg, next_step="Set it, or unset it.")
         if not (text.isascii() and text.isprintable()):
             msg = f"{self.variables.get(key, key)} holds a character that no key has, such as a line break."
             raise ConfigurationError(msg, next_step="Copy the key again.")
@@ -120,8 +124,17 @@ class Configuration:
 
     def clean(self, text: str) -> str:
         """A stranger's text without control characters and without the secrets of this configuration."""
-        secrets = [value.get_secret_value() for value in self.values.values() if isinstance(value, SecretStr)]
-        return redact(printable(text), secrets)
+        return printable(redact(text, self.secrets))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must not be shown."""
+        hidden = (key for key, value in self.values.items() if isinstance(value, SecretStr) or _SECRET.search(key))
+        return tuple(filter(None, map(self.text, hidden)))
+
+    def _raw(self, key: str) -> str:
+        value = self.values.get(key, "")
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
 
     def _origin(self, url: str, variable: str) -> Origin:
         try:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import TypeVar
 
 from nexiom_sdk.errors import ProviderError, ProviderUnavailable, ResponseTooLarge, ResultExpired, UnsafeUrl
 from nexiom_sdk.providers.exchange import Exchange
 from nexiom_sdk.providers.http import HttpClient, join
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Head, Reply, Trouble
+
+T = TypeVar("T")
 
 MOST_REDIRECTS = 3
 MOST_RESUMPTIONS = 5
@@ -63,7 +67,7 @@ class Download:
         for resumption in range(MOST_RESUMPTIONS + 1):
             exchange, known = await self._begin()
             try:
-                while chunk := await exchange.chunk():
+                while chunk := await self._in_time(exchange.chunk()):
                     if isinstance(chunk, Trouble):
                         break
                     fresh, known = chunk[known:], max(known - len(chunk), 0)
@@ -83,7 +87,7 @@ class Download:
             async with AsyncExitStack() as unless_begun:
                 exchange = await self._client.begin(self._wanted())
                 unless_begun.push_async_callback(exchange.aclose)
-                head = await exchange.start()
+                head = await self._in_time(exchange.start())
                 if isinstance(head, Trouble):
                     raise self._unsafe(head.reason) if head.unsafe else self._unavailable(f"is lost: {head.reason}")
                 if head.status in {_WHOLE, _PART}:
@@ -94,6 +98,15 @@ class Download:
                     raise await self._refused(exchange, head)
                 self._call = replace(self._call, path=join(self._call.path, head.headers.get("location", "")))
         raise self._unsafe(f"{self._provider} redirects its file more than {MOST_REDIRECTS} times.")
+
+    async def _in_time(self, step: Awaitable[T]) -> T | Trouble:
+        """A step that brings nothing for as long as a whole call may take has brought its last."""
+        limit = self._client.options.call_timeout_seconds
+        try:
+            async with asyncio.timeout(limit):
+                return await step
+        except TimeoutError:
+            return Trouble(reason=f"nothing came within {limit:g} s", left=True)
 
     def _wanted(self) -> Call:
         if not self._at or self._validator is None:
@@ -122,14 +135,8 @@ class Download:
             raise self._unavailable(trouble)
 
     async def _refused(self, exchange: Exchange, head: Head) -> ProviderError:
-        body = await exchange.read(_ERROR_BODY_BYTES)
-        reply = Reply(
-            provider=self._provider,
-            status=head.status,
-            headers=head.headers,
-            body=b"" if isinstance(body, Trouble) else body,
-            received_at=self._client.options.clock.now(),
-        )
+        body = await self._in_time(exchange.read(_ERROR_BODY_BYTES))
+        reply = self._client.reply(head, b"" if isinstance(body, Trouble) else body, provider=self._provider)
         error = self._refusal(reply)
         if error is None:
             kind = ResultExpired if head.status in _GONE else ProviderUnavailable

@@ -28,6 +28,7 @@ from nexiom_sdk.wording import printable
 _log = logging.getLogger(__name__)
 
 _LONGEST_ID = 100
+_MOST_ADDRESSES = 4  # of one name that are tried
 _MOST_CONNECTIONS, _MOST_IDLE = 64, 16
 _IDLE_SECONDS = 5.0  # servers close idle connections; an order on one that is being closed would be uncertain
 _NEVER_LEFT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol)
@@ -195,8 +196,11 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
                 addresses = await public_addresses(host, port, self._resolve)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout("the name was not resolved in time") from error
+        except UnicodeError as error:
+            raise httpcore.ConnectError("the name cannot be resolved: it is none") from error
         except OSError as error:
             raise httpcore.ConnectError(f"the name cannot be resolved: {error.strerror or error}") from error
+        addresses = addresses[:_MOST_ADDRESSES]
         for address in addresses[:-1]:
             try:
                 return await dial(address, port, timeout, local_address, socket_options)

@@ -21,6 +21,10 @@ Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 HTTPS_PORT = 443
 USUAL_PORTS: Mapping[str, int] = {"https": HTTPS_PORT, "http": 80}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that is given out of the internet's version 6
+_DOCUMENTS = ipaddress.ip_network("3fff::/20")
+_ISATAP, _ISATAP_MASK = 0x5EFE, 0xFDFF_FFFF  # an address of version 4 within one of a private network
+_OLD_RELAYS = ipaddress.ip_network("192.88.99.0/24")
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -67,6 +71,10 @@ def is_public(address: str) -> bool:
             return is_public(str(embedded))
         if ip in _LOCAL_NAT64:
             return False
+        if ip not in _UNICAST or ip in _DOCUMENTS or int(ip) >> 32 & _ISATAP_MASK == _ISATAP:
+            return False
+    elif ip in _OLD_RELAYS:
+        return False
     return ip.is_global and not ip.is_multicast
 
 

@@ -20,7 +20,7 @@ from nexiom_sdk.providers.auth import Auth, Unsigned
 from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, Outgoing, pool_of, quietly
 from nexiom_sdk.providers.guard import USUAL_PORTS, Origin, check_origin, system_resolver
 from nexiom_sdk.providers.protocol import HttpOptions
-from nexiom_sdk.providers.wire import Call, Reply, Trouble
+from nexiom_sdk.providers.wire import Call, Head, Reply, Trouble
 
 
 def origin_of(url: str) -> Origin:
@@ -56,6 +56,7 @@ class HttpClient:
         keys: Base URL and key of each API. A key goes to the origin of its API and nowhere else; where two APIs share
             an origin, to the one whose base URL the address begins with.
         trusted: Origins that the operator named: they may be private, and plain http.
+        secrets: What must not be shown of any reply.
         network: What dials once the guard has allowed it; None: the sockets of this machine.
     """
 
@@ -65,9 +66,11 @@ class HttpClient:
         *,
         keys: Collection[tuple[str, Auth]] = (),
         trusted: Collection[Origin] = (),
+        secrets: Collection[str] = (),
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
         self.options = options
+        self.secrets: tuple[str, ...] = tuple(secrets)
         self._keys: dict[Origin, list[tuple[str, Auth]]] = {}
         for base_url, auth in sorted(keys, key=lambda key: len(key[0]), reverse=True):
             self._keys.setdefault(origin_of(base_url), []).append((base_url, auth))
@@ -108,8 +111,18 @@ class HttpClient:
             await exchange.aclose()
         if isinstance(body, Trouble):
             return body
-        now = self.options.clock.now()
-        return Reply(provider=provider, status=head.status, headers=head.headers, body=body, received_at=now)
+        return self.reply(head, body, provider=provider)
+
+    def reply(self, head: Head, body: bytes, *, provider: str) -> Reply:
+        """A whole reply."""
+        return Reply(
+            provider=provider,
+            status=head.status,
+            headers=head.headers,
+            body=body,
+            received_at=self.options.clock.now(),
+            secrets=self.secrets,
+        )
 
     async def begin(self, call: Call) -> Exchange:
         """An exchange whose body is read bit by bit; the caller starts and closes it."""
@@ -188,9 +201,9 @@ class HttpClient:
 def _read_origin(text: str) -> Origin | None:
     try:
         url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError):
+        return None if not url.host or url.userinfo or "\\" in text else _origin(url)
+    except (httpx.InvalidURL, ValueError):  # also of names that IDNA does not know
         return None
-    return None if not url.host or url.userinfo or "\\" in text else _origin(url)
 
 
 def _origin(url: httpx.URL) -> Origin:

@@ -24,8 +24,9 @@ async def inflated(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             if piece:
                 yield piece
             pending = inflater.unconsumed_tail
+            if inflater.eof:
+                return
             if not pending and len(piece) < PIECE_BYTES:
                 break
-    if not inflater.eof:
-        msg = "it ends too early"
-        raise zlib.error(msg)
+    msg = "it ends too early"
+    raise zlib.error(msg)

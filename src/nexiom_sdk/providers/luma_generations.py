@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from nexiom_sdk.providers.wire import Body, Reply, warn_of_status
+from nexiom_sdk.providers.wire import Body, Maybe, Reply, warn_of_status
 from nexiom_sdk.types import Asset, Failed, Poll, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -36,12 +36,12 @@ _BY_WORDS: Mapping[str, str] = {
 
 
 class _Output(Body):  # one file of the Agents API
-    type: str = ""
-    url: str | None = None
+    type: Maybe[str] = None
+    url: Maybe[str] = None
 
 
 class _Assets(Body):  # the files of the older API
-    video: str | None = None
+    video: Maybe[str] = None
 
 
 class Generation(Body):
@@ -49,10 +49,10 @@ class Generation(Body):
 
     id: str = Field(min_length=1)
     state: str = ""
-    failure_code: str | None = None
-    failure_reason: str | None = None
-    output: tuple[_Output, ...] | None = None
-    assets: _Assets | None = None
+    failure_code: Maybe[str] = None
+    failure_reason: Maybe[str] = None
+    output: Maybe[tuple[Maybe[_Output], ...]] = None
+    assets: Maybe[_Assets] = None
 
 
 def outcome_of(reply: Reply) -> Poll:
@@ -74,13 +74,13 @@ def outcome_of(reply: Reply) -> Poll:
 
 
 def _succeeded(made: Generation, reply: Reply) -> Succeeded:
-    files = made.output or ()
+    files = [file for file in made.output or () if file is not None]
     videos = tuple(
         Asset(url=file.url, expires_at=reply.received_at + _LINK_LIFETIME)
         for file in files
-        if file.type == "video" and file.url
+        if file.type in {"video", None} and file.url
     )
-    others = [printable(file.type, 20) for file in files if file.type != "video"]
+    others = [printable(file.type, 20) for file in files if file.type not in {"video", None} and file.type]
     older = (Asset(url=made.assets.video),) if made.assets and made.assets.video else ()
     return Succeeded(
         assets=videos or older,

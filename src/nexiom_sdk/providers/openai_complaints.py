@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, TypeAlias, TypeVar
+from typing import ClassVar
 
 from pydantic import (
     ConfigDict,
     Field,
     TypeAdapter,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     model_validator,
 )
 
@@ -29,9 +26,7 @@ from nexiom_sdk.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from nexiom_sdk.providers.wire import Body, Reply
-
-T = TypeVar("T")
+from nexiom_sdk.providers.wire import Body, Maybe, Reply
 
 _CODES: Mapping[str, type[ProviderError]] = {
     "content_policy_violation": ContentRejected,
@@ -53,21 +48,12 @@ STATUSES: Mapping[int, type[ProviderError]] = {
 }
 """What a refusal means by its HTTP status, where it has no code."""
 
+_UNDECIDED = frozenset({408, 409})  # whatever they say, the order may have been taken
+_GUARDRAIL = 500
 _WORDS: Mapping[str, type[ProviderError]] = {
     r"guardrail|blocked by [\w ]{1,40}moderation|content.policy": ContentRejected,
     r"model mismatch": ModelRetired,
 }
-
-
-def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return read(value)
-    except ValidationError:
-        return None
-
-
-Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
-"""A field that counts as missing where it is something else than it should be: no job is lost for a strange detail."""
 
 
 class Lenient(Body):
@@ -140,8 +126,8 @@ def refusal(reply: Reply) -> type[ProviderError] | None:
     kind = complaint_in(reply).meaning
     match reply.status // 100:
         case 4:
-            return kind or STATUSES.get(reply.status)
-        case 5:  # TensorRT-LLM's guardrails answer like this; any other outage says nothing about the order
-            return kind if kind is ContentRejected else None
+            return (kind or STATUSES.get(reply.status)) if reply.status not in _UNDECIDED else None
+        case 5:  # TensorRT-LLM's guardrails answer with 500; any other outage says nothing about the order
+            return kind if kind is ContentRejected and reply.status == _GUARDRAIL else None
         case _:
             return None

@@ -18,8 +18,8 @@ from typing import Literal, TypeAlias
 from pydantic import AwareDatetime, Base64Bytes, JsonValue
 
 from nexiom_sdk.errors import GenerationFailed, MalformedResponse
-from nexiom_sdk.providers.openai_complaints import STATUSES, Complaint, Lenient, Maybe
-from nexiom_sdk.providers.wire import Reply, warn_of_status
+from nexiom_sdk.providers.openai_complaints import STATUSES, Complaint, Lenient
+from nexiom_sdk.providers.wire import Maybe, Reply, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -133,7 +133,8 @@ def outcome(reply: Reply, job_url: str) -> Poll | None:
     match job.state:
         case "done":
             named = _named(job)
-            return _succeeded(job, named) if named else _at_content(job, job_url)
+            done = _succeeded(job, named)
+            return done if done.assets else _at_content(job, job_url)
         case "failed":
             return _failed(job)
         case "stopped":

@@ -103,9 +103,12 @@ class OpenRouterProvider(HttpProvider):
 
     def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
         """The job that was made."""
-        self._open(reply)
+        job = reply.read_or_none(Job)
+        if job is None:  # an id means that the order was taken, whatever else is said
+            self._open(reply)
+            job = reply.read(Job)
         called_back: Mapping[str, JsonValue] = {"callback": True} if submission.callback_url else {}
-        return Operation(id=reply.read(Job).id, state=called_back)
+        return Operation(id=job.id, state=called_back)
 
     def poll_call(self, operation: Operation, /) -> Call:
         """The job as it is now."""
@@ -113,9 +116,12 @@ class OpenRouterProvider(HttpProvider):
 
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
         """What the job says."""
-        self._open(reply)
+        job = reply.read_or_none(Job)
+        if job is None or not job.status:
+            self._open(reply)
+            job = reply.read(Job)
         content = f"{self.base_url}{self.poll_call(operation).path}/content"
-        return outcome_of(reply.read(Job), content=content)
+        return outcome_of(job, content=content)
 
     def read_error(self, reply: Reply, /) -> ProviderError | None:
         """A refusal by its status; a 404 only where it is about a model, a 503 only in OpenRouter's own words."""
@@ -156,8 +162,8 @@ class OpenRouterProvider(HttpProvider):
         if refusal is None:
             return
         status = refusal.error.code or 0
-        raise self._refused(status, refusal.error, reply) or MalformedResponse(
-            f"OpenRouter answered {reply.status} with the error {status}: {refusal.error.message}", provider=self.name
+        raise self._refused(status, refusal.error, reply) or self.error(
+            MalformedResponse, reply, f"the error {status}: {refusal.error.message}"
         )
 
     def _refused(self, status: int, problem: _Problem, reply: Reply) -> ProviderError | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from nexiom_sdk.providers.wire import Body, warn_of_status
+from nexiom_sdk.providers.wire import Body, Maybe, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Poll, Running, Succeeded
 
 _FAILED = frozenset({"failed", "expired", "dead"})
@@ -19,8 +20,8 @@ _MODERATED = ("policy", "moderat", "safety", "sensitive", "flagged")
 class _Usage(Body):
     """What a job cost, in USD; null where the user's own key at the maker paid."""
 
-    cost: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
-    is_byok: bool | None = None
+    cost: Maybe[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]] = None
+    is_byok: Maybe[bool] = None
 
 
 class Job(Body):
@@ -28,11 +29,11 @@ class Job(Body):
 
     id: str = Field(min_length=1)
     status: str = ""
-    error: str | None = None
-    unsigned_urls: tuple[str, ...] | None = None
-    urls: tuple[str, ...] | None = None
-    expires_at: int | None = None
-    usage: _Usage | None = None
+    error: Maybe[str] = None
+    unsigned_urls: Maybe[tuple[str, ...]] = None
+    urls: Maybe[tuple[str, ...]] = None
+    expires_at: Maybe[int] = None
+    usage: Maybe[_Usage] = None
 
 
 def outcome_of(job: Job, *, content: str) -> Poll:
@@ -61,9 +62,8 @@ def outcome_of(job: Job, *, content: str) -> Poll:
 
 def _succeeded(job: Job, content: str) -> Succeeded:
     until = _moment(job.expires_at)
-    own = tuple(
-        Asset(url=f"{content}?index={index}", needs_auth=True) for index, _ in enumerate(job.unsigned_urls or ())
-    )
+    outputs = len(job.unsigned_urls or ()) or (0 if job.urls else 1)  # the first one is always there
+    own = tuple(Asset(url=f"{content}?index={index}", needs_auth=True) for index in range(outputs))
     usage = job.usage or _Usage()
     units: dict[str, JsonValue] = {
         "cost": None if usage.cost is None else str(usage.cost),

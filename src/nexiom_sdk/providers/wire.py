@@ -11,10 +11,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from nexiom_sdk.errors import MalformedResponse
 from nexiom_sdk.providers.retry_after import retry_after_seconds
@@ -22,13 +22,28 @@ from nexiom_sdk.redaction import redact
 from nexiom_sdk.types import DeliveredMedia
 from nexiom_sdk.wording import printable
 
+T = TypeVar("T")
+
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 
 _log = logging.getLogger(__name__)
 
 _LONGEST_EXCERPT = 200
 _LONGEST_STATUS = 60
+_LONGEST_ID = 100
+_LOOKED_AT_BYTES = 8192  # of a body, for an excerpt: secrets go before anything is cut
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid")
+
+
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
+"""A field that counts as missing where it is something else than it should be: no job is lost for a strange detail."""
 
 
 class Body(BaseModel):
@@ -115,6 +130,7 @@ class Reply:
         headers: By lower-case name.
         body: Decoded bytes.
         received_at: When it came.
+        secrets: What must not be shown of it.
     """
 
     provider: str
@@ -122,6 +138,7 @@ class Reply:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     received_at: datetime
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def ok(self) -> bool:
@@ -131,7 +148,8 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         """The provider's id of the exchange, for its support."""
-        return next((self.headers[name] for name in _REQUEST_IDS if name in self.headers), None)
+        found = next((self.headers[name] for name in _REQUEST_IDS if name in self.headers), None)
+        return None if found is None else printable(redact(found, self.secrets), _LONGEST_ID)
 
     @property
     def retry_after_seconds(self) -> float | None:
@@ -141,7 +159,8 @@ class Reply:
     @property
     def excerpt(self) -> str:
         """The beginning of the body, made safe to print."""
-        return redact(printable(self.body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace"), _LONGEST_EXCERPT))
+        text = redact(self.body[:_LOOKED_AT_BYTES].decode("utf-8", "replace"), self.secrets)
+        return printable(text, _LONGEST_EXCERPT)
 
     def read(self, shape: type[B]) -> B:
         """The body as one of the adapter's private models.
