@@ -67,7 +67,7 @@ class Download:
         for resumption in range(MOST_RESUMPTIONS + 1):
             exchange, known = await self._begin()
             try:
-                while chunk := await self._in_time(exchange.chunk()):
+                while chunk := await self._next(exchange):
                     if isinstance(chunk, Trouble):
                         break
                     fresh, known = chunk[known:], max(known - len(chunk), 0)
@@ -98,6 +98,10 @@ class Download:
                     raise await self._refused(exchange, head)
                 self._call = replace(self._call, path=join(self._call.path, head.headers.get("location", "")))
         raise self._unsafe(f"{self._provider} redirects its file more than {MOST_REDIRECTS} times.")
+
+    async def _next(self, exchange: Exchange) -> bytes | Trouble:
+        """The next chunk; what is not compressed has its time by itself, for each read has one."""
+        return await (self._in_time(exchange.chunk()) if exchange.encoded else exchange.chunk())
 
     async def _in_time(self, step: Awaitable[T]) -> T | Trouble:
         """A step that brings nothing for as long as a whole call may take has brought its last."""

@@ -83,10 +83,12 @@ class Exchange:
 
     Attributes:
         left: Whether a part of the request may have reached the server.
+        encoded: Whether the body is compressed, so that bytes may come without any that are decoded.
     """
 
     def __init__(self, pool: httpcore.AsyncConnectionPool, outgoing: Outgoing) -> None:
         self.left: bool = False
+        self.encoded: bool = False
         self._pool = pool
         self._outgoing = outgoing
         self._response: httpcore.Response | None = None
@@ -113,7 +115,8 @@ class Exchange:
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding not in {"identity", *ENCODINGS}:
             return Trouble(reason="the answer is compressed in a way that nobody asked for", left=True)
-        self._chunks = response.aiter_stream() if encoding == "identity" else inflated(response.aiter_stream())
+        self.encoded = encoding != "identity"
+        self._chunks = inflated(response.aiter_stream()) if self.encoded else response.aiter_stream()
         _log.debug(
             "%s %s %d in %.0f ms, request id %s",
             out.method,
