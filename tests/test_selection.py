@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from any_cards import TODAY, World, any_candidate, any_request, any_world
-from nexiom_sdk.models import Lengths, ModelCard, Shapes, mismatches
+from nexiom_sdk.models import Lengths, ModelCard, Price, Shapes, mismatches
 from nexiom_sdk.policy import Policy, PolicyCandidate, TierDefaults, TierPolicy
 from nexiom_sdk.selection import select, spec_for
 from nexiom_sdk.types import QUALITY_TIERS, AspectRatio, Candidate, Choice, VideoRequest
@@ -319,3 +319,16 @@ def test_the_ranking_is_by_weight_then_price_then_name(world: World, request: Vi
     ranked = chosen_in(world, request).ranked
     keys = [(-one.weight, one.estimated_cost_usd is None, one.estimated_cost_usd or 0, one.target) for one in ranked]
     assert keys == sorted(keys)
+
+
+def test_options_that_may_cost_more_are_refused_under_a_cap_and_only_for_their_own_provider() -> None:
+    def chosen(options: dict[str, dict[str, bool]], cap: str | None) -> str | None:
+        request = VideoRequest(
+            prompt="x", provider="acme", options=options, max_cost_usd=None if cap is None else Decimal(cap)
+        )
+        card = ModelCard(model="a1", prices=(Price(usd=Decimal("0.30"), per="clip"),))
+        return select(request, Policy.default(), {"acme": [card]}, today=date(2026, 11, 25)).model
+
+    assert chosen({"acme": {"hdr": True}}, "0.50") is None
+    assert chosen({"acme": {"hdr": True}}, None) == "a1"
+    assert chosen({"bolt": {"hdr": True}}, "0.50") == "a1"

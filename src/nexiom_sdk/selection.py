@@ -180,6 +180,8 @@ def _judged(order: _Order, entry: Entry, listed: Mapping[str, ModelCard]) -> Can
         return tuple(reasons)
     candidate = _candidate(order, entry, card, found)
     price, cap = candidate.estimated_cost_usd, request.max_cost_usd
+    if cap is not None and request.options.get(entry.provider):
+        return (f"what its options cost is not known, and {usd(cap)} is the most it may cost",)
     if cap is None or (price is not None and price <= cap):
         return candidate
     if price is None:
