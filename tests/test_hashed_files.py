@@ -79,7 +79,7 @@ async def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "000").read_bytes() == b"old"
 
 
-async def test_small_chunks_share_the_way_to_the_disk_and_wait_for_no_more_than_a_batch(
+async def test_small_chunks_share_the_way_to_the_disk_and_wait_for_no_more_than_two_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ways, waiting, most = 0, 0, 0
@@ -99,4 +99,4 @@ async def test_small_chunks_share_the_way_to_the_disk_and_wait_for_no_more_than_
     monkeypatch.setattr("nexiom_sdk.hashed_files.to_its_end", counted)
     await write_hashed(tmp_path / "000", chunks())
     assert ways == 8 + 1  # eight batches, and the end
-    assert most == BATCH_BYTES
+    assert BATCH_BYTES <= most <= 2 * BATCH_BYTES  # one is being written while the next one comes

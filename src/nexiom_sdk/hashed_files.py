@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -26,15 +27,22 @@ async def write_hashed(path: Path, chunks: AsyncIterator[bytes]) -> None:
     file = _HashedFile(path)
     batch: list[bytes] = []
     size_bytes = 0
+    writing: asyncio.Task[None] | None = None  # one batch is hashed and written while the next one comes
     try:
         async for chunk in chunks:
             batch.append(chunk)
             size_bytes += len(chunk)
             if size_bytes >= BATCH_BYTES:  # a way into a thread and back costs as much as hashing one chunk
-                await to_its_end(file.write, batch)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(to_its_end(file.write, batch))
                 batch, size_bytes = [], 0
+        if writing is not None:
+            await writing
         await to_its_end(file.finish, batch)
     except BaseException:
+        if writing is not None:
+            await asyncio.gather(writing, return_exceptions=True)
         await to_its_end(file.close)
         raise
 
