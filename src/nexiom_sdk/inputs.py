@@ -24,7 +24,7 @@ from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.guard import check_looks
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.references import MAX_REFERENCE_BYTES, Reference, check_limits, inspect, read_local, too_large
-from nexiom_sdk.storage import ANYBODY, CHUNK_BYTES, ObjectStore, input_key
+from nexiom_sdk.storage import ANYBODY, ObjectStore, in_chunks, input_key
 from nexiom_sdk.types import DeliveredMedia, Media, VideoRequest
 
 # Gives the bytes behind an https address; it guards what it opens, and answers trouble with a `ProviderError`.
@@ -92,7 +92,7 @@ async def stage(
             raise InvalidInput(msg, next_step="Try again later, or hand over the file itself.") from error
         path = f"{user_id or ANYBODY}/{hashlib.sha256(found.data).hexdigest()[:32]}.{found.extension}"
         if await store.stat(input_key(path)) is None:
-            await store.put(input_key(path), _chunks(found.data), media_type=found.media_type)
+            await store.put(input_key(path), in_chunks(found.data), media_type=found.media_type)
         return Media.from_input(path, role=media.role)
 
     if request.reference_media_path is not None:
@@ -187,11 +187,6 @@ async def _collected(chunks: AsyncIterator[bytes], name: str) -> bytes:
         if len(data) > MAX_REFERENCE_BYTES:
             raise too_large(name)
     return bytes(data)
-
-
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), CHUNK_BYTES):
-        yield data[start : start + CHUNK_BYTES]
 
 
 def _name(media: Media) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.media import check_video, poster
 from nexiom_sdk.providers.calls import Door, fetch
 from nexiom_sdk.providers.protocol import VideoProvider
-from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore, SupportsFiles, output_key, result_path
+from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore, SupportsFiles, in_chunks, output_key, result_path
 from nexiom_sdk.types import Asset, Frozen, VideoProbe
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Spool:
         try:
             await to_its_end(_begin, partial)
             for index, asset in enumerate(assets):
-                chunks = fetch(self.door, provider, asset) if asset.data is None else _slices(asset.data)
+                chunks = fetch(self.door, provider, asset) if asset.data is None else in_chunks(asset.data)
                 async with contextlib.aclosing(chunks):
                     await write_hashed(partial / f"{index:03}", chunks)
             return await to_its_end(_publish, partial, self._order(job))
@@ -135,16 +135,11 @@ class Spool:
     async def _poster(self, job: GenerationJob, picture: bytes, index: int) -> str | None:
         path = result_path(job.user_id, job.id, index, "jpg")
         try:
-            await self.store.put(output_key(path), _slices(picture), media_type="image/jpeg")
+            await self.store.put(output_key(path), in_chunks(picture), media_type="image/jpeg")
         except StorageUnavailable:
             _log.warning("no poster for job %s: the store refused it", job.id, extra={"action": "poster_failed"})
             return None
         return path
-
-
-async def _slices(data: bytes) -> AsyncGenerator[bytes, None]:
-    for start in range(0, len(data), CHUNK_BYTES):
-        yield data[start : start + CHUNK_BYTES]
 
 
 async def _read(path: Path) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ A key is `bucket/path`. Two buckets exist: `inputs` holds what users upload, `ou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -156,3 +156,13 @@ def result_path(user_id: str | None, job_id: str, index: int, extension: str = "
 def output_key(path: str) -> str:
     """Key of a result, from its path in the bucket `outputs`."""
     return checked_key(f"{OUTPUTS}/{path}")
+
+
+async def in_chunks(data: bytes) -> AsyncGenerator[bytes, None]:
+    """Bytes in memory, as a store takes and gives them.
+
+    Args:
+        data: Any length; each chunk has `CHUNK_BYTES`, but the last.
+    """
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield data[start : start + CHUNK_BYTES]

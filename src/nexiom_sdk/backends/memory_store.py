@@ -7,7 +7,7 @@ from typing import Self
 
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.errors import ConfigurationError, ObjectNotFound
-from nexiom_sdk.storage import CHUNK_BYTES, ObjectInfo, checked_key
+from nexiom_sdk.storage import ObjectInfo, checked_key, in_chunks
 from nexiom_sdk.wording import printable
 
 
@@ -45,9 +45,8 @@ class MemoryStore:
         if checked_key(key) not in self._objects:
             msg = f"There is no object '{key}' in the store."
             raise ObjectNotFound(msg)
-        data = self._objects[key][1]
-        for start in range(0, len(data), CHUNK_BYTES):
-            yield data[start : start + CHUNK_BYTES]
+        async for chunk in in_chunks(self._objects[key][1]):
+            yield chunk
 
     async def stat(self, key: str, /) -> ObjectInfo | None:
         found = self._objects.get(checked_key(key))
