@@ -29,7 +29,7 @@ from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import Answer, Drop
 from nexiom_sdk.testing.provider_wire import Verb
-from wire_rig import WIRES, bench
+from wire_rig import ROWS, bench
 
 SECRETS: Mapping[str, str] = {
     "API key": "CANARY-api-key-0123456789",
@@ -90,12 +90,17 @@ def _foreign(shown: traceback.TracebackException, own: str) -> Iterator[str]:
             yield from _foreign(inner, own)
 
 
-async def _run(provider: str, home: Path, found: Found) -> None:
-    """Everything that can happen to an order of this provider, with talkative servers all the way."""
-    wire = WIRES[provider]()
-    secret = {"webhook_secret": SecretStr(SECRETS["webhook secret"]), "api_key": SecretStr(SECRETS["API key"])}
+async def _run(row: str, home: Path, found: Found) -> None:
+    """Everything that can happen to an order at this API, with talkative servers all the way."""
+    wire = ROWS[row].wire()
+    provider = wire.name
+    secret = {"webhook_secret": SecretStr(SECRETS["webhook secret"])} | {
+        key: SecretStr(SECRETS["API key"])
+        for key in wire.config("http://127.0.0.1:9")
+        if key.endswith(("api_key", "secret_key", "token"))
+    }
     settings = {"supabase_secret_key": SecretStr(SECRETS["service key"])}
-    async with bench(provider, home, wire, keys=secret, **settings) as at:
+    async with bench(row, home, wire, keys=secret, **settings) as at:
         studio, adapter = at.studio, at.studio._chooser.provider(provider)
 
         async def meet(*answers: Answer, verb: Verb) -> None:
@@ -131,8 +136,9 @@ async def _run(provider: str, home: Path, found: Found) -> None:
         found.note("events", *map(repr, at.events), *(json.dumps(asdict(one), default=str) for one in at.events))
 
 
-def _after(provider: str, home: Path, found: Found, log: io.StringIO) -> None:
+def _after(row: str, home: Path, found: Found, log: io.StringIO) -> None:
     """What is left when the studio is closed: files, logs, and what the command says of it."""
+    provider = ROWS[row].wire.name
     found.note("logs", log.getvalue())
     with contextlib.suppress(NexiomError):
         try:
@@ -169,7 +175,7 @@ def _after(provider: str, home: Path, found: Found, log: io.StringIO) -> None:
             found.note(place, said.stdout, said.stderr)
 
 
-@pytest.fixture(scope="module", params=list(WIRES))
+@pytest.fixture(scope="module", params=list(ROWS))
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Found:
     home, found = tmp_path_factory.mktemp("home"), Found()
     log = io.StringIO()

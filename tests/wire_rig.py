@@ -20,8 +20,21 @@ from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
 from nexiom_sdk.testing.wires.sora import SoraWire
 
-WIRES: dict[str, type[ProviderWire]] = {wire.name: wire for wire in (OpenRouterWire, SoraWire, RunwayWire, LumaWire)}
-MODELS = {"openrouter": "google/veo-3.1-fast", "sora": "@served", "runway": "gen4.5", "luma": "ray-3.2"}
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One API of a provider: its server, and a model that it has."""
+
+    wire: type[ProviderWire]
+    model: str
+
+
+ROWS: dict[str, Row] = {
+    "openrouter": Row(wire=OpenRouterWire, model="google/veo-3.1-fast"),
+    "sora": Row(wire=SoraWire, model="@served"),
+    "runway": Row(wire=RunwayWire, model="veo3.1"),
+    "luma": Row(wire=LumaWire, model="ray-3.2"),
+}
 INPUT = "u1/fox.png"
 
 
@@ -30,6 +43,7 @@ class Bench:
     """A studio, the server that it talks to, and what it told."""
 
     studio: Studio
+    row: str
     wire: ProviderWire
     server: LoopbackServer
     events: list[Event]
@@ -37,8 +51,9 @@ class Bench:
     home: Path
 
     def request(self, **fields: object) -> VideoRequest:
-        """An order at this provider."""
-        return VideoRequest(**{"prompt": "a fox in snow", "provider": self.wire.name, **fields})  # type: ignore[arg-type]
+        """An order at this API."""
+        asked = {"prompt": "a fox in snow", "provider": self.wire.name, "model": ROWS[self.row].model}
+        return VideoRequest(**{**asked, **fields})  # type: ignore[arg-type]
 
     async def ended(self, job: GenerationJob) -> GenerationJob:
         """The job, driven until nothing more happens by itself."""
@@ -49,22 +64,22 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    name: str,
+    row: str,
     home: Path,
     wire: ProviderWire | None = None,
     keys: Mapping[str, SecretStr] | None = None,
     **settings: object,
 ) -> AsyncIterator[Bench]:
-    """The provider of this name, ready to be ordered from, with one picture in the bucket `inputs`."""
-    wire = wire or WIRES[name]()
+    """The API of this row, ready to be ordered from, with one picture in the bucket `inputs`."""
+    wire = wire or ROWS[row].wire()
     clock = VirtualClock(auto=True)
     events: list[Event] = []
     async with LoopbackServer(wire) as server:
         config = {key: SecretStr(value) for key, value in wire.config(server.origin).items()}
-        made = Settings(home=home, provider_config={name: {**config, **(keys or {})}}, **settings)  # type: ignore[arg-type]
+        made = Settings(home=home, provider_config={wire.name: {**config, **(keys or {})}}, **settings)  # type: ignore[arg-type]
         async with Studio(settings=made, sinks=[events.append], clock=clock) as studio:
             await studio.store.put(f"inputs/{INPUT}", _picture(), media_type="image/png")
-            yield Bench(studio=studio, wire=wire, server=server, events=events, clock=clock, home=home)
+            yield Bench(studio=studio, row=row, wire=wire, server=server, events=events, clock=clock, home=home)
 
 
 async def _picture() -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from nexiom_sdk.errors import (
     JobCancelled,
     MalformedResponse,
     NexiomError,
+    UnsupportedFeature,
 )
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.providers.calls import call
@@ -101,18 +102,23 @@ class Following:
 
     async def _cancel(self, job: GenerationJob, provider: VideoProvider, operation: Operation) -> GenerationJob:
         desk = self.desk
-        if not isinstance(provider, SupportsCancel):
+        state, trouble = "requested", None
+        try:
+            await self._stop(provider, operation)
+        except UnsupportedFeature:
             error = JobCancelled(
                 f"{provider.name} cannot stop an order: it goes on there, and its cost is open.", charged="unknown"
             )
             return await desk.commit(job, moves.cancelled(job, error, state="not possible", now=desk.now()))
-        state, trouble = "requested", None
-        try:
-            await call(desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
         except NexiomError as error:
             state, trouble = "not possible", error.message
         going_on = job.evolve(run_at=desk.now(), leased_until=None)
         return await desk.commit(job, going_on.with_metadata(cancel=state, trouble=trouble))
+
+    async def _stop(self, provider: VideoProvider, operation: Operation) -> None:
+        if not isinstance(provider, SupportsCancel):
+            raise UnsupportedFeature(f"{provider.name} cannot stop an order.")
+        await call(self.desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
 
     def _over(self, job: GenerationJob) -> bool:
         return self.desk.past(job, "submit_answered_at", self.desk.deadline_seconds)

@@ -103,7 +103,7 @@ class HttpProvider(ABC):
             title=self.title, values=config, variables=self.config_env, keys_at=self.keys_at
         )
         self.options: HttpOptions = http or HttpOptions()
-        endpoints = self.endpoints()
+        self._endpoints: Sequence[Endpoint] = (endpoints := self.endpoints())
         self.base_url: str = endpoints[0].base_url
         self._client = HttpClient(
             self.options,
@@ -197,6 +197,22 @@ class HttpProvider(ABC):
             return self.lost(operation, reply)
         raise self._refusal(reply)
 
+    def said(self, outcome: Poll, /) -> Poll:
+        """What a provider says, without the secrets that it may repeat."""
+        match outcome:
+            case Failed():
+                return replace(outcome, message=self.config.clean(outcome.message))
+            case Cancelled():
+                return replace(outcome, reason=self.config.clean(outcome.reason))
+            case Succeeded():
+                return self._shown(outcome)
+            case _:
+                return outcome
+
+    def holds(self, url: str, /) -> bool:
+        """Whether an address is one of the provider's own APIs'."""
+        return any(url.startswith(f"{one.base_url}/") for one in self._endpoints)
+
     async def send(self, call: Call, /) -> Reply:
         """Make a call that is no order, and raise what its reply refuses.
 
@@ -236,7 +252,7 @@ class HttpProvider(ABC):
                 return self.look_refused(operation, reply)
             outcome = self.read_poll(operation, reply)
             if not isinstance(outcome, Call):
-                return self._said(outcome)
+                return self.said(outcome)
             call = outcome
         msg = f"{self.title} sends from one place to the next to look at an order."
         raise MalformedResponse(msg, provider=self.name)
@@ -316,17 +332,6 @@ class HttpProvider(ABC):
         clean = self.config.clean
         told = {name: clean(value) if isinstance(value, str) else value for name, value in done.detail.items()}
         return replace(done, detail=told, warnings=tuple(map(clean, done.warnings)))
-
-    def _said(self, outcome: Poll) -> Poll:
-        match outcome:
-            case Failed():
-                return replace(outcome, message=self.config.clean(outcome.message))
-            case Cancelled():
-                return replace(outcome, reason=self.config.clean(outcome.reason))
-            case Succeeded():
-                return self._shown(outcome)
-            case _:
-                return outcome
 
 
 def _unheard(_reply: Reply) -> None:

@@ -85,13 +85,13 @@ class Configuration:
             raise ConfigurationError(msg, next_step="Copy the key again.")
         return SecretStr(text) if text else None
 
-    def endpoint(self, url_key: str, default_url: str, /, *, key: str) -> Endpoint:
+    def endpoint(self, url_key: str, default_url: str, /, *, key: str | None) -> Endpoint:
         """An API: its address, else the usual one, with a bearer key.
 
         Args:
             url_key: Configuration key of the address.
             default_url: The usual address; empty where there is none.
-            key: Configuration key of the key.
+            key: Configuration key of the key; None where the adapter signs otherwise, or not at all.
 
         Raises:
             MissingCredentials: There is no key although one is needed, or no address.
@@ -100,8 +100,8 @@ class Configuration:
         given = self.text(url_key).rstrip("/")
         if not given and not default_url:
             self.missing(url_key, "the address of a server")
-        secret = self.secret(key)
-        if secret is None and self.keys_at:
+        secret = self.secret(key) if key else None
+        if key and secret is None and self.keys_at:
             self.missing(key, f"a key, which is made at {self.keys_at}")
         url = given or default_url
         return Endpoint(

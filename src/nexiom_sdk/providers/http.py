@@ -104,7 +104,7 @@ class HttpClient:
                 head = await exchange.start()
                 if isinstance(head, Trouble):
                     return head
-                body = await exchange.read(self.options.max_json_bytes)
+                body = await exchange.read(call.max_bytes or self.options.max_json_bytes)
         except TimeoutError:
             return Trouble(reason=f"no whole answer within {limit:g} s", left=exchange.left)
         finally:
@@ -188,7 +188,8 @@ class HttpClient:
             return httpx.Request(
                 call.method,
                 call.path,
-                params=dict(call.query) or None,
+                params={name: value if isinstance(value, str) else list(value) for name, value in call.query.items()}
+                or None,
                 headers={"User-Agent": self._agent, "Accept": "*/*", "Accept-Encoding": "identity", **call.headers},
                 json=call.json,
                 files=[*fields, *parts] or None,

@@ -119,6 +119,7 @@ class SupportsCancel(Protocol):
         """Ask the provider to stop; the next poll tells whether it did.
 
         Raises:
+            UnsupportedFeature: Orders of this kind cannot be stopped at all: the job ends here, its cost open.
             ProviderError: It cannot be stopped any more.
         """
         ...
@@ -142,6 +143,28 @@ class SupportsCallback(Protocol):
             AuthenticationFailed: The provider signs callbacks, and this one is unsigned, wrongly signed, or more than
                 300 s old.
             MalformedResponse: It cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsBatchPoll(Protocol):
+    """One call looks at many orders. The library gathers those that are due together; `poll` must work as well."""
+
+    @property
+    def batch_size(self) -> int:
+        """Most orders that one call may look at."""
+        ...
+
+    async def poll_many(self, operations: Sequence[Operation], /) -> Mapping[str, Poll]:
+        """Look at these orders in one call, at most `batch_size` of them. Must not change anything at the provider.
+
+        Returns:
+            What is said of each order, by its id. One that is missing is looked at alone.
+
+        Raises:
+            ProviderError: The call did not work; a retryable one counts for all of them, after another they are looked
+                at one by one.
         """
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
@@ -90,7 +90,7 @@ class Call:
     Args:
         method: GET, POST, PUT or DELETE.
         path: Path below the adapter's `base_url`, or a whole address.
-        query: Query parameters.
+        query: Query parameters; one with several values is repeated.
         headers: Headers besides the adapter's constant ones and the signature.
         json: A JSON body.
         form: Text fields of a multipart body.
@@ -98,6 +98,7 @@ class Call:
         signed: With the key of the origin it goes to; there is none for an origin that the adapter did not name.
         any_status: The reader wants to see refusals too, instead of having them raised.
         timeout_seconds: Longest time for the whole call; None: `HttpOptions.call_timeout_seconds`.
+        max_bytes: Largest reply; None: `HttpOptions.max_json_bytes`. For replies that hold the file itself.
 
     Example:
         >>> Call("GET", f"/videos/{segment('a/b')}")
@@ -107,7 +108,7 @@ class Call:
     method: Method
     path: str
     _: KW_ONLY
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str | Sequence[str]])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     json: JsonValue | None = None
     form: Mapping[str, str] | None = None
@@ -115,6 +116,7 @@ class Call:
     signed: bool = True
     any_status: bool = False
     timeout_seconds: float | None = None
+    max_bytes: int | None = None
 
     def __repr__(self) -> str:
         return f"Call({self.method} {redact(self.path)})"

@@ -13,6 +13,7 @@ assert len(wire.orders) == 1
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from typing import ClassVar, Literal, TypeAlias
 from nexiom_sdk.testing.answers import Answer, DropUnread, Fault, Received
 from nexiom_sdk.testing.fake_provider import sample_video
 
-Verb: TypeAlias = Literal["submit", "poll", "content", "cancel", "upload", "other"]
+Verb: TypeAlias = Literal["submit", "poll", "find", "content", "cancel", "upload", "other"]
 Ending: TypeAlias = Literal["succeeded", "failed", "moderated"]
 Refusal: TypeAlias = Literal["moderated", "no_credit", "bad_key", "busy"]
 
@@ -38,6 +39,7 @@ class ProviderWire(ABC):
     Attributes:
         orders: The orders that were accepted, in order: each one was paid.
         faults: What happens instead of the next answers, by verb.
+        lost: What the next orders are answered with although they are taken.
         cancelled: Ids of orders that were stopped.
         content_misses: How many of the next fetches of a result find its link expired.
     """
@@ -58,6 +60,7 @@ class ProviderWire(ABC):
         self.video: bytes = sample_video() if video is None else video
         self.orders: list[Received] = []
         self.faults: dict[Verb, deque[Answer | Fault]] = {}
+        self.lost: deque[Answer | Fault] = deque()
         self.cancelled: set[str] = set()
         self.content_misses: int = 0
         self.origin: str = ""
@@ -88,7 +91,7 @@ class ProviderWire(ABC):
             case "cancel":
                 self.cancelled.add(self.order_id(received))
                 return self.stopped(received)
-            case "upload" | "other":
+            case "find" | "upload" | "other":
                 return self.other(received)
 
     def at_head(self, head: Received) -> DropUnread | None:
@@ -154,11 +157,16 @@ class ProviderWire(ABC):
         """The answer to any other request."""
         return Answer(status=404, body=received.path.encode())
 
-    def _ordered(self, received: Received) -> Answer:
+    def id_in(self, answer: Answer) -> str:
+        """The id of an order, from the answer that `accepted` gave to it."""
+        return str(json.loads(answer.body)["id"])
+
+    def _ordered(self, received: Received) -> Answer | Fault:
         if self.refusal is not None:
             return self.refused(received, self.refusal)
         self.orders.append(received)
-        return self.accepted(received, len(self.orders))
+        answer = self.accepted(received, len(self.orders))
+        return self.lost.popleft() if self.lost else answer
 
     def _looked_at(self, received: Received) -> Answer:
         order_id = self.order_id(received)

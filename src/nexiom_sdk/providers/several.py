@@ -1,0 +1,140 @@
+"""`Several`: one provider that is several APIs, each with an adapter of its own; the model decides which is asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from nexiom_sdk.errors import ConfigurationError, NexiomError, UnsupportedFeature
+from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.base import HttpProvider
+from nexiom_sdk.providers.protocol import (
+    PROTOCOL_VERSION,
+    HttpOptions,
+    SupportsCancel,
+    SupportsHealth,
+    SupportsLookup,
+)
+from nexiom_sdk.types import Asset, Failed, Operation, Poll, Submission, SubmissionRecovery, Succeeded
+from nexiom_sdk.wording import printable
+
+_API = "api"
+
+
+class Several:
+    """Base of providers that are several APIs.
+
+    A subclass names itself and says which APIs are set up. Which one took an order is noted in its `Operation.state`.
+
+    Args:
+        config: Configuration by key.
+        http: Bounds for network calls, the same for all.
+
+    Attributes:
+        name: The provider's name, as users write it; the adapters of its APIs have the same.
+        config_env: Configuration key to environment variable, of all APIs.
+        apis: The adapters that are set up, by the word that is noted in the state of an order; the first one is asked
+            for a model that none of them lists.
+
+    Raises:
+        MissingCredentials: Nothing is set up.
+        ConfigurationError: An address or a key cannot be used.
+    """
+
+    protocol_version: int = PROTOCOL_VERSION
+
+    name: ClassVar[str]
+    config_env: ClassVar[Mapping[str, str]]
+
+    def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
+        self.apis: Mapping[str, HttpProvider] = self.set_up(config, http)
+
+    def set_up(self, config: Mapping[str, str | SecretStr], http: HttpOptions | None, /) -> Mapping[str, HttpProvider]:
+        """The adapters of the APIs that the configuration has what is needed for, at least one."""
+        raise NotImplementedError
+
+    @property
+    def models(self) -> Sequence[ModelCard]:
+        """The models of all APIs."""
+        return [card for api in self.apis.values() for card in api.models]
+
+    @property
+    def submission_recovery(self) -> SubmissionRecovery:
+        """That of the APIs if they agree: nobody can tell from a lost answer which of them it was."""
+        ways = {api.submission_recovery for api in self.apis.values()}
+        return ways.pop() if len(ways) == 1 else "none"
+
+    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+        """Order once, from the API that has the model."""
+        word = self._api_of(submission.spec.model)
+        taken = await self.apis[word].submit(submission)
+        return taken if isinstance(taken, Succeeded) else replace(taken, state={**taken.state, _API: word})
+
+    async def poll(self, operation: Operation, /) -> Poll:
+        """Look at the order, at each API where it is not known which one took it."""
+        *others, last = self._places(operation)
+        for api in others:
+            try:
+                outcome = await api.poll(operation)
+            except NexiomError:
+                continue
+            if not isinstance(outcome, Failed):
+                return outcome
+        return await last.poll(operation)
+
+    async def find(self, client_reference: str, /) -> Operation | None:
+        """The order that carries this reference, at whichever API has it."""
+        for word, api in self.apis.items():
+            if isinstance(api, SupportsLookup) and (found := await api.find(client_reference)) is not None:
+                return replace(found, state={**found.state, _API: word})
+        return None
+
+    async def cancel(self, operation: Operation, /) -> None:
+        """Ask the API that took the order to stop.
+
+        Raises:
+            UnsupportedFeature: It cannot stop any order.
+            ProviderError: It cannot stop this one any more.
+        """
+        for api in self._places(operation):
+            if not isinstance(api, SupportsCancel):
+                raise UnsupportedFeature(f"{api.title} cannot stop an order.")
+            await api.cancel(operation)
+
+    async def check(self) -> None:
+        """Ask each API, which costs nothing."""
+        for api in self.apis.values():
+            if isinstance(api, SupportsHealth):
+                await api.check()
+
+    def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
+        """The bytes of a result, with the key of the API that it lies at."""
+        apis = list(self.apis.values())
+        at = (api for api in apis if asset.url is not None and api.holds(asset.url))
+        return next(at, apis[0]).fetch(asset)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for api in self.apis.values():
+            await api.aclose()
+
+    def _api_of(self, model: str) -> str:
+        has = (word for word, api in self.apis.items() if any(card.model == model for card in api.models))
+        return next(has, next(iter(self.apis)))
+
+    def _places(self, operation: Operation) -> Sequence[HttpProvider]:
+        """The APIs that may have an order: one where it was noted.
+
+        Raises:
+            ConfigurationError: The one that took it is not set up here.
+        """
+        word = operation.state.get(_API)
+        if word is None:
+            return [*self.apis.values()]
+        if word not in self.apis:
+            msg = f"{self.name} took the order by its API '{printable(str(word), 40)}', which is not set up here."
+            raise ConfigurationError(msg, next_step=f"Set what it needs ({', '.join(self.config_env.values())}).")
+        return [self.apis[str(word)]]
