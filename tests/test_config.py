@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from nexiom_sdk import Settings
 from nexiom_sdk.errors import ConfigurationError
+from nexiom_sdk.providers.registry import ConfigEnv
 
 
 def test_every_variable_sets_its_field(tmp_path: Path) -> None:
@@ -70,13 +71,53 @@ def test_arguments_win_over_the_environment() -> None:
 
 def test_a_provider_gets_its_own_variables_as_secrets_and_no_others() -> None:
     settings = Settings.from_env({"ACME_API_KEY": "k1", "OTHER": "x", "ACME_BASE_URL": ""})
-    found = settings.configuration("acme", {"api_key": "ACME_API_KEY", "base_url": "ACME_BASE_URL"})
+    found = settings.configuration(
+        "acme", ConfigEnv(config_env={"api_key": "ACME_API_KEY", "base_url": "ACME_BASE_URL"})
+    )
     assert found == {"api_key": SecretStr("k1")}
 
 
 def test_configured_values_win_over_variables() -> None:
     settings = Settings.from_env({"ACME_API_KEY": "k1"}, provider_config={"acme": {"api_key": SecretStr("k2")}})
-    assert settings.configuration("acme", {"api_key": "ACME_API_KEY"}) == {"api_key": SecretStr("k2")}
+    assert settings.configuration("acme", ConfigEnv(config_env={"api_key": "ACME_API_KEY"})) == {
+        "api_key": SecretStr("k2")
+    }
+
+
+PAIR_OR_KEY = ConfigEnv(
+    config_env={"key": "ACME_KEY", "id": "ACME_ID", "secret": "ACME_SECRET", "base_url": "ACME_URL"},
+    config_env_also={"OLD_ACME_KEY": "key"},
+    credential_sets=(("key",), ("id", "secret")),
+)
+
+
+@pytest.mark.parametrize(
+    ("env", "found"),
+    [
+        ({"OLD_ACME_KEY": "old"}, "old"),
+        ({"OLD_ACME_KEY": "old", "ACME_KEY": "new"}, "new"),
+        ({"OLD_ACME_KEY": "old", "ACME_KEY": ""}, "old"),
+    ],
+)
+def test_another_variable_is_read_where_the_first_one_is_not_set(env: dict[str, str], found: str) -> None:
+    assert Settings.from_env(env).configuration("acme", PAIR_OR_KEY) == {"key": SecretStr(found)}
+
+
+def test_an_account_that_was_named_is_not_mixed_with_another_one_of_the_environment() -> None:
+    env = {"ACME_KEY": "someone's", "ACME_ID": "other", "ACME_SECRET": "other", "ACME_URL": "https://acme.example"}
+    pair = {"id": SecretStr("mine"), "secret": SecretStr("mine")}
+
+    def read(explicit: dict[str, SecretStr]) -> dict[str, str]:
+        settings = Settings.from_env(env, provider_config={"acme": explicit})
+        found = settings.configuration("acme", PAIR_OR_KEY)
+        return {key: value.get_secret_value() for key, value in found.items() if isinstance(value, SecretStr)}
+
+    assert read(pair) == {"id": "mine", "secret": "mine", "base_url": "https://acme.example"}
+    assert read({"key": SecretStr("mine")}) == {"key": "mine", "base_url": "https://acme.example"}
+    # Half a set names no account.
+    assert read({"id": SecretStr("mine")}) == {
+        "key": "someone's", "id": "mine", "secret": "other", "base_url": "https://acme.example"
+    }  # fmt: skip
 
 
 def test_nothing_of_the_environment_is_in_the_repr_or_the_dump() -> None:

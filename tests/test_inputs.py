@@ -87,6 +87,39 @@ async def test_a_reference_reaches_the_adapter_in_the_form_that_its_card_names(
     assert web.opened == ([URL] if (kind, form) == ("address", "the bytes") else [])
 
 
+async def test_an_object_in_google_s_store_is_handed_on_unopened_to_models_that_read_it_there(
+    rig_of: RigOf, clock: VirtualClock, web: Web
+) -> None:
+    fake = FakeProvider("acme", models=[card_for("bytes", "gs")], clock=clock).succeed()
+    rig = rig_of(fake)
+    for media in (Media.from_url("gs://bucket/fox.png"), Media.from_url(URL)):
+        await rig.steps(await rig.studio.submit(asked_for(media), defer=True))
+    stored, fetched = (one.spec.media[0] for one in fake.submissions)
+    assert (stored.url, stored.data) == ("gs://bucket/fox.png", None)
+    assert form_of(fetched) == "the bytes"
+    assert web.opened == [URL]
+
+
+@pytest.mark.parametrize("delivery", [("bytes",), ("url",), ("url", "bytes")], ids=str)
+async def test_an_object_in_google_s_store_is_refused_for_models_that_cannot_read_it(
+    delivery: tuple[str, ...], rig_of: RigOf, clock: VirtualClock, web: Web
+) -> None:
+    fake = FakeProvider("acme", models=[card_for(*delivery)], clock=clock)
+    rig = rig_of(fake, store=WebStore())
+    with pytest.raises(NoCandidate, match="reads no gs:// addresses"):
+        await rig.studio.submit(asked_for(Media.from_url("gs://bucket/fox.png")))
+    assert (fake.calls, web.opened) == ([], [])
+    request = asked_for(Media.from_url("gs://bucket/fox.png"))
+    with pytest.raises(UnsupportedFeature, match="gs://"):  # a model that was chosen when its card said otherwise
+        await deliver(
+            request,
+            card=card_for(*delivery),
+            store=rig.store,
+            open_url=lambda url: web.open_url(url, max_bytes=MAX_REFERENCE_BYTES),
+        )
+    assert web.opened == []
+
+
 async def test_a_path_given_as_reference_media_path_is_a_reference_like_others(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:

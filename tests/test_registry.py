@@ -157,6 +157,23 @@ def test_variables_that_are_no_mapping_of_words_are_refused(declared: object) ->
         _with("acme", factory).config_env("acme")
 
 
+@pytest.mark.parametrize("declared", ["key", [1], [["key", 2]], {"key": "x"}, None])
+def test_credential_sets_that_are_none_are_refused(declared: object) -> None:
+    factory = _makes(FakeProvider("acme"))
+    factory.credential_sets = declared  # type: ignore[attr-defined]
+    with pytest.raises(PluginError, match="credential_sets"):
+        _with("acme", factory).declared("acme")
+
+
+def test_what_an_adapter_reads_besides_is_declared_on_its_class() -> None:
+    factory = _makes(FakeProvider("acme"))
+    factory.config_env_also = {"OLD_KEY": "key"}  # type: ignore[attr-defined]
+    factory.credential_sets = (("key",), ["id", "secret"])  # type: ignore[attr-defined]
+    found = _with("acme", factory).declared("acme")
+    assert (found.config_env, found.config_env_also) == ({}, {"OLD_KEY": "key"})
+    assert [*map(list, found.credential_sets)] == [["key"], ["id", "secret"]]
+
+
 def test_the_factory_gets_configuration_and_options() -> None:
     got: list[object] = []
 

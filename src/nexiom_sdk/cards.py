@@ -132,7 +132,8 @@ class ModelCard(Frozen):
         media_exclusions: Sets of roles of which only one may be used at a time.
         media_required: It cannot work from a prompt alone.
         media_limits: What references of each kind must be like.
-        delivery: How references may be handed over.
+        delivery: How references may be handed over: url: as web addresses, bytes: as the files themselves, gs: as
+            addresses in Google Cloud Storage.
         audio: Whether clips have sound: never, optional, always, or unknown.
         seed: Whether it takes a seed.
         negative_prompt: Whether it takes a negative prompt.

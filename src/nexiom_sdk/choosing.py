@@ -46,7 +46,7 @@ class Chooser:
             ConfigurationError: It is not installed, has no key, or is broken.
         """
         if name not in self._providers:
-            config = self._settings.configuration(name, self._registry.config_env(name))
+            config = self._settings.configuration(name, self._registry.declared(name))
             self._providers[name] = self._registry.create(name, config, http=HttpOptions(clock=self._clock))
         return self._providers[name]
 

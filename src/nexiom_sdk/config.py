@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from nexiom_sdk.errors import ConfigurationError, InvalidInput
+from nexiom_sdk.providers.registry import ConfigEnv
 from nexiom_sdk.types import Frozen
 
 
@@ -135,19 +136,27 @@ class Settings(Frozen):
             case _:
                 return text
 
-    def configuration(self, provider: str, config_env: Mapping[str, str]) -> dict[str, str | SecretStr]:
+    def configuration(self, provider: str, declared: ConfigEnv) -> dict[str, str | SecretStr]:
         """What a provider's factory gets: its own environment variables, overridden by `provider_config`.
+
+        Where `provider_config` holds a whole set of credentials, those of other sets in the environment are left out:
+        nobody shall pay from another account than the one that was named.
 
         Args:
             provider: Name of the provider.
-            config_env: Configuration key to environment variable, as the adapter declares it.
+            declared: What the adapter reads.
         """
+        explicit = self.provider_config.get(provider, {})
+        sets = [frozenset(keys) for keys in declared.credential_sets]
+        given = frozenset[str]().union(*(keys for keys in sets if keys <= explicit.keys()))
+        left_out = frozenset[str]().union(*sets) - given if given else frozenset[str]()
+        pairs = ((key, variable) for variable, key in declared.config_env_also.items())
         from_environment = {
             key: SecretStr(self._environment[variable])
-            for key, variable in config_env.items()
-            if self._environment.get(variable)
+            for key, variable in (*pairs, *declared.config_env.items())  # the last one wins
+            if self._environment.get(variable) and key not in left_out
         }
-        return {**from_environment, **self.provider_config.get(provider, {})}
+        return {**from_environment, **explicit}
 
     @property
     def database(self) -> str:

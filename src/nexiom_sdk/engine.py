@@ -16,6 +16,7 @@ from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageUnav
 from nexiom_sdk.following import Following
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.ordering import Ordering
+from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.spool import Spool
 
@@ -34,7 +35,7 @@ class Engine:
         self._desk = desk
         self._saving = Saving(desk=desk, spool=Spool(folder=spool, store=desk.store, door=desk.door, sink=desk.sink))
         self._ordering = Ordering(desk=desk, saving=self._saving)
-        self._following = Following(desk=desk, saving=self._saving)
+        self._following = Following(desk=desk, saving=self._saving, looks=Looks(door=desk.door))
 
     async def advance(self, job_id: str, *, watched: bool = False) -> GenerationJob:
         """Take one step if the job is due and free; else give it as it is.

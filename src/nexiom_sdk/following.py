@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
@@ -19,9 +18,10 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.providers.calls import call
+from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
 from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
-from nexiom_sdk.types import Cancelled, Failed, Operation, Poll, Running, Succeeded
+from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
 from nexiom_sdk.wording import printable
 
 
@@ -32,10 +32,12 @@ class Following:
     Args:
         desk: What every step needs.
         saving: The steps that follow when the provider is done.
+        looks: How orders are looked at.
     """
 
     desk: Desk
     saving: Saving
+    looks: Looks
 
     async def look(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
         """Ask the provider once and note what it says."""
@@ -44,9 +46,7 @@ class Following:
             provider, operation = desk.provider_of(job), _operation_of(job)
             if job.cancel_requested_at is not None and "cancel" not in job.provider_metadata:
                 return await self._cancel(job, provider, operation)
-            outcome = await call(
-                desk.door, provider.name, "poll", lambda: provider.poll(operation), answers=get_args(Poll)
-            )
+            outcome = await self.looks.look(provider, operation)
         except NexiomError as error:
             # A look that did not work says nothing about the job: it never ends one that is still within its time.
             return await (self._overdue(job) if self._over(job) else desk.later(job, error))

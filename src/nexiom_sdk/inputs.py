@@ -79,8 +79,9 @@ async def stage(
     """
 
     async def staged(media: Media) -> Media:
-        if media.url is not None and "url" in card.delivery:
-            check_looks(media.url)
+        if media.url is not None and media.delivery in card.delivery:
+            if media.delivery == "url":
+                check_looks(media.url)
             return media
         if media.input_path is not None:
             await _load(media, card, store)
@@ -121,7 +122,7 @@ async def deliver(
 
     async def delivered(media: Media) -> DeliveredMedia:
         if media.url is not None:
-            if "url" in card.delivery:
+            if media.delivery in card.delivery:
                 return DeliveredMedia(role=media.role, media_type="", url=media.url)
             found = _checked(await _fetch(media, media.url, open_url), media, card)
         else:
@@ -147,6 +148,9 @@ async def _read(media: Media, open_url: OpenUrl, roots: Sequence[Path]) -> bytes
 
 
 async def _fetch(media: Media, url: str, open_url: OpenUrl) -> bytes:
+    if media.delivery == "gs":
+        msg = f"The model cannot read '{_name(media)}', and nobody opens gs:// addresses for it."
+        raise UnsupportedFeature(msg, next_step="Hand over the file itself, or an https address.")
     try:
         return await _collected(open_url(url), _name(media))
     except ResultExpired as error:

@@ -265,5 +265,7 @@ def _sound(asked: bool, offered: Sound) -> Iterator[Mismatch]:  # noqa: FBT001 -
 
 def _media(request: VideoRequest, card: ModelCard, *, addresses: bool) -> Iterator[Mismatch]:
     yield from media_mismatches([media.role for media in request.references], card)
+    if "gs" not in card.delivery and any(media.delivery == "gs" for media in request.references):
+        yield Mismatch(field="media", message="reads no gs:// addresses")
     if not addresses and card.addresses_only and any(media.url is None for media in request.references):
         yield Mismatch(field="media", message="takes references as web addresses only, and this store has none")

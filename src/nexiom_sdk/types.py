@@ -25,7 +25,7 @@ MediaRole: TypeAlias = Literal[
     "first_frame", "last_frame", "reference_image", "reference_video", "reference_audio", "source_video"
 ]
 Mode: TypeAlias = Literal["text", "image", "reference", "video"]
-Delivery: TypeAlias = Literal["url", "bytes"]
+Delivery: TypeAlias = Literal["url", "bytes", "gs"]
 SubmissionRecovery: TypeAlias = Literal["key", "lookup", "none"]
 
 QUALITY_TIERS: tuple[QualityTier, ...] = get_args(QualityTier)
@@ -63,7 +63,8 @@ class Media(Frozen):
         file: A file on this machine, below one of `Settings.media_roots`.
         data: The bytes themselves.
         url: An https address. Passed on unopened to models that take addresses; for the others it is fetched when the
-            job is submitted, and kept as bytes are.
+            job is submitted, and kept as bytes are. An object in Google Cloud Storage (`gs://bucket/object`) is passed
+            on to models that read it there themselves, and to no other.
 
     Raises:
         InvalidInput: Not exactly one place is named.
@@ -86,10 +87,17 @@ class Media(Frozen):
         if sum(place is not None for place in places) != 1:
             msg = "Media comes from exactly one of input_path, file, data and url."
             raise ValueError(msg)
-        if self.url is not None and not self.url.startswith("https://"):
-            msg = "The address of a reference must begin with https://."
+        if self.url is not None and not self.url.startswith(("https://", "gs://")):
+            msg = "The address of a reference must begin with https://, or with gs:// for Google Cloud Storage."
             raise ValueError(msg)
         return self
+
+    @property
+    def delivery(self) -> Delivery:
+        """The form in which a provider would get it if nobody opened it on the way."""
+        if self.url is None:
+            return "bytes"
+        return "gs" if self.url.startswith("gs://") else "url"
 
     @classmethod
     def from_input(cls, path: str, *, role: MediaRole = "first_frame") -> Self:
@@ -108,7 +116,10 @@ class Media(Frozen):
 
     @classmethod
     def from_url(cls, url: str, *, role: MediaRole = "first_frame") -> Self:
-        """A public https address; a model that takes no addresses gets the bytes that are there at this moment."""
+        """A public https address; a model that takes no addresses gets the bytes that are there at this moment.
+
+        Or a `gs://` address, for models that read Google Cloud Storage themselves.
+        """
         return cls(url=url, role=role)
 
 

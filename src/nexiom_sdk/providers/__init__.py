@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from nexiom_sdk.providers.auth import HeaderKey as HeaderKey
     from nexiom_sdk.providers.auth import Unsigned as Unsigned
     from nexiom_sdk.providers.base import HttpProvider as HttpProvider
+    from nexiom_sdk.providers.batched import BatchedProvider as BatchedProvider
     from nexiom_sdk.providers.configuration import Endpoint as Endpoint
     from nexiom_sdk.providers.protocol import HttpOptions as HttpOptions
+    from nexiom_sdk.providers.protocol import SupportsBatchPoll as SupportsBatchPoll
     from nexiom_sdk.providers.protocol import SupportsCallback as SupportsCallback
     from nexiom_sdk.providers.protocol import SupportsCancel as SupportsCancel
     from nexiom_sdk.providers.protocol import SupportsCatalogue as SupportsCatalogue
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.providers.protocol import SupportsLookup as SupportsLookup
     from nexiom_sdk.providers.protocol import VideoProvider as VideoProvider
     from nexiom_sdk.providers.registry import ProviderRegistry as ProviderRegistry
+    from nexiom_sdk.providers.several import Several as Several
     from nexiom_sdk.providers.wire import Body as Body
     from nexiom_sdk.providers.wire import Call as Call
     from nexiom_sdk.providers.wire import Part as Part
@@ -36,9 +39,12 @@ _HOME = {
     **dict.fromkeys(("Auth", "HeaderKey", "Unsigned"), "providers.auth"),
     "Endpoint": "providers.configuration",
     "HttpProvider": "providers.base",
+    "BatchedProvider": "providers.batched",
+    "Several": "providers.several",
     **dict.fromkeys(
         (
             "HttpOptions",
+            "SupportsBatchPoll",
             "SupportsCallback",
             "SupportsCancel",
             "SupportsCatalogue",
@@ -56,6 +62,8 @@ _HOME = {
 __all__ = [  # noqa: RUF022 - in the order in which a reader meets them
     "VideoProvider",
     "HttpProvider",
+    "BatchedProvider",
+    "Several",
     "Endpoint",
     "HttpOptions",
     "Auth",
@@ -72,6 +80,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader meets them
     "Failed",
     "Cancelled",
     "Asset",
+    "SupportsBatchPoll",
     "SupportsCallback",
     "SupportsCancel",
     "SupportsCatalogue",

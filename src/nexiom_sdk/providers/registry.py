@@ -52,6 +52,21 @@ class ProviderReport:
     config_env: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigEnv:
+    """What an adapter reads of an environment, as its class declares it.
+
+    Args:
+        config_env: Configuration key to environment variable.
+        config_env_also: Further environment variable to configuration key, read where the first one is not set.
+        credential_sets: Sets of keys of which one is enough.
+    """
+
+    config_env: Mapping[str, str] = field(default_factory=dict[str, str])
+    config_env_also: Mapping[str, str] = field(default_factory=dict[str, str])
+    credential_sets: Sequence[Sequence[str]] = ()
+
+
 class ProviderRegistry:
     """The providers of one studio. Nothing is imported before it is used, and nothing is global.
 
@@ -106,10 +121,24 @@ class ProviderRegistry:
             UnknownProvider: There is no such provider.
             PluginError: It cannot be imported or used.
         """
-        declared: object = getattr(self._factory(name), "config_env", {})
-        if not _is_text(declared):
+        return self.declared(name).config_env
+
+    def declared(self, name: str) -> ConfigEnv:
+        """What the adapter reads of an environment.
+
+        Raises:
+            UnknownProvider: There is no such provider.
+            PluginError: It cannot be imported or used.
+        """
+        factory = self._factory(name)
+        first: object = getattr(factory, "config_env", {})
+        also: object = getattr(factory, "config_env_also", {})
+        if not (_is_text(first) and _is_text(also)):
             raise self._refusal(name, "has a config_env that is not a mapping of words")
-        return declared
+        sets: object = getattr(factory, "credential_sets", ())
+        if not _is_sets(sets):
+            raise self._refusal(name, "has credential_sets that are not sequences of words")
+        return ConfigEnv(config_env=first, config_env_also=also, credential_sets=sets)
 
     def create(
         self, name: str, config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None
@@ -219,6 +248,16 @@ def _strange(version: object) -> str | None:
     ours = ", ".join(map(str, sorted(SUPPORTED_VERSIONS)))
     theirs = f"speaks protocol version {version}" if isinstance(version, int) else "names no protocol version"
     return f"{theirs}; this library speaks {ours}: upgrade the older of the two"
+
+
+def _is_sets(declared: object) -> TypeGuard[Sequence[Sequence[str]]]:
+    if not isinstance(declared, tuple | list):
+        return False
+    sets = cast("Sequence[object]", declared)
+    return all(
+        isinstance(keys, tuple | list) and all(isinstance(key, str) for key in cast("Sequence[object]", keys))
+        for keys in sets
+    )
 
 
 def _is_text(declared: object) -> TypeGuard[Mapping[str, str]]:

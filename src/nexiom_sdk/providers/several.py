@@ -64,8 +64,8 @@ class Several:
     @property
     def submission_recovery(self) -> SubmissionRecovery:
         """That of the APIs if they agree: nobody can tell from a lost answer which of them it was."""
-        ways = {api.submission_recovery for api in self.apis.values()}
-        return ways.pop() if len(ways) == 1 else "none"
+        ways: list[SubmissionRecovery] = [api.submission_recovery for api in self.apis.values()]
+        return ways[0] if len({*ways}) == 1 else "none"
 
     async def submit(self, submission: Submission, /) -> Operation | Succeeded:
         """Order once, from the API that has the model."""

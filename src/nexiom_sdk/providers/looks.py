@@ -1,0 +1,113 @@
+"""Looks at orders: those of one provider that are due together share a call, where the provider shows many at once.
+
+The first look opens a round; the round waits a moment for others, and whoever comes while its call is on the way goes
+into the next. So the busier a worker is, the more orders one call covers, and a lone job waits for that moment only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import get_args
+
+from nexiom_sdk.errors import NexiomError
+from nexiom_sdk.providers.calls import Door, call
+from nexiom_sdk.providers.protocol import SupportsBatchPoll, VideoProvider
+from nexiom_sdk.types import Operation, Poll
+
+GATHER_SECONDS = 0.05  # the steps of one claim come to their looks within a few milliseconds of each other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looks:
+    """The looks of one engine. It belongs to one event loop.
+
+    Args:
+        door: The way to providers.
+        gather_seconds: How long a round waits for others before its call.
+    """
+
+    door: Door
+    gather_seconds: float = GATHER_SECONDS
+    _rounds: dict[str, _Rounds] = field(init=False, repr=False, default_factory=dict[str, "_Rounds"])
+
+    async def look(self, provider: VideoProvider, operation: Operation) -> Poll:
+        """What the provider says of an order: with others in one call where that can be, else alone.
+
+        Raises:
+            NexiomError: The look did not work, which says nothing about the order.
+        """
+        if isinstance(provider, SupportsBatchPoll):
+            rounds = self._rounds.get(provider.name)
+            if rounds is None or rounds.provider is not provider:
+                rounds = self._rounds[provider.name] = _Rounds(self, provider.name, provider)
+            said = await rounds.join(operation)
+            if said is not None:
+                return said
+        return await call(self.door, provider.name, "poll", lambda: provider.poll(operation), answers=get_args(Poll))
+
+
+@dataclass(slots=True, eq=False)
+class _Rounds:
+    """The shared calls to one provider, one after the other."""
+
+    looks: Looks
+    name: str
+    provider: SupportsBatchPoll
+    waiting: deque[_Waiting] = field(default_factory=deque["_Waiting"])
+    serving: asyncio.Task[None] | None = None
+
+    async def join(self, operation: Operation) -> Poll | None:
+        """Wait for the next round that has a place, and for what it says of the order."""
+        look = _Waiting(operation, asyncio.get_running_loop().create_future())
+        self.waiting.append(look)
+        if self.serving is None:
+            self.serving = asyncio.create_task(self._serve(), name=f"nexiom looks at {self.name}")
+        return await look.answer
+
+    async def _serve(self) -> None:
+        try:
+            await self.looks.door.clock.sleep(self.looks.gather_seconds)
+            while self.waiting:
+                places = min(len(self.waiting), max(self.provider.batch_size, 1))
+                batch = [self.waiting.popleft() for _ in range(places)]
+                await self._round([one for one in batch if not one.answer.done()])
+        finally:
+            self.serving = None
+
+    async def _round(self, batch: Sequence[_Waiting]) -> None:
+        said: Mapping[str, Poll] = {}
+        try:
+            if len(batch) > 1:
+                orders = [one.operation for one in batch]
+                ask = partial(self.provider.poll_many, orders)
+                said = await call(self.looks.door, self.name, "poll", ask, answers=(Mapping,))
+        except NexiomError as error:
+            if getattr(error, "retryable", False):
+                for one in batch:
+                    one.settle(error)
+                return
+            # One order may have spoilt it for the others: each one is looked at alone.
+        for one in batch:
+            found = said.get(one.operation.id)
+            one.settle(found if isinstance(found, get_args(Poll)) else None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A look that waits for its round; None as its answer: the order has to be looked at alone."""
+
+    operation: Operation
+    answer: asyncio.Future[Poll | None]
+
+    def settle(self, said: Poll | NexiomError | None) -> None:
+        """Give the answer to the step that waits for it, unless that has gone meanwhile."""
+        if self.answer.done():
+            return
+        if isinstance(said, NexiomError):
+            self.answer.set_exception(said)
+        else:
+            self.answer.set_result(said)
