@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from batch_fake import BatchFake
 from nexiom_sdk.errors import InvalidInput, NexiomError, PluginError, ProviderUnavailable
 from nexiom_sdk.events import Event, ProviderCalled
 from nexiom_sdk.providers.calls import Door
@@ -12,41 +13,6 @@ from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsBatchPoll
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.types import Operation, Poll, Running, Submission, VideoSpec
-
-
-class BatchFake(FakeProvider):
-    """A fake whose orders can be looked at together."""
-
-    batch_size = 10
-
-    def __init__(self) -> None:
-        super().__init__("acme")
-        self.batches: list[list[str]] = []
-        self.trouble: list[Exception] = []
-        self.hidden: set[str] = set()
-        self.takes: asyncio.Event | None = None
-
-    async def poll_many(self, operations: Sequence[Operation], /) -> Mapping[str, Poll]:
-        self.batches.append([one.id for one in operations])
-        if self.takes is not None:
-            await self.takes.wait()
-        if self.trouble:
-            raise self.trouble.pop(0)
-        return {one.id: await super(BatchFake, self).poll(one) for one in operations if one.id not in self.hidden}
-
-    async def poll(self, operation: Operation, /) -> Poll:
-        self._called("alone")
-        return await super().poll(operation)
-
-    async def taken(self, count: int) -> list[Operation]:
-        made = []
-        for number in range(count):
-            order = await self.submit(
-                Submission(spec=VideoSpec(model="fake-1", prompt="a fox"), idempotency_key=f"j{number}.1")
-            )
-            assert isinstance(order, Operation)
-            made.append(order)
-        return made
 
 
 @pytest.fixture

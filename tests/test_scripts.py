@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from nexiom_sdk.providers.http import HttpClient, origin_of
+from nexiom_sdk.providers.protocol import HttpOptions
+from nexiom_sdk.providers.wire import Call, Reply
 from nexiom_sdk.testing import Answer, Drop, DropUnread, LoopbackServer, Received, Script
 
 
@@ -46,5 +49,13 @@ def test_a_last_word_before_the_body_stays() -> None:
     assert script.at_head(asked("GET /file")) is None
 
 
-def test_a_script_is_what_a_server_takes() -> None:
-    LoopbackServer(Script())
+async def test_a_server_answers_what_its_script_says() -> None:
+    script = Script().on("GET /jobs/7", Answer(503), then=Answer.json({"id": 7}))
+    async with LoopbackServer(script) as server:
+        client = HttpClient(HttpOptions(), trusted=[origin_of(server.origin)])
+        seen = [await client.send(Call("GET", f"{server.origin}/jobs/7"), provider="Acme") for _ in range(3)]
+        await client.aclose()
+    assert [(one.status, one.body) for one in seen if isinstance(one, Reply)] == [
+        (503, b""),
+        *[(200, Answer.json({"id": 7}).body)] * 2,
+    ]

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from batch_fake import BatchFake
 from nexiom_sdk import JobStatus
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.events import WorkerTicked
 from nexiom_sdk.jobs import JobQuery, Phase
-from nexiom_sdk.testing import FakeProvider, fake_card
+from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -36,6 +37,18 @@ async def test_two_workers_share_the_table_and_pay_once(rig_of: RigOf) -> None:
     second.stop()
     await other
     assert sorted(fake.accepted) == sorted({*fake.accepted})
+
+
+async def test_a_worker_looks_at_orders_that_are_due_together_in_shared_calls(rig_of: RigOf) -> None:
+    fake = BatchFake(models=QUICK)
+    rig = rig_of(fake, time=VirtualClock(auto=True))
+    fake.running(3).succeed()
+    for _ in range(20):
+        await rig.submitted()
+    await _until_done(rig, 20)
+    looks = sum(map(len, fake.batches)) + fake.calls.count("alone")
+    assert looks >= 60
+    assert len(fake.batches) + fake.calls.count("alone") < looks / 2
 
 
 async def test_once_returns_when_nothing_is_due(rig_of: RigOf) -> None:
