@@ -1,7 +1,7 @@
 """An order, a look and a file of 64 KiB through each adapter, and the very same calls with bare httpx.
 
 Each adapter is first run before its loopback server of `nexiom_sdk.testing.wires`, and what both said is written down.
-Then a server in a process of its own gives those answers from prepared bytes, in turns to the adapter and to httpx, which
+A server in a process of its own gives those answers from prepared bytes, in turns to the adapter and to httpx, which
 sends the requests that the adapter sent, byte for byte, and reads JSON as JSON. What is printed is the median of the
 ratios of the rounds.
 
