@@ -363,3 +363,17 @@ async def test_an_order_whose_name_another_job_has_is_uncertain_and_says_its_nam
     assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
     assert taken.id in (job.error_message or "")
     assert "answer was lost" not in (job.error_message or "")
+
+
+async def test_an_order_that_cannot_be_looked_for_is_left_to_a_person_at_the_deadline(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="lookup").lose_answer().explode("find")
+    rig = rig_of(fake, job_deadline_seconds=1800)
+    job = await rig.step(await rig.submitted())
+    while job.phase is Phase.SUBMITTING:
+        assert (rig.clock.now() - job.created_at).total_seconds() < 3600
+        job = await rig.step(job)
+    assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
+    assert (rig.clock.now() - job.created_at).total_seconds() >= 1800
+    assert fake.accepted == [f"{job.id}.0"]

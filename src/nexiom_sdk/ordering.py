@@ -199,7 +199,9 @@ class Ordering:
                 answers=(Operation, NoneType),
             )
         except NexiomError as error:
-            return await desk.later(job, error)
+            # Not to be able to look is no reason to order again, and none to keep a user waiting for ever.
+            given_up = self._intended_before(job, desk.deadline_seconds)
+            return await (self._uncertain(job, error) if given_up else desk.later(job, error))
         if found is not None:
             return await self._taken(job, provider, found, watched=watched)
         if self._intended_before(job, 2 * (desk.lease_seconds + CALL_TIMEOUT_SECONDS)):
