@@ -16,17 +16,18 @@ from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 BYTES = DeliveredMedia(role="first_frame", media_type="image/png", data=base64.b64decode(PIXEL))
-CLIP: Mapping[str, object] = {"duration_seconds": 5, "resolution": "720p"}
 CAT, BOAT, PUSH = "一只猫在草原上奔跑，写实风格", "A paper boat drifts down a rainy street at dusk", "镜头缓慢推进"
 ORDERS: Mapping[str, Submission] = {
-    "t2v": order(prompt=CAT, aspect_ratio="16:9", **CLIP),
-    "t2v_negative": order(prompt=BOAT, negative_prompt="blurry, low quality", aspect_ratio="9:16", **CLIP),
-    "i2v_url": order(prompt=PUSH, media=(FRAME,), **CLIP),
-    "i2v_base64": order(prompt=PUSH, media=(BYTES,), **CLIP),
+    "t2v": order(prompt=CAT, aspect_ratio="16:9", duration_seconds=5, resolution="720p"),
+    "t2v_negative": order(
+        prompt=BOAT, negative_prompt="blurry, low quality", aspect_ratio="9:16", duration_seconds=5, resolution="720p"
+    ),
+    "i2v_url": order(prompt=PUSH, media=(FRAME,), duration_seconds=5, resolution="720p"),
+    "i2v_base64": order(prompt=PUSH, media=(BYTES,), duration_seconds=5, resolution="720p"),
 }
 VCLM_ORDERS: Mapping[str, Submission] = {
-    "t2v": order("hunyuan-vclm", prompt="一只狗在跳舞", options={"LogoAdd": 1}, **CLIP),
-    "i2v_url": order("hunyuan-vclm", prompt=PUSH, media=(FRAME,), **CLIP),
+    "t2v": order("hunyuan-vclm", prompt="一只狗在跳舞", options={"LogoAdd": 1}, duration_seconds=5, resolution="720p"),
+    "i2v_url": order("hunyuan-vclm", prompt=PUSH, media=(FRAME,), duration_seconds=5, resolution="720p"),
 }
 
 
