@@ -46,6 +46,7 @@ async def test_temporary_credentials_send_their_token_which_is_not_signed() -> N
     "changed",
     [
         {"body": b'{"Prompt": "A paper boat" }'},
+        {"body": REQUEST.body + b"\n"},
         {"headers": {**REQUEST.headers, "Host": "vclm.tencentcloudapi.com:8443"}},
         {"headers": {**REQUEST.headers, "Content-Type": "application/json; charset=utf-8"}},
         {"url": f"https://{EXAMPLE['host']}/v2"},

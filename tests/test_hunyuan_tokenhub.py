@@ -109,6 +109,12 @@ def test_what_is_used_up_is_known_by_its_code_where_there_is_no_status(code: obj
     assert tokenhub().read_error(reply(body, 502)) is None
 
 
+@pytest.mark.parametrize(("status", "kind"), [(402, QuotaExhausted), (403, AuthenticationFailed)])
+def test_two_statuses_share_a_type_and_the_status_decides(status: int, kind: type[ProviderError]) -> None:
+    body = {"error": {"type": "permission_error", "code": "409999", "message": "never heard of"}}
+    assert type(tokenhub().read_error(reply(body, status))) is kind
+
+
 def test_an_order_that_has_an_id_was_taken_whatever_else_it_says() -> None:
     body = {**fixture("tokenhub_submit_response"), **fixture("tokenhub_error_451")}
     assert tokenhub().read_submit(order(), reply(body)) == TASK

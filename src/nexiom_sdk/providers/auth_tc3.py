@@ -26,11 +26,11 @@ _SIGNED = ("content-type", "host")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tc3:
-    """A pair of secrets of a Tencent Cloud account; neither is ever sent whole, but for the id.
+    """The pair of secrets of a Tencent Cloud account: the id is sent along, the key only signs.
 
     Args:
-        secret_id: The public half.
-        secret_key: The half that signs.
+        secret_id: SecretId.
+        secret_key: SecretKey.
         service: Whose requests are signed, such as vclm.
         clock: Time; a request is good for a few minutes.
         token: What temporary credentials have besides.

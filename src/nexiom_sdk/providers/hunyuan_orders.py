@@ -43,13 +43,15 @@ def tokenhub_body(spec: VideoSpec, card: ModelCard, *, model: str) -> dict[str, 
     if not isinstance(revise, bool):
         raise InvalidInput("The option revise of Hunyuan is true or false.")
     first = _first_frame(spec)
+    image: dict[str, JsonValue] = {}
+    if first is not None:  # bytes go bare: a data URI is not taken
+        image = {"image_url": first.url} if first.url else {"image": base64_text(first)}
     return _set(
         {
             "model": model,
             "prompt": spec.prompt,
             "negative_prompt": spec.negative_prompt or None,
-            "image": base64_text(first) or None if first else None,  # bare: a data URI is not taken
-            "image_url": first.url if first else None,
+            **image,
             "duration": None if spec.duration_seconds is None else int(spec.duration_seconds),
             "resolution": spec.resolution,
             "aspect_ratio": spec.aspect_ratio,

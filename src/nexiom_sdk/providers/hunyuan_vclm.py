@@ -149,7 +149,7 @@ class VclmHunyuan(HttpProvider):
         return Operation(id=said.job_id)
 
     def poll_call(self, operation: Operation, /) -> Call:
-        """The job as it is now; whatever the status of the reply, its body tells."""
+        """The job as it is now; no HTTP status tells that there is none, so the reader wants to see each reply."""
         return replace(self._call(_DESCRIBE, {"JobId": operation.id}), any_status=True)
 
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
@@ -173,10 +173,10 @@ class VclmHunyuan(HttpProvider):
                 return Running(queued=status == "WAIT")
 
     def read_error(self, reply: Reply, /) -> ProviderError | None:
-        """A refusal by the family of its code, whatever the status of its reply."""
+        """A refusal by the family of its code, usually in a reply of success."""
         said = _said(reply)
-        told = said.error is not None and reply.status < _SERVER_ERROR
-        kind = (_kind_of(said.error.code) if said.error and told else None) or _BY_ANYBODY.get(reply.status)
+        known = _kind_of(said.error.code) if said.error and reply.status < _SERVER_ERROR else None
+        kind = known or _BY_ANYBODY.get(reply.status)
         return None if kind is None else self._refused(kind, reply, said)
 
     async def check(self) -> None:
