@@ -30,11 +30,15 @@ NOT_OFFERED: dict[tuple[str, str], str] = {
     ("runway", "moderation before"): "moderation is a task that failed, never a refusal of the order",
     ("luma", "moderation before"): "moderation is a generation that failed, never a refusal of the order",
     ("sora", "last frame"): "the format has no last frame",
+    ("hunyuan on tokenhub", "last frame"): "the model takes a first frame only",
+    ("hunyuan on vclm", "last frame"): "the model takes a first frame only",
 }
 TELLING = {"runway", "sora"}  # the others say only that an order runs
 NOT_STOPPED: dict[str, str] = {
     "openrouter": "it has no call to cancel",
     "luma": "one API has no such call, the other does not promise to stop a job",
+    "hunyuan on tokenhub": "it has no call to cancel",
+    "hunyuan on vclm": "it has no call to cancel",
 }
 FOUND: tuple[str, ...] = ()  # their orders are found again by our reference
 CASES: dict[str, Case] = {}

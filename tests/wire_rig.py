@@ -15,6 +15,7 @@ from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
 from nexiom_sdk.events import Event
 from nexiom_sdk.testing import LoopbackServer, VirtualClock
 from nexiom_sdk.testing.provider_wire import ProviderWire
+from nexiom_sdk.testing.wires.hunyuan_hosted import TokenHubWire, VclmWire
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
@@ -34,6 +35,8 @@ ROWS: dict[str, Row] = {
     "sora": Row(wire=SoraWire, model="@served"),
     "runway": Row(wire=RunwayWire, model="veo3.1"),
     "luma": Row(wire=LumaWire, model="ray-3.2"),
+    "hunyuan on tokenhub": Row(wire=TokenHubWire, model="hy-video-v1.5"),
+    "hunyuan on vclm": Row(wire=VclmWire, model="hunyuan-vclm"),
 }
 INPUT = "u1/fox.png"
 
@@ -72,6 +75,8 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """The API of this row, ready to be ordered from, with one picture in the bucket `inputs`."""
     wire = wire or ROWS[row].wire()
+    if isinstance(wire, VclmWire) and keys:  # it verifies signatures, so it has to know what they are made with
+        wire.secret_key = keys["secret_key"].get_secret_value()
     clock = VirtualClock(auto=True)
     events: list[Event] = []
     async with LoopbackServer(wire) as server:
