@@ -15,6 +15,7 @@ from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
 from nexiom_sdk.events import Event
 from nexiom_sdk.testing import LoopbackServer, VirtualClock
 from nexiom_sdk.testing.provider_wire import ProviderWire
+from nexiom_sdk.testing.wires.hunyuan_own import ComfyWire, VllmHunyuanWire
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
@@ -34,6 +35,8 @@ ROWS: dict[str, Row] = {
     "sora": Row(wire=SoraWire, model="@served"),
     "runway": Row(wire=RunwayWire, model="veo3.1"),
     "luma": Row(wire=LumaWire, model="ray-3.2"),
+    "hunyuan on vllm-omni": Row(wire=VllmHunyuanWire, model="HunyuanVideo-1.5"),
+    "hunyuan on comfyui": Row(wire=ComfyWire, model="HunyuanVideo-1.5"),
 }
 INPUT = "u1/fox.png"
 
