@@ -78,7 +78,11 @@ async def comfy_at(
     """The adapter before a ComfyUI with these answers."""
     async with LoopbackServer(answer) as server:
         getattr(answer, "config", str)(server.origin)
-        said = {"comfyui_base_url": server.origin, "comfyui_headers": SecretStr(HEADER), **config}
+        said: dict[str, str | SecretStr] = {
+            "comfyui_base_url": server.origin,
+            "comfyui_headers": SecretStr(HEADER),
+            **config,
+        }
         adapter = ComfyHunyuan(said)
         try:
             yield adapter, server

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from hunyuan_own_rig import body
+from hunyuan_own_rig import PROMPT, body
 from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.providers import comfyui_workflows
 from nexiom_sdk.providers.comfyui_workflows import NEEDED, PLACES, Values, Workflow, read_workflow, workflow_of
@@ -16,7 +16,7 @@ from nexiom_sdk.providers.configuration import Configuration
 
 SHIPPED = Path(comfyui_workflows.__file__).parent / "workflows"
 VALUES: Values = {
-    "prompt": "A paper boat drifts down a rainy street",
+    "prompt": PROMPT,
     "negative_prompt": "",
     "seed": 42,
     "steps": 20,
@@ -33,9 +33,12 @@ def node(**inputs: JsonValue) -> dict[str, JsonValue]:
     return {"1": {"class_type": "Some", "inputs": inputs}}
 
 
-def filled(value: JsonValue, **values: str | int) -> JsonValue:
-    said: dict[str, dict[str, dict[str, JsonValue]]] = Workflow(graph=node(it=value)).filled({**VALUES, **values})  # type: ignore[assignment,typeddict-item]
-    return said["1"]["inputs"]["it"]
+def filled(value: JsonValue, prompt: str = PROMPT) -> JsonValue:
+    [said] = Workflow(graph=node(it=value)).filled({**VALUES, "prompt": prompt}).values()
+    assert isinstance(said, dict)
+    inputs = said["inputs"]
+    assert isinstance(inputs, dict)
+    return inputs["it"]
 
 
 def configured(text: str) -> Configuration:

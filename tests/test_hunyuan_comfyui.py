@@ -97,7 +97,7 @@ def test_the_same_order_has_the_same_id_and_seed_and_another_one_others() -> Non
 def test_sizes_are_multiples_of_sixteen_and_frames_one_and_then_four_at_a_time(
     fields: dict[str, object], sizes: tuple[int, int, int]
 ) -> None:
-    said = inputs(order(**fields))
+    said = inputs(order(key="j1.0", **fields))
     assert (said["width"], said["height"], said["length"]) == sizes
     assert (sizes[0] % 16, sizes[1] % 16, sizes[2] % 4) == (0, 0, 1)
 
