@@ -65,7 +65,7 @@ _NAMESPACE = UUID("3abf8e48-83a8-48a2-84f1-7d423cab6d28")
 _CLIENT = "nexiom"
 _UPLOAD_SECONDS = 300.0
 _MOST_QUEUE_BYTES = 64 * 1024 * 1024  # every row has the whole graph of its order in it
-_USUAL_SECONDS, _USUAL_STEPS = 5.0, 20
+_USUAL_SECONDS, _USUAL_STEPS, _USUAL_SIZE = 5.0, 20, "1280x720"
 _SEEDS = 2**32
 _NO_PATH = frozenset({404, 405})
 _OPTIONS = ("steps",)
@@ -144,9 +144,8 @@ class ComfyHunyuan(HttpProvider):
 
     def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:
         """A first frame is handed over before the order; its bytes are kept, for the clip has their shape."""
-        self._graph(
-            Submission(spec=spec, idempotency_key="")
-        )  # what will be refused is refused before anything is sent
+        # What will be refused is refused before anything is sent.
+        self._graph(Submission(spec=spec, idempotency_key=""))
         media: list[DeliveredMedia] = []
         for one in spec.media:
             stored = (yield _upload(one)).read(_Stored)
@@ -164,9 +163,7 @@ class ComfyHunyuan(HttpProvider):
         taken = reply.read(Taken)
         warnings: list[str] = []
         if nodes := left_out(taken):
-            warnings.append(
-                f"ComfyUI leaves out nodes of the workflow that it finds wrong: {self.config.clean(nodes)}."
-            )
+            warnings.append(f"ComfyUI leaves out what it finds wrong in the workflow: {self.config.clean(nodes)}.")
         if taken.id != _order_id(submission.idempotency_key):
             warnings.append("This ComfyUI names orders itself, so one whose answer is lost is not found: update it.")
         return Operation(id=taken.id, warnings=tuple(warnings))
@@ -299,9 +296,9 @@ def _upload(media: DeliveredMedia) -> Call:
 
 
 def _size(spec: VideoSpec) -> tuple[int, int]:
-    """Width and height, multiples of 16: those of the workflows' resolution where none is asked for."""
+    """Width and height, multiples of 16: at the resolution of the shipped workflows where none is asked for."""
     wish = spec.evolve(resolution=spec.resolution or "720p")
-    width, height = (size(wish) or size(wish.evolve(media=())) or "1280x720").split("x")
+    width, height = (size(wish) or _USUAL_SIZE).split("x")
     return int(width), int(height)
 
 
