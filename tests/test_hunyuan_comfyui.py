@@ -224,6 +224,8 @@ def test_a_refusal_is_comfyuis_own_or_that_of_a_proxy(said: object, kind: type[P
 @pytest.mark.parametrize("status", [400, 404, 405, 408, 409, 413, 500, 502, 503, 504])
 def test_any_other_status_says_nothing_about_an_order(status: int) -> None:
     assert ADAPTER.read_error(reply(b"<html>", status)) is None
+    in_its_words = reply(body("comfyui_prompt_error_400"), status)
+    assert (ADAPTER.read_error(in_its_words) is None) == (status != 400)
 
 
 async def test_an_order_waits_runs_ends_and_is_fetched_and_the_proxys_header_goes_along_everywhere() -> None:
