@@ -14,41 +14,28 @@ Sources: see `comfyui_jobs` and `comfyui_workflows`; as of 2026-11-22. No live s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
-from uuid import UUID, uuid5
 
 from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
-    InvalidInput,
     ModelRetired,
     ProviderError,
     RateLimited,
-    UnsupportedFeature,
 )
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Unsigned
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.comfyui_jobs import Entry, Keyed, Queue, Taken, left_out, outcome_of, refusal_of
-from nexiom_sdk.providers.comfyui_workflows import Place, workflow_of
 from nexiom_sdk.providers.configuration import Endpoint
+from nexiom_sdk.providers.hunyuan_comfyui_orders import CLIENT, Workflows, order_id_of, upload
 from nexiom_sdk.providers.hunyuan_config import VARIABLES
-from nexiom_sdk.providers.hunyuan_open_cards import (
-    CARD,
-    FPS,
-    OPEN,
-    OPEN_ON_COMFYUI,
-    check_asked,
-    frames,
-)
-from nexiom_sdk.providers.openai_videos import size
+from nexiom_sdk.providers.hunyuan_open_cards import CARD, OPEN, OPEN_ON_COMFYUI
 from nexiom_sdk.providers.protocol import HttpOptions
-from nexiom_sdk.providers.wire import Body, Call, Maybe, Part, Reply, segment
-from nexiom_sdk.references import inspect
+from nexiom_sdk.providers.wire import Body, Call, Maybe, Reply, segment
 from nexiom_sdk.types import (
     DeliveredMedia,
     Operation,
@@ -59,16 +46,9 @@ from nexiom_sdk.types import (
     Succeeded,
     VideoSpec,
 )
-from nexiom_sdk.wording import unknown
 
-_NAMESPACE = UUID("3abf8e48-83a8-48a2-84f1-7d423cab6d28")
-_CLIENT = "nexiom"
-_UPLOAD_SECONDS = 300.0
 _MOST_QUEUE_BYTES = 64 * 1024 * 1024  # every row has the whole graph of its order in it
-_USUAL_SECONDS, _USUAL_STEPS, _USUAL_SIZE = 5.0, 20, "1280x720"
-_SEEDS = 2**32
 _NO_PATH = frozenset({404, 405})
-_OPTIONS = ("steps",)
 # ComfyUI itself refuses orders with 400 only; the others are those of a proxy before it, which took no order.
 _OF_A_PROXY: Mapping[int, type[ProviderError]] = {
     401: AuthenticationFailed,
@@ -128,13 +108,10 @@ class ComfyHunyuan(HttpProvider):
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)
-        self._text = workflow_of(self.config, "workflow_t2v", "hunyuan_t2v.json")
-        also = frozenset[Place]({"first_frame_filename"})
-        self._image = workflow_of(self.config, "workflow_i2v", "hunyuan_i2v.json", also=also)
+        self._workflows = Workflows.of(self.config)
         beside = any(map(self.config.text, ("t2v_base_url", "i2v_base_url")))
-        negatives = all("negative_prompt" in one.places for one in (self._text, self._image))
-        card = CARD.evolve(model=OPEN_ON_COMFYUI if beside else OPEN, negative_prompt=negatives)
-        self.models: Sequence[ModelCard] = (card,)
+        card = CARD.evolve(model=OPEN_ON_COMFYUI if beside else OPEN)
+        self.models: Sequence[ModelCard] = (self._workflows.card(card),)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The server, with what a proxy before it wants."""
@@ -145,18 +122,18 @@ class ComfyHunyuan(HttpProvider):
     def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:
         """A first frame is handed over before the order; its bytes are kept, for the clip has their shape."""
         # What will be refused is refused before anything is sent.
-        self._graph(Submission(spec=spec, idempotency_key=""))
+        self._graph(spec, order_id_of(""))
         media: list[DeliveredMedia] = []
         for one in spec.media:
-            stored = (yield _upload(one)).read(_Stored)
+            stored = (yield upload(one)).read(_Stored)
             media.append(one.evolve(url="/".join(filter(None, (stored.subfolder, stored.name)))))
         return spec.evolve(media=tuple(media))
 
     def submit_call(self, submission: Submission, /) -> Call:
         """The order, under the id that its key gives it."""
-        order_id = _order_id(submission.idempotency_key)
-        graph = self._graph(submission)
-        return Call("POST", "/prompt", json={"prompt": graph, "client_id": _CLIENT, "prompt_id": order_id})
+        order_id = order_id_of(submission.idempotency_key)
+        graph = self._graph(submission.spec, order_id)
+        return Call("POST", "/prompt", json={"prompt": graph, "client_id": CLIENT, "prompt_id": order_id})
 
     def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
         """The order that was queued."""
@@ -164,7 +141,7 @@ class ComfyHunyuan(HttpProvider):
         warnings: list[str] = []
         if nodes := left_out(taken):
             warnings.append(f"ComfyUI leaves out what it finds wrong in the workflow: {self.config.clean(nodes)}.")
-        if taken.id != _order_id(submission.idempotency_key):
+        if taken.id != order_id_of(submission.idempotency_key):
             warnings.append("This ComfyUI names orders itself, so one whose answer is lost is not found: update it.")
         return Operation(id=taken.id, warnings=tuple(warnings))
 
@@ -198,7 +175,7 @@ class ComfyHunyuan(HttpProvider):
 
     async def find(self, client_reference: str, /) -> Operation | None:
         """The order with this key: in the queue, or else in the history."""
-        order_id = _order_id(client_reference)
+        order_id = order_id_of(client_reference)
         operation = Operation(id=order_id)
         queue = (await self.send(self.poll_call(operation))).read(Queue)
         if queue.place(order_id) is not None:
@@ -227,12 +204,15 @@ class ComfyHunyuan(HttpProvider):
     async def check(self) -> None:
         """Ask for the server's state, and whether it has each node of the workflows; both are free."""
         (await self.send(Call("GET", "/system_stats"))).read(_Stats)
-        for node in sorted({*self._text.classes, *self._image.classes}):
+        for node in self._workflows.classes:
             known = (await self.send(Call("GET", f"/object_info/{segment(node)}"))).read(Keyed[JsonValue])
             if node not in known.entries:
                 msg = f"{self.title} has no node {self.config.clean(node)}, which the workflow needs."
                 hint = "Update ComfyUI, or install the package that brings this node."
                 raise ModelRetired(msg, provider=self.name, next_step=hint)
+
+    def _graph(self, spec: VideoSpec, order_id: str) -> dict[str, JsonValue]:
+        return self._workflows.filled(spec, self.models[0], order_id, title=self.title)
 
     async def _stop_at_an_older_server(self, operation: Operation) -> bool:
         place = (await self.send(self.poll_call(operation))).read(Queue).place(operation.id)
@@ -242,71 +222,6 @@ class ComfyHunyuan(HttpProvider):
             await self.send(Call("POST", "/interrupt", json={"prompt_id": operation.id}))
         return place is not None
 
-    def _graph(self, submission: Submission) -> dict[str, JsonValue]:
-        """The workflow for this order, filled.
-
-        Raises:
-            UnsupportedFeature: The model or the workflow does not take what is asked for.
-            InvalidInput: An option is none.
-        """
-        spec = check_asked(submission.spec, self.models[0], self.title)
-        workflow = self._image if spec.media else self._text
-        steps = _steps(spec)
-        wishes = {"steps": steps, "negative_prompt": spec.negative_prompt}
-        lacking = tuple(name for name, wish in wishes.items() if wish and name not in workflow.places)
-        if lacking:
-            msg = f"The workflow of {self.title} has no place for {' and '.join(lacking)}."
-            raise UnsupportedFeature(msg, reasons=lacking)
-        order_id = _order_id(submission.idempotency_key)
-        width, height = _size(spec)
-        return workflow.filled(
-            {
-                "prompt": spec.prompt,
-                "negative_prompt": spec.negative_prompt or "",
-                "seed": UUID(order_id).int % _SEEDS if spec.seed is None else spec.seed,
-                "steps": steps or _USUAL_STEPS,
-                "fps": FPS,
-                "width": width,
-                "height": height,
-                "frames": frames(spec.duration_seconds or _USUAL_SECONDS),
-                "job_id": order_id,
-                "first_frame_filename": next((one.url or "" for one in spec.media), ""),
-            }
-        )
-
-
-def _order_id(key: str) -> str:
-    return str(uuid5(_NAMESPACE, key))
-
 
 def _history(order_id: str) -> Call:
     return Call("GET", f"/history/{segment(order_id)}")
-
-
-def _upload(media: DeliveredMedia) -> Call:
-    found = inspect(media.data or b"", role=media.role)
-    name = f"{hashlib.sha256(found.data).hexdigest()[:32]}.{found.extension}"
-    return Call(
-        "POST",
-        "/upload/image",
-        form={"type": "input", "subfolder": _CLIENT, "overwrite": "true"},  # under this name there is only this picture
-        files=(Part(name="image", filename=name, media_type=found.media_type, data=found.data),),
-        timeout_seconds=_UPLOAD_SECONDS,
-    )
-
-
-def _size(spec: VideoSpec) -> tuple[int, int]:
-    """Width and height, multiples of 16: at the resolution of the shipped workflows where none is asked for."""
-    wish = spec.evolve(resolution=spec.resolution or "720p")
-    width, height = (size(wish) or _USUAL_SIZE).split("x")
-    return int(width), int(height)
-
-
-def _steps(spec: VideoSpec) -> int | None:
-    for name in spec.options:
-        if name not in _OPTIONS:
-            raise InvalidInput(unknown("option", name, _OPTIONS))
-    steps = spec.options.get("steps")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-        raise InvalidInput("The option steps is no whole number above 0.")
-    return steps
