@@ -113,3 +113,20 @@ def test_a_secret_of_white_space_is_a_mistake_and_an_empty_one_is_unset() -> Non
     assert configured(api_key="").secret("api_key") is None
     with pytest.raises(ConfigurationError, match="white space"):
         configured(api_key="  ").secret("api_key")
+
+
+def test_headers_of_the_operators_own_are_lines_and_their_values_secrets() -> None:
+    config = configured(custom_headers="X-Door: CANARY-open\n  Authorization: Basic CANARY-login")
+    assert config.headers("custom_headers") == {"X-Door": "CANARY-open", "Authorization": "Basic CANARY-login"}
+    assert configured().headers("custom_headers") == {}
+    for said in ("CANARY-open", "X-Door: CANARY-open", "Basic CANARY-login", "CANARY-login"):
+        assert "CANARY" not in config.clean(f"denied: {said}")
+
+
+@pytest.mark.parametrize(
+    "line", ["no header", "X Door: open", ": open", "X-Door:", "X-D\u00f6r: open", "X-Door: \u00f6"]
+)
+def test_a_line_that_is_no_header_is_refused_with_its_variable(line: str) -> None:
+    config = configured({"custom_headers": "ACME_HEADERS"}, custom_headers=f"X-Team: film\n{line}")
+    with pytest.raises(ConfigurationError, match="ACME_HEADERS"):
+        config.headers("custom_headers")

@@ -32,15 +32,23 @@ NOT_OFFERED: dict[tuple[str, str], str] = {
     ("sora", "last frame"): "the format has no last frame",
     ("hunyuan on tokenhub", "last frame"): "the model takes a first frame only",
     ("hunyuan on vclm", "last frame"): "the model takes a first frame only",
+    ("hunyuan on vllm-omni", "last frame"): "the model has no last frame",
+    ("hunyuan on vllm-omni", "moderation before"): "a server of one's own does not moderate",
+    ("hunyuan on vllm-omni", "moderation after"): "a server of one's own does not moderate",
+    ("hunyuan on vllm-omni", "no credit"): "a server of one's own sells nothing",
+    ("hunyuan on comfyui", "last frame"): "the model has no last frame",
+    ("hunyuan on comfyui", "moderation before"): "a server of one's own does not moderate",
+    ("hunyuan on comfyui", "moderation after"): "a server of one's own does not moderate",
+    ("hunyuan on comfyui", "no credit"): "a server of one's own sells nothing",
 }
-TELLING = {"runway", "sora"}  # the others say only that an order runs
+TELLING = {"runway", "sora", "hunyuan on vllm-omni"}  # the others say only that an order runs
 NOT_STOPPED: dict[str, str] = {
     "openrouter": "it has no call to cancel",
     "luma": "one API has no such call, the other does not promise to stop a job",
     "hunyuan on tokenhub": "it has no call to cancel",
     "hunyuan on vclm": "it has no call to cancel",
 }
-FOUND: tuple[str, ...] = ()  # their orders are found again by our reference
+FOUND: tuple[str, ...] = ("hunyuan on comfyui",)  # their orders are found again by our reference
 CASES: dict[str, Case] = {}
 
 

@@ -16,6 +16,7 @@ PRINTED = {
     "generate_sync": r"stored: file:///.*\.mp4\nrefused \(no_candidate, charged: no\)",
     "watch_progress": r"processing \(waiting, 75%\)[\s\S]*completed \(done, 100%\)\nstored: ",
     "http_provider": r"POST /v1/videos with the key\n(GET .*\n)+stored: file:///",
+    "comfyui_workflow": r"prompt 'a fox in snow', seed 7\nsaved as film/832x480_[0-9a-f-]{36}\nstored: file:///",
     "own_provider": r"reel-\w+ cost \$0\.10: file:///",
     "worker": r"3 jobs are pending\n(completed: .*\n){3}",
     "recover": r"failed \(unknown\): [\s\S]*stored: .*, orders paid: 1",

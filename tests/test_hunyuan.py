@@ -11,7 +11,7 @@ import nexiom_sdk.providers
 from hunyuan_hosted_rig import KEY, PAIR, order
 from nexiom_sdk import Settings, Studio, VideoRequest
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials, UnsupportedFeature
-from nexiom_sdk.providers import SupportsCallback
+from nexiom_sdk.providers import ProviderRegistry, SupportsCallback
 from nexiom_sdk.providers.hunyuan import HunyuanProvider
 from nexiom_sdk.testing import LoopbackServer
 from nexiom_sdk.testing.wires.hunyuan_hosted import TokenHubWire, VclmWire
@@ -32,13 +32,35 @@ def test_an_api_is_set_up_by_what_it_needs_and_the_last_resort_is_offered_only_a
     assert offered({**PAIR, **KEY}) == (["tokenhub", "vclm"], ["hy-video-v1.5"])
 
 
+def test_servers_of_one_s_own_stand_beside_tencent_s() -> None:
+    vllm, comfy = {"t2v_base_url": "http://127.0.0.1:8091/v1"}, {"comfyui_base_url": "http://127.0.0.1:8188"}
+    assert offered({**comfy, **PAIR}) == (["comfyui", "vclm"], ["HunyuanVideo-1.5"])
+    assert offered({**KEY, **vllm, **comfy}) == (
+        ["tokenhub", "vllm", "comfyui"],
+        ["hy-video-v1.5", "HunyuanVideo-1.5", "HunyuanVideo-1.5-comfyui"],
+    )
+    assert HunyuanProvider(comfy).submission_recovery == "lookup"
+    assert HunyuanProvider({**comfy, **KEY}).submission_recovery == "none"
+
+
+def test_the_list_of_names_is_read_by_each_api_for_its_own_models() -> None:
+    names = {"models": "HunyuanVideo-1.5=hv15, hy-video-v2"}
+    vllm = {"t2v_base_url": "http://127.0.0.1:8091/v1"}
+    assert offered({**KEY, **vllm, **names})[1] == ["hy-video-v1.5", "hy-video-v2", "HunyuanVideo-1.5"]
+
+
 @pytest.mark.parametrize(
     "config", [{}, {"secret_id": "AKID-1"}, {"secret_key": "s-123456"}, {"tokenhub_api_key": " "}], ids=str
 )
 def test_where_nothing_is_set_up_every_way_is_named(config: dict[str, str]) -> None:
     with pytest.raises(MissingCredentials) as caught:
         HunyuanProvider(config)
-    for word in ("TENCENT_TOKENHUB_API_KEY", "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY", "local"):
+    for word in (
+        "TENCENT_TOKENHUB_API_KEY",
+        "NEXIOM_HUNYUAN_T2V_BASE_URL",
+        "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY",
+        "local",
+    ):
         assert word in str(caught.value)
 
 
@@ -105,11 +127,16 @@ def test_what_hunyuan_does_not_offer_is_not_claimed() -> None:
     assert made.submission_recovery == "none"
 
 
-def test_the_declarations_of_further_variables_and_of_keys_that_belong_together() -> None:
-    assert HunyuanProvider.config_env_also == {"TOKENHUB_API_KEY": "tokenhub_api_key"}
-    assert ("secret_id", "secret_key") in HunyuanProvider.credential_sets
-    settings = Settings(provider_config={"hunyuan": {key: SecretStr(value) for key, value in KEY.items()}})
-    assert HunyuanProvider(settings.configuration("hunyuan", HunyuanProvider.config_env)).apis.keys() == {"tokenhub"}
+def test_an_account_that_is_named_is_not_mixed_with_that_of_the_environment() -> None:
+    environment = {
+        "TOKENHUB_API_KEY": "other",
+        **dict.fromkeys(("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"), "x"),
+    }
+    declared = ProviderRegistry().declared("hunyuan")
+    named = {"hunyuan": {key: SecretStr(value) for key, value in KEY.items()}}
+    for explicit, apis in ((named, {"tokenhub"}), ({}, {"tokenhub", "vclm"})):
+        settings = Settings.from_env(environment, provider_config=explicit)
+        assert HunyuanProvider(settings.configuration("hunyuan", declared)).apis.keys() == apis
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -133,7 +133,7 @@ def test_it_offers_callbacks_and_health_and_cancels_only_where_the_server_is_sai
 
 def test_a_look_reads_refusals_too_and_keeps_the_id_as_it_is() -> None:
     call = ADAPTER.poll_call(Operation(id="video_a/b"))
-    assert (call.method, call.path, call.any_status) == ("GET", "/videos/video_a%2Fb", True)
+    assert (call.method, call.path, call.any_status) == ("GET", f"{BASE_URL}/videos/video_a%2Fb", True)
     found = ADAPTER.read_poll(OPERATION, recorded("openai-compatible/vllm_omni_poll_failed"))
     assert found == Failed(code="generation_failed", message="EngineGenerateError: CUDA out of memory")
     done = ADAPTER.read_poll(OPERATION, recorded("sora/poll_succeeded"))

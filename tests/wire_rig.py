@@ -16,6 +16,7 @@ from nexiom_sdk.events import Event
 from nexiom_sdk.testing import LoopbackServer, VirtualClock
 from nexiom_sdk.testing.provider_wire import ProviderWire
 from nexiom_sdk.testing.wires.hunyuan_hosted import TokenHubWire, VclmWire
+from nexiom_sdk.testing.wires.hunyuan_own import ComfyWire, VllmHunyuanWire
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
@@ -37,6 +38,8 @@ ROWS: dict[str, Row] = {
     "luma": Row(wire=LumaWire, model="ray-3.2"),
     "hunyuan on tokenhub": Row(wire=TokenHubWire, model="hy-video-v1.5"),
     "hunyuan on vclm": Row(wire=VclmWire, model="hunyuan-vclm"),
+    "hunyuan on vllm-omni": Row(wire=VllmHunyuanWire, model="HunyuanVideo-1.5"),
+    "hunyuan on comfyui": Row(wire=ComfyWire, model="HunyuanVideo-1.5"),
 }
 INPUT = "u1/fox.png"
 

@@ -17,6 +17,7 @@ from nexiom_sdk.redaction import redact
 from nexiom_sdk.wording import printable
 
 _SECRET = re.compile("key|secret|token|headers")  # in the name of a value
+_HEADER = re.compile(r"([\w-]+)\s*:\s*([\x20-\x7e]+)", re.ASCII)
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
@@ -85,6 +86,23 @@ class Configuration:
             raise ConfigurationError(msg, next_step="Copy the key again.")
         return SecretStr(text) if text else None
 
+    def headers(self, key: str, /) -> dict[str, str]:
+        r"""Headers of the operator's own: one `Name: value` per line.
+
+        Raises:
+            ConfigurationError: A line is none.
+
+        Example:
+            >>> values = {"custom_headers": "X-Team: film\nX-Door: open"}
+            >>> Configuration(title="Acme", values=values, variables={}).headers("custom_headers")
+            {'X-Team': 'film', 'X-Door': 'open'}
+        """
+        found = [_HEADER.fullmatch(line.strip()) for line in self.text(key).splitlines()]
+        if None in found:
+            msg = f"{self.variables.get(key, key)} holds a line that is no header."
+            raise ConfigurationError(msg, next_step="Write one `Name: value` per line.")
+        return {one[1]: one[2] for one in found if one}
+
     def endpoint(self, url_key: str, default_url: str, /, *, key: str | None) -> Endpoint:
         """An API: its address, else the usual one, with a bearer key.
 
@@ -129,8 +147,11 @@ class Configuration:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must not be shown."""
-        hidden = (key for key, value in self.values.items() if isinstance(value, SecretStr) or _SECRET.search(key))
-        return tuple(filter(None, map(self.text, hidden)))
+        hidden = [key for key, value in self.values.items() if isinstance(value, SecretStr) or _SECRET.search(key)]
+        lines = (line for key in hidden if key.endswith("headers") for line in self.text(key).splitlines())
+        # Whoever repeats a header may leave out its name, or its scheme such as Basic.
+        parts = (part for line in lines for part in (line.partition(":")[2].strip(), line.rpartition(" ")[2].strip()))
+        return tuple(filter(None, (*map(self.text, hidden), *parts)))
 
     def _raw(self, key: str) -> str:
         value = self.values.get(key, "")

@@ -1,8 +1,11 @@
 """`hunyuan`: Tencent's Hunyuan Video, at whichever of its APIs is set up.
 
-Sources: see `hunyuan_tokenhub` and `hunyuan_vclm`; as of 2026-11-22. What is peculiar:
+Sources: see `hunyuan_tokenhub`, `hunyuan_vclm`, `hunyuan_vllm` and `hunyuan_comfyui`; as of 2026-11-22. What is
+peculiar:
 
-- The APIs share the model and nothing else. Each is set up by what it needs, and several may be at once.
+- The APIs share the model and nothing else. Two are Tencent's, two are servers of one's own with the open weights. Each
+  is set up by what it needs, and several may be at once.
+- Only ComfyUI lets an order be found whose answer was lost: that works where ComfyUI alone is set up.
 - The secrets that `vclm` needs are those of all of Tencent Cloud, so many machines have them for something else. It is
   the last resort: its model is offered only where nothing else is set up.
 """
@@ -18,9 +21,11 @@ from nexiom_sdk.errors import MissingCredentials
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Configuration
+from nexiom_sdk.providers.hunyuan_comfyui import ComfyHunyuan
 from nexiom_sdk.providers.hunyuan_config import ALSO, CREDENTIAL_SETS, VARIABLES
 from nexiom_sdk.providers.hunyuan_tokenhub import TokenHubHunyuan
 from nexiom_sdk.providers.hunyuan_vclm import VclmHunyuan
+from nexiom_sdk.providers.hunyuan_vllm import VllmHunyuan
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.several import Several
 
@@ -35,6 +40,8 @@ class _Api(NamedTuple):
 _LAST_RESORT = "vclm"
 _APIS: Mapping[str, _Api] = {
     "tokenhub": _Api(TokenHubHunyuan, (("tokenhub_api_key",),)),
+    "vllm": _Api(VllmHunyuan, (("t2v_base_url",), ("i2v_base_url",))),
+    "comfyui": _Api(ComfyHunyuan, (("comfyui_base_url",),)),
     _LAST_RESORT: _Api(VclmHunyuan, (("secret_id", "secret_key"),)),
 }
 
@@ -43,7 +50,8 @@ class HunyuanProvider(Several):
     """Videos from Hunyuan.
 
     Args:
-        config: `tokenhub_api_key`, or `secret_id` and `secret_key`; more in `hunyuan_config`.
+        config: `tokenhub_api_key`, `t2v_base_url` or `i2v_base_url`, `comfyui_base_url`, or `secret_id` and
+            `secret_key`; more in `hunyuan_config`.
         http: Bounds for network calls.
 
     Raises:

@@ -33,6 +33,7 @@ from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Endpoint
 from nexiom_sdk.providers.hunyuan_cards import TOKENHUB, UNLISTED
 from nexiom_sdk.providers.hunyuan_config import VARIABLES, prompt_max_chars
+from nexiom_sdk.providers.hunyuan_open_cards import OPEN
 from nexiom_sdk.providers.hunyuan_orders import Text, tokenhub_body
 from nexiom_sdk.providers.model_names import model_names
 from nexiom_sdk.providers.protocol import HttpOptions
@@ -125,7 +126,8 @@ class TokenHubHunyuan(HttpProvider):
         chars = prompt_max_chars(self.config)
         known, unlisted = (card.evolve(max_prompt_chars=chars) for card in (TOKENHUB, UNLISTED))
         self._names = model_names(self.config, "models", (known,), unlisted=unlisted)
-        self.models: Sequence[ModelCard] = self._names.cards
+        # The list of names is that of all of Hunyuan; this one is a server's of one's own.
+        self.models: Sequence[ModelCard] = tuple(card for card in self._names.cards if card.model != OPEN)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The only one, with its key."""

@@ -74,13 +74,14 @@ def job_path(order_id: str) -> str:
     return f"{PATH}/{segment(order_id)}"
 
 
-def order(spec: VideoSpec, dialect: Dialect, *, model: str | None) -> Call:
+def order(spec: VideoSpec, dialect: Dialect, *, model: str | None, also: Mapping[str, JsonValue] | None = None) -> Call:
     """The call that orders.
 
     Args:
         spec: What to make.
         dialect: How the server wants it written.
         model: The model's name at the server; None: the one that it serves.
+        also: What the server has to be told besides, by its own names.
 
     Raises:
         UnsupportedFeature: The format has no word for it.
@@ -100,6 +101,7 @@ def order(spec: VideoSpec, dialect: Dialect, *, model: str | None) -> Call:
         "negative_prompt": spec.negative_prompt,
         "seed": spec.seed,
         **(_picture(spec.media, dialect) if spec.media else {}),
+        **(also or {}),
     }
     fields: dict[str, JsonValue] = {name: value for name, value in said.items() if value is not None}
     _add_options(fields, spec.options)

@@ -15,7 +15,6 @@ from August to October 2026; as of 2026-11-22. No live account was used. What is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping, Sequence
 from typing import ClassVar
 
@@ -23,7 +22,6 @@ from pydantic import Field, SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
-    ConfigurationError,
     InvalidInput,
     ModelRetired,
     ProviderError,
@@ -44,7 +42,6 @@ from nexiom_sdk.wording import printable
 
 _LONGEST_DATA_URI = 5_000_000
 _UPLOAD_SECONDS = 300.0
-_HEADER = re.compile(r"([\w-]+)\s*:\s*([\x20-\x7e]+)", re.ASCII)
 _REFUSALS: Mapping[int, type[ProviderError]] = {
     400: InvalidInput,
     401: AuthenticationFailed,
@@ -108,8 +105,7 @@ class RunwayProvider(HttpProvider):
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)
-        custom = map(_header, self.config.text("custom_headers").splitlines())
-        self.headers = {**self.headers, **dict(custom)}
+        self.headers = {**self.headers, **self.config.headers("custom_headers")}
 
     def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:
         """Videos, sounds, and pictures too large for a data URI are handed over before the order."""
@@ -197,11 +193,3 @@ def _needs_upload(media: DeliveredMedia) -> bool:
         return False
     encoded = len(f"data:{media.media_type};base64,") + 4 * -(-len(media.data) // 3)
     return encoded > _LONGEST_DATA_URI or not media.role.endswith(("frame", "image"))
-
-
-def _header(line: str) -> tuple[str, str]:
-    found = _HEADER.fullmatch(line.strip())
-    if found is None:
-        msg = "RUNWAYML_CUSTOM_HEADERS holds a line that is no header."
-        raise ConfigurationError(msg, next_step="Write one `Name: value` per line.")
-    return found[1], found[2]

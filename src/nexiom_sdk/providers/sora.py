@@ -1,7 +1,7 @@
 """`sora`: any server that speaks OpenAI's format `/v1/videos`. OpenAI itself closed its service on 2026-09-24.
 
-Sources: see `openai_videos`, `openai_jobs` and `openai_complaints`; as of 2026-11-22. No live server was used. What is
-peculiar:
+Sources: see `openai_videos`, `openai_jobs` and `openai_complaints`; as of 2026-11-22. No live server was used. What all
+such servers have in common is in `openai_provider`. What is peculiar:
 
 - The address of the server has to be given, and OpenAI's and Azure's are refused. A server may need no key.
 - How orders and pictures are written depends on the server and is configured; nothing is tried out on a paid call.
@@ -20,28 +20,19 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from nexiom_sdk.errors import (
-    AuthenticationFailed,
-    MalformedResponse,
-    ModelRetired,
-    ProviderError,
-    ProviderUnavailable,
-)
+from nexiom_sdk.errors import AuthenticationFailed, MalformedResponse
 from nexiom_sdk.models import ModelCard
-from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Configuration, Endpoint
-from nexiom_sdk.providers.openai_complaints import complaint_in, refusal
-from nexiom_sdk.providers.openai_jobs import Job, outcome, taken
-from nexiom_sdk.providers.openai_videos import PATH, job_path, order, unsaid
+from nexiom_sdk.providers.openai_provider import VideosProvider
+from nexiom_sdk.providers.openai_videos import order
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.sora_cards import RETIRED, SERVED, served
 from nexiom_sdk.providers.sora_config import VARIABLES, check_open, server_of
 from nexiom_sdk.providers.webhooks import STANDARD_WEBHOOKS
-from nexiom_sdk.providers.wire import Body, Call, Reply
-from nexiom_sdk.types import Operation, Poll, Submission, Succeeded
+from nexiom_sdk.providers.wire import Body, Call
+from nexiom_sdk.types import Operation, Poll, Submission
 
 _MOST_BYTES_INLINE = 256 * 1024 * 1024
-_NO_PATH, _NO_VERB = 404, 405
 
 
 class _Subject(Body):
@@ -52,7 +43,7 @@ class _Event(Body):
     data: _Subject
 
 
-class SoraProvider(HttpProvider):
+class SoraProvider(VideosProvider):
     """Videos from a server that speaks OpenAI's format.
 
     Args:
@@ -74,6 +65,7 @@ class SoraProvider(HttpProvider):
     name = "sora"
     title = "sora"
     config_env: ClassVar[Mapping[str, str]] = VARIABLES
+    where_to_look = "OPENAI_BASE_URL and NEXIOM_SORA_MODELS"
 
     def __new__(  # noqa: PYI034 - it may be the subclass
         cls, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None
@@ -108,31 +100,6 @@ class SoraProvider(HttpProvider):
         call = order(spec, self._server.dialect, model=model)
         return replace(call, any_status=True, timeout_seconds=self._server.timeout_seconds)
 
-    def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
-        """The job that was made, or its result.
-
-        A server without a path for orders took none: OPENAI_BASE_URL is set for many that only chat.
-        """
-        if reply.status in {_NO_PATH, _NO_VERB}:
-            raise self._refused(ModelRetired, reply)
-        if not reply.ok:
-            msg = "it does not say whether the order was taken"
-            raise self.read_error(reply) or MalformedResponse(msg, provider=self.name)
-        return replace(taken(reply), warnings=tuple(unsaid(submission.spec)))
-
-    def poll_call(self, operation: Operation, /) -> Call:
-        """The job as it is now; vLLM-Omni tells of a failed one with an HTTP error."""
-        return Call("GET", job_path(operation.id), any_status=True)
-
-    def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
-        """What the job says."""
-        return outcome(reply, self.base_url + job_path(operation.id)) or self.look_refused(operation, reply)
-
-    def read_error(self, reply: Reply, /) -> ProviderError | None:
-        """A refusal, by its code or its status; no outage is one."""
-        kind = refusal(reply)
-        return None if kind is None else self._refused(kind, reply)
-
     def read_callback(self, headers: Mapping[str, str], body: bytes, /) -> tuple[str, Poll | None]:
         """The id of the job that a signed event is about; the event says no more."""
         secret = self.config.secret("webhook_secret")
@@ -146,24 +113,6 @@ class SoraProvider(HttpProvider):
             raise MalformedResponse("A callback for sora is about no video.", provider=self.name, charged=None)
         return event.data.id, None
 
-    async def check(self) -> None:
-        """Ask for the list of videos, which is free; a server without such a list does not refuse the key either."""
-        reply = await self.send(Call("GET", PATH, query={"limit": "1"}, any_status=True))
-        if reply.ok or reply.status == _NO_VERB:
-            return
-        if reply.status == _NO_PATH:
-            raise self._refused(ModelRetired, reply)
-        raise self.read_error(reply) or self.error(ProviderUnavailable, reply)
-
-    def _refused(self, kind: type[ProviderError], reply: Reply) -> ProviderError:
-        said = complaint_in(reply)
-        error = self.error(kind, reply, said.message or "", code=said.name)
-        if isinstance(error, ModelRetired):
-            error.next_step = (
-                "Check OPENAI_BASE_URL and NEXIOM_SORA_MODELS: there is no such model, or no videos at all."
-            )
-        return error
-
 
 class CancellableSora(SoraProvider):
     """The same, for a server whose DELETE stops a job."""
@@ -174,16 +123,7 @@ class CancellableSora(SoraProvider):
         Raises:
             ProviderError: It has ended, or its state is not known: nothing is done, for its result would be erased.
         """
-        look = await self.send(self.poll_call(operation))
-        state = (look.read_or_none(Job) or Job()).state if look.ok else None
-        if state == "stopped":
-            return
-        if state not in {"queued", "running"}:
-            msg = "The job has ended, or cannot be seen now; to cancel it might erase what it made."
-            raise ProviderError(msg, provider=self.name, charged="unknown")
-        stop = Call("DELETE", job_path(operation.id))
-        if not (await self.send(replace(stop, any_status=True))).ok:
-            await self.send(stop)  # a job that is just beginning or stopping answers 409, and takes the second one
+        await self.stop(operation)
 
 
 def _webhook_key(secret: SecretStr) -> bytes:
