@@ -35,8 +35,10 @@ TELLING = {"runway", "sora"}  # the others say only that an order runs
 NOT_STOPPED: dict[str, str] = {
     "openrouter": "it has no call to cancel",
     "luma": "one API has no such call, the other does not promise to stop a job",
+    "kling": "it has no call to cancel",
+    "kling legacy": "it has no call to cancel",
 }
-FOUND: tuple[str, ...] = ()  # their orders are found again by our reference
+FOUND: tuple[str, ...] = ("kling", "kling legacy")  # their orders are found again by our reference
 CASES: dict[str, Case] = {}
 
 

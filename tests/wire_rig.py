@@ -15,6 +15,7 @@ from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
 from nexiom_sdk.events import Event
 from nexiom_sdk.testing import LoopbackServer, VirtualClock
 from nexiom_sdk.testing.provider_wire import ProviderWire
+from nexiom_sdk.testing.wires.kling import KlingWire, OlderKlingWire
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
@@ -34,6 +35,8 @@ ROWS: dict[str, Row] = {
     "sora": Row(wire=SoraWire, model="@served"),
     "runway": Row(wire=RunwayWire, model="veo3.1"),
     "luma": Row(wire=LumaWire, model="ray-3.2"),
+    "kling": Row(wire=KlingWire, model="kling-3.0"),
+    "kling legacy": Row(wire=OlderKlingWire, model="kling-v3"),
 }
 INPUT = "u1/fox.png"
 

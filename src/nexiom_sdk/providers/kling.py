@@ -27,9 +27,7 @@ from typing import ClassVar
 from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk.errors import (
-    ConfigurationError,
     MalformedResponse,
-    MissingCredentials,
     ProviderError,
     ProviderUnavailable,
 )
@@ -39,6 +37,7 @@ from nexiom_sdk.providers.batched import BatchedProvider
 from nexiom_sdk.providers.configuration import Endpoint
 from nexiom_sdk.providers.kling_cards import OLDER, PRESENT, UNLISTED, is_older
 from nexiom_sdk.providers.kling_checks import warnings_of
+from nexiom_sdk.providers.kling_config import OTHER_VARIABLES, VARIABLES, pair_of, region_url
 from nexiom_sdk.providers.kling_older_orders import OLDER_PATHS, older_body, older_path
 from nexiom_sdk.providers.kling_orders import present_order
 from nexiom_sdk.providers.kling_refusals import CLOCK_IS_WRONG, NOT_THERE, Verdict, code_of, kind_of
@@ -48,14 +47,8 @@ from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.webhooks import STANDARD_WEBHOOKS
 from nexiom_sdk.providers.wire import Call, Reply, segment
 from nexiom_sdk.types import Failed, Operation, Poll, Submission, SubmissionRecovery, Succeeded, VideoSpec
-from nexiom_sdk.wording import unknown
 
-_REGIONS: Mapping[str, str] = {
-    "singapore": "https://api-singapore.klingai.com",
-    "beijing": "https://api-beijing.klingai.com",
-}
 _TASKS = "/tasks"
-_NOT_FOUND = 404
 _A_DAY_MS = 24 * 3600 * 1000
 _REMEMBERED = 1000
 
@@ -81,20 +74,8 @@ class KlingProvider(BatchedProvider):
 
     name = "kling"
     title = "Kling"
-    config_env: ClassVar[Mapping[str, str]] = {
-        "api_key": "KLINGAI_API_KEY",
-        "access_key": "KLINGAI_ACCESS_KEY",
-        "secret_key": "KLINGAI_SECRET_KEY",
-        "region": "NEXIOM_KLING_REGION",
-        "base_url": "KLINGAI_BASE_URL",
-        "webhook_secret": "KLINGAI_WEBHOOK_SECRET",
-        "models": "NEXIOM_KLING_MODELS",
-    }
-    config_env_also: ClassVar[Mapping[str, str]] = {
-        "KLING_API_KEY": "api_key",
-        "KLING_ACCESS_KEY": "access_key",
-        "KLING_SECRET_KEY": "secret_key",
-    }
+    config_env: ClassVar[Mapping[str, str]] = VARIABLES
+    config_env_also: ClassVar[Mapping[str, str]] = OTHER_VARIABLES
     credential_sets: ClassVar[Sequence[Sequence[str]]] = (("api_key",), ("access_key", "secret_key"))
     keys_at = "https://kling.ai"
     submission_recovery: SubmissionRecovery = "lookup"
@@ -109,13 +90,9 @@ class KlingProvider(BatchedProvider):
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The server of the region, with the key or the pair."""
-        region = self.config.text("region").lower() or "singapore"
-        if region not in _REGIONS:
-            msg = unknown("region of Kling", region, tuple(_REGIONS))
-            raise ConfigurationError(msg, next_step=f"Correct {self.config_env['region']}.")
-        if self._pair is None:
-            return (self.config.endpoint("base_url", _REGIONS[region], key="api_key"),)
-        return (replace(self.config.endpoint("base_url", _REGIONS[region], key=None), auth=self._pair),)
+        url, key = region_url(self.config), "api_key" if self._pair is None else None
+        found = self.config.endpoint("base_url", url, key=key)
+        return (found if self._pair is None else replace(found, auth=self._pair),)
 
     def submit_call(self, submission: Submission, /) -> Call:
         """The order, at the API that its model belongs to."""
@@ -229,18 +206,7 @@ class KlingProvider(BatchedProvider):
 
     @cached_property
     def _pair(self) -> JwtHs256 | None:
-        """The pair of keys; None where there is an API key, which opens more."""
-        if self.config.secret("api_key") is not None:
-            return None
-        access, secret = self.config.secret("access_key"), self.config.secret("secret_key")
-        if access is None and secret is None:
-            key, one, other = (self.config_env[name] for name in ("api_key", "access_key", "secret_key"))
-            msg = f"Kling needs a key, which is made at {self.keys_at}: neither {key} nor {one} with {other} is set."
-            hint = f'Set {key}, or {one} and {other}, or pass provider="local" for a preview made on this machine.'
-            raise MissingCredentials(msg, next_step=hint)
-        if access is None or secret is None:
-            self.config.missing("access_key" if access is None else "secret_key", "both keys of a pair")
-        return JwtHs256(issuer=access, key=secret, clock=self.options.clock)
+        return pair_of(self.config, self.options.clock)
 
     @property
     def _places(self) -> Sequence[str]:

@@ -16,7 +16,7 @@ from nexiom_sdk.providers.kling_checks import (
     of_role,
     whole_seconds,
 )
-from nexiom_sdk.types import Mode, Resolution, Submission, VideoSpec
+from nexiom_sdk.types import MediaRole, Mode, Resolution, Submission, VideoSpec
 
 _TEXT, _IMAGE, _OMNI = (f"/v1/videos/{kind}" for kind in ("text2video", "image2video", "omni-video"))
 OLDER_PATHS = (_TEXT, _IMAGE, _OMNI)
@@ -29,6 +29,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     _IMAGE: ("camera_control", "dynamic_masks", "element_list", *_SHOTS, "static_mask"),
     _OMNI: ("element_list", "watermark_info"),
 }
+_FRAMES: Mapping[MediaRole, str] = {"first_frame": "first_frame", "last_frame": "end_frame"}
 _MODES: Mapping[Resolution, str] = {"720p": "std", "1080p": "pro", "2160p": "4k"}
 
 
@@ -81,15 +82,16 @@ def _frames(spec: VideoSpec) -> dict[str, JsonValue]:
 def _references(spec: VideoSpec) -> dict[str, JsonValue]:
     """Pictures to go by come first, so that the first of them is <<<image_1>>> in the prompt whatever else goes in."""
     pictures: list[JsonValue] = [{"image_url": url} for url in of_role(spec, "reference_image")]
-    frames: list[JsonValue] = [{"image_url": url, "type": "first_frame"} for url in of_role(spec, "first_frame")]
-    frames += [{"image_url": url, "type": "end_frame"} for url in of_role(spec, "last_frame")]
+    frames: list[JsonValue] = [
+        {"image_url": url, "type": word} for role, word in _FRAMES.items() for url in of_role(spec, role)
+    ]
     kind = "feature" if cuts_of(spec) else "base"
     keep = "yes" if spec.audio and kind == "base" else "no"
     videos: list[JsonValue] = [
         {"video_url": url, "refer_type": kind, "keep_original_sound": keep}
         for url in (*of_role(spec, "reference_video"), *of_role(spec, "source_video"))
     ]
-    said: dict[str, JsonValue] = {"image_list": [*pictures, *frames], "video_list": videos}
+    said: dict[str, JsonValue] = {"image_list": pictures + frames, "video_list": videos}
     if spec.aspect_ratio is None and not (frames or of_role(spec, "source_video")):
         said["aspect_ratio"] = USUAL_SHAPE  # has to be said where neither a frame nor a video to change shows it
     return said

@@ -74,7 +74,7 @@ def present_order(submission: Submission, wire_id: str) -> tuple[str, dict[str, 
     asked: dict[str, JsonValue] = {"prompt": spec.prompt}
     if product != "text-to-video":
         asked = {"contents": [{"type": "prompt", "text": spec.prompt}, *_contents(spec), *_elements(spec)]}
-    body = {**asked, "settings": is_set(settings), "options": is_set(options)}
+    body: dict[str, JsonValue] = {**asked, "settings": is_set(settings), "options": is_set(options)}
     path = wire_id if "/" in wire_id else f"{product}/{wire_id}"
     return f"/{'/'.join(map(segment, path.split('/')))}", body
 
