@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
 from nexiom_sdk.models import ModelCard, media_mismatches
-from nexiom_sdk.providers.kling_cards import OLDER, OLDER_NAMES, PRESENT
+from nexiom_sdk.providers.kling_cards import OLDER, OLDER_NAMES, PRESENT, UNLISTED
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import AspectRatio, MediaRole, VideoSpec
 from nexiom_sdk.wording import seconds, unknown
@@ -93,14 +93,12 @@ def is_set(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 def _reasons(spec: VideoSpec, card: ModelCard | None) -> Iterator[str]:
     roles: list[MediaRole] = [one.role for one in spec.media]
+    yield from map(str, media_mismatches(roles, card or UNLISTED))
     if card is not None:
-        yield from map(str, media_mismatches(roles, card))
         yield from _at_1080p(spec, OLDER_NAMES.get(card.model, card.model))
         yield from _sound(spec, card)
     if "last_frame" in roles and "first_frame" not in roles:
         yield "takes a last frame only beside a first frame"
-    if "reference_audio" in roles:
-        yield "takes no reference audio"
     videos = [one for one in spec.media if one.role.endswith("video")]
     if any(one.url is None for one in videos):
         yield "takes videos as web addresses only: use Media.from_url"

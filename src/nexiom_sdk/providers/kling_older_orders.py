@@ -10,7 +10,6 @@ from nexiom_sdk.providers.kling_checks import (
     USUAL_SHAPE,
     check_options,
     checked,
-    cuts_of,
     is_set,
     known,
     of_role,
@@ -30,6 +29,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     _OMNI: ("element_list", "watermark_info"),
 }
 _FRAMES: Mapping[MediaRole, str] = {"first_frame": "first_frame", "last_frame": "end_frame"}
+_VIDEOS: Mapping[MediaRole, str] = {"reference_video": "feature", "source_video": "base"}
 _MODES: Mapping[Resolution, str] = {"720p": "std", "1080p": "pro", "2160p": "4k"}
 
 
@@ -85,11 +85,10 @@ def _references(spec: VideoSpec) -> dict[str, JsonValue]:
     frames: list[JsonValue] = [
         {"image_url": url, "type": word} for role, word in _FRAMES.items() for url in of_role(spec, role)
     ]
-    kind = "feature" if cuts_of(spec) else "base"
-    keep = "yes" if spec.audio and kind == "base" else "no"
     videos: list[JsonValue] = [
-        {"video_url": url, "refer_type": kind, "keep_original_sound": keep}
-        for url in (*of_role(spec, "reference_video"), *of_role(spec, "source_video"))
+        {"video_url": url, "refer_type": kind, "keep_original_sound": "yes" if spec.audio and kind == "base" else "no"}
+        for role, kind in _VIDEOS.items()
+        for url in of_role(spec, role)
     ]
     said: dict[str, JsonValue] = {"image_list": pictures + frames, "video_list": videos}
     if spec.aspect_ratio is None and not (frames or of_role(spec, "source_video")):
