@@ -288,7 +288,8 @@ def test_stored_elements_come_as_an_option() -> None:
     contents = sent(made)["contents"]
     assert isinstance(contents, list)
     assert contents[-1] == element
-    for wrong in ([{"type": "first_frame", "url": "https://a.example"}], ["x"], {}, "x"):
+    refused: list[JsonValue] = [[{"type": "first_frame", "url": "https://a.example"}], ["x"], {}, "x"]
+    for wrong in refused:
         with pytest.raises(InvalidInput, match="contents"):
             adapter().submit_call(order(model=OMNI, options={"contents": wrong}))
     with pytest.raises(InvalidInput, match="contents"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
@@ -18,6 +17,8 @@ from nexiom_sdk.wording import printable
 _LIVES = timedelta(days=30)
 _USD_PER_UNIT = Decimal("0.14")  # list price
 _MODERATED = re.compile(r"\b(risk|sensitive|policy)\b", re.IGNORECASE)  # there is no code for it, only sentences
+
+_UNREAD = "unread"
 
 _Amount: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
@@ -82,14 +83,6 @@ class Listed(Body):
     data: tuple[Maybe[Task], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Bill:
-    """What a task cost: in USD where all of it was paid in them, and as Kling says it."""
-
-    usd: Decimal | None = None
-    detail: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-
-
 def outcome_of(task: Task) -> Poll:
     """What a task says.
 
@@ -103,7 +96,7 @@ def outcome_of(task: Task) -> Poll:
         case "failed":
             said = task.message or "Kling gave no reason."
             code = "content_rejected" if _MODERATED.search(said) else "generation_failed"
-            return Failed(code=code, message=said, cost_usd=_bill(task).usd)
+            return Failed(code=code, message=said, cost_usd=_bill(task)[0])
         case status:
             if status not in {"submitted", "processing"}:
                 warn_of_status("Kling", status or "")
@@ -112,36 +105,44 @@ def outcome_of(task: Task) -> Poll:
 
 def _succeeded(task: Task) -> Succeeded:
     files = [file for file in task.outputs or () if file is not None]
-    expires_at, bill = _later(task.updated_ms), _bill(task)
+    expires_at, (cost_usd, detail) = _later(task.updated_ms), _bill(task)
     urls = [file.url or file.watermark_url for file in files if file.type in {"video", None}]
     others = [printable(file.type, 20) for file in files if file.type not in {"video", None} and file.type]
     return Succeeded(
         assets=tuple(Asset(url=url, expires_at=expires_at) for url in urls if url),
-        cost_usd=bill.usd,
-        detail=bill.detail,
+        cost_usd=cost_usd,
+        detail=detail,
         warnings=(f"Kling also made {', '.join(others)}, which is not fetched",) if others else (),
     )
 
 
-def _bill(task: Task) -> _Bill:
-    """Units of a prepaid pack have no certain price, so they are no cost in USD: the list price is only an estimate."""
+def _bill(task: Task) -> tuple[Decimal | None, dict[str, JsonValue]]:
+    """What it cost in USD, where all of it was paid in them, and as Kling says it.
+
+    Units of a prepaid pack cost what the pack did: by the list price they are only estimated.
+    """
     charges: Sequence[_Charge | None] = task.billing or ()
     if task.units is not None:
         charges = (*charges, _Charge(charge_type="unit", amount=task.units))
-    known = [one for one in charges if one is not None and one.amount is not None]
-    units = [one.amount for one in known if one.charge_type == "unit" and one.amount is not None]
-    cash = [(one.amount, one.currency) for one in known if one.charge_type == "cash" and one.amount is not None]
-    detail: dict[str, JsonValue] = {}
-    if units:
-        detail = {"units": _text(sum(units)), "units_at_list_price_usd": _text(sum(units) * _USD_PER_UNIT)}
-    for amount, currency in cash:
-        detail[f"cash_{printable(currency or 'unknown', 10)}"] = _text(amount)
-    whole = cash and len(cash) == len(charges) and all(currency == "USD" for _, currency in cash)
-    return _Bill(usd=sum((amount for amount, _ in cash), Decimal(0)) if whole else None, detail=detail)
+    totals: dict[str, Decimal] = {}
+    for one in charges:
+        what, amount = _read(one)
+        totals[what] = totals.get(what, Decimal(0)) + amount
+    detail: dict[str, JsonValue] = {what: f"{total:f}" for what, total in totals.items() if what != _UNREAD}
+    if "units" in totals:
+        detail["units_at_list_price_usd"] = f"{totals['units'] * _USD_PER_UNIT:f}"
+    return totals["cash_USD"] if totals.keys() == {"cash_USD"} else None, detail
 
 
-def _text(amount: Decimal | int) -> str:
-    return f"{amount:f}"
+def _read(charge: _Charge | None) -> tuple[str, Decimal]:
+    """What was charged, by a word for its kind."""
+    match charge:
+        case _Charge(charge_type="unit", amount=Decimal() as amount):
+            return "units", amount
+        case _Charge(charge_type="cash", amount=Decimal() as amount, currency=currency):
+            return f"cash_{printable(currency or 'unknown', 10)}", amount
+        case _:
+            return _UNREAD, Decimal(0)
 
 
 def _later(unix_milliseconds: int | None) -> datetime | None:
