@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -442,3 +445,12 @@ def test_what_is_sent_is_remembered_for_a_while_only() -> None:
         made.submit_call(replace(order(), idempotency_key=f"j{number}.0"))
     assert len(made._sent) == 1000
     assert REFERENCE not in made._sent
+
+
+def test_the_modules_describe_calls_and_do_nothing_else() -> None:
+    folder = Path(inspect.getfile(KlingProvider)).parent
+    modules = [*folder.glob("kling*.py"), folder / "auth_jwt.py"]
+    assert len(modules) == 8
+    for module in modules:
+        names = re.findall(r"^\s*(?:import|from) (\w+)", module.read_text("utf-8"), re.MULTILINE)
+        assert not {*names} & {"asyncio", "httpx", "os", "random", "socket", "subprocess", "time"}, module.name

@@ -80,7 +80,7 @@ def _frames(spec: VideoSpec) -> dict[str, JsonValue]:
 
 
 def _references(spec: VideoSpec) -> dict[str, JsonValue]:
-    """Pictures to go by come first, so that the first of them is <<<image_1>>> in the prompt whatever else goes in."""
+    """Pictures to go by come first, so that the first of them is image_1 in the prompt whatever else goes in."""
     pictures: list[JsonValue] = [{"image_url": url} for url in of_role(spec, "reference_image")]
     frames: list[JsonValue] = [
         {"image_url": url, "type": word} for role, word in _FRAMES.items() for url in of_role(spec, role)

@@ -47,7 +47,8 @@ class KlingWire(ProviderWire):
         super().__init__(**settings)  # type: ignore[arg-type]  # handed on
         self.now = now
         self.polls: int = 0
-        self._ours: dict[str, str] = {}
+        self._ours: dict[str, str] = {}  # our id of an order to Kling's
+        self._paths: dict[str, str] = {}  # Kling's id of an order to where it was made
 
     def __call__(self, received: Received) -> Answer | Fault:
         if not received.path.startswith("/results/"):
@@ -80,7 +81,7 @@ class KlingWire(ProviderWire):
 
     def accepted(self, received: Received, number: int) -> Answer:
         order_id = f"86728374175911{number:04}" if _older(received) else f"90193000460963{number:04}"
-        self._ours[_reference(received)] = order_id
+        self._ours[_reference(received)], self._paths[order_id] = order_id, received.path
         return Answer.json(_envelope(self._task(order_id, "submitted")))
 
     def refused(self, received: Received, refusal: Refusal) -> Answer:
@@ -106,9 +107,7 @@ class KlingWire(ProviderWire):
             known = found is not None and not _is_older(found)
             return Answer.json(_envelope([self._task(found or "", "submitted")] if known else []))
         found = self._ours.get(self.order_id(received))
-        if found is None or not _is_older(found):
-            return _problem(404, 1203, "The requested resource does not exist")
-        return self.waiting(found)
+        return self.waiting(found) if found and self._is_at(received, found) else _NO_ORDER
 
     def id_in(self, answer: Answer) -> str:
         task = json.loads(answer.body)["data"]
@@ -122,15 +121,15 @@ class KlingWire(ProviderWire):
 
     def _looked_at(self, received: Received) -> Answer:
         self.polls += 1
-        taken = set(self._ours.values())
         if received.path != "/tasks":
-            known = self.order_id(received) in taken
-            return (
-                super()._looked_at(received) if known else _problem(404, 1203, "The requested resource does not exist")
-            )
-        asked = [one for one in received.query["task_ids"][0].split(",") if one in taken and not _is_older(one)]
+            return super()._looked_at(received) if self._is_at(received, self.order_id(received)) else _NO_ORDER
+        asked = [one for one in received.query["task_ids"][0].split(",") if one in self._paths and not _is_older(one)]
         each = [super(KlingWire, self)._looked_at(_about(received, one)) for one in asked]
         return Answer.json(_envelope([json.loads(one.body)["data"] for one in each]))
+
+    def _is_at(self, received: Received, order_id: str) -> bool:
+        """Whether an order was made at the path below which it is asked for."""
+        return self._paths.get(order_id) == received.path.rpartition("/")[0]
 
     def _token_problem(self, received: Received) -> tuple[int, str] | None:
         """What is wrong with the key or the token of a request."""
@@ -206,3 +205,6 @@ def _envelope(data: object) -> dict[str, object]:
 
 def _problem(status: int, code: int, message: str, *, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer.json({"code": code, "message": message, "request_id": "ed6ce13d"}, status, headers=headers)
+
+
+_NO_ORDER = _problem(404, 1203, "The requested resource does not exist")
