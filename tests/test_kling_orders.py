@@ -419,6 +419,16 @@ def test_a_model_that_the_operator_names_goes_where_its_references_lead() -> Non
     assert isinstance(plain, dict)
     assert plain["contents"] == [{"type": "prompt", "text": "a fox in snow"}]
     assert plain["settings"] == {"aspect_ratio": "16:9", "audio": "native"}, "no word of cuts that it may not know"
+    learning = made.submit_call(order(model="wide", media=(VIDEO,))).json
+    assert isinstance(learning, dict)
+    assert learning["settings"] == {}, "nor of sound"
+
+
+def test_references_are_not_dropped_where_a_configured_path_has_no_place_for_them() -> None:
+    made = adapter(api_key="k-123456", models="plain=text-to-video/kling-4.0")
+    with pytest.raises(UnsupportedFeature, match="takes no references"):
+        made.submit_call(order(model="plain", media=(FRAME,)))
+    assert made.submit_call(order(model="plain")).path == "/text-to-video/kling-4.0"
 
 
 def test_a_name_of_a_model_cannot_leave_its_place_in_the_path() -> None:

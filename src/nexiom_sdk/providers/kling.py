@@ -131,6 +131,7 @@ class KlingProvider(BatchedProvider):
         tasks = reply.read(Listed).data
         if not tasks:
             return self.lost(operation, reply)
+        # Only an empty list says that the order is gone: an entry that cannot be read may be this one.
         return outcome_of(self._only([task for task in tasks if task and task.id == operation.id], reply))
 
     async def poll(self, operation: Operation, /) -> Poll:
@@ -241,8 +242,8 @@ class KlingProvider(BatchedProvider):
                 raise self._refusal_of(reply)
             tasks = (reply.read(Shown).data,) if place in OLDER_PATHS else reply.read(Listed).data
             if tasks:
-                known = [one for one in tasks if one and what == (one.reference or what if ours else one.id)]
-                return Operation(id=self._only(known, reply).id, state=_state_of(place))
+                meant = [one for one in tasks if one and ((one.reference or what) if ours else one.id) == what]
+                return Operation(id=self._only(meant, reply).id, state=_state_of(place))
         return None
 
     def _only(self, tasks: Sequence[Task], reply: Reply) -> Task:

@@ -117,7 +117,7 @@ PRESENT = (
         resolutions=_SIZES[:2],
         audio="optional",
         max_prompt_chars=2500,
-        prices=(Price(usd=Decimal("0.14"), resolution="1080p", audio=True), *_per_second("0.042", "0.07")),
+        prices=(Price(usd=Decimal("0.14"), audio=True), *_per_second("0.042", "0.07")),
     ),
     _FRAME_MODEL.evolve(
         model="kling-2.5-turbo",

@@ -86,7 +86,7 @@ def _references(spec: VideoSpec) -> dict[str, JsonValue]:
         {"image_url": url, "type": word} for role, word in _FRAMES.items() for url in of_role(spec, role)
     ]
     videos: list[JsonValue] = [
-        {"video_url": url, "refer_type": kind, "keep_original_sound": "yes" if spec.audio and kind == "base" else "no"}
+        {"video_url": url, "refer_type": kind, "keep_original_sound": "yes" if spec.audio else "no"}
         for role, kind in _VIDEOS.items()
         for url in of_role(spec, role)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.kling_checks import (
     USUAL_SHAPE,
@@ -52,6 +52,8 @@ def present_order(submission: Submission, wire_id: str) -> tuple[str, dict[str, 
     card = known(spec.model, wire_id)
     checked(spec, card)
     product = _product(spec, card, wire_id)
+    if product == "text-to-video" and spec.media:  # as configured: its body has no place for them
+        raise UnsupportedFeature(f"{spec.model} takes no references at {wire_id}.")
     with_cuts = card is None or product == "omni-video" or card.model == "kling-3.0"
     more = [*(["multi_shot"] if with_cuts else []), *(["contents"] if product != "text-to-video" else [])]
     check_options(spec, (*more, "watermark_info"))
@@ -88,7 +90,7 @@ def _product(spec: VideoSpec, card: ModelCard | None, wire_id: str) -> str:
 
 def _sound(spec: VideoSpec, card: ModelCard | None) -> str | None:
     if spec.audio is None or (card is not None and card.audio != "optional"):
-        return "off" if cuts_of(spec) else None  # beside a video to learn from it has to be off
+        return "off" if card is not None and cuts_of(spec) else None  # beside a video to learn from it has to be off
     if not spec.audio:
         return "off"
     return "original" if spec.mode == "video" else "native"
