@@ -24,13 +24,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
-from pydantic import JsonValue, SecretStr
+from pydantic import SecretStr
 
-from nexiom_sdk.errors import (
-    MalformedResponse,
-    ProviderError,
-    ProviderUnavailable,
-)
+from nexiom_sdk.errors import MalformedResponse, ProviderError, ProviderUnavailable
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth_jwt import JwtHs256
 from nexiom_sdk.providers.batched import BatchedProvider
@@ -40,15 +36,15 @@ from nexiom_sdk.providers.kling_checks import warnings_of
 from nexiom_sdk.providers.kling_config import OTHER_VARIABLES, VARIABLES, pair_of, region_url
 from nexiom_sdk.providers.kling_older_orders import OLDER_PATHS, older_body, older_path
 from nexiom_sdk.providers.kling_orders import present_order
+from nexiom_sdk.providers.kling_places import TASKS, look_at, place_of, state_of
 from nexiom_sdk.providers.kling_refusals import CLOCK_IS_WRONG, NOT_THERE, Verdict, code_of, kind_of
 from nexiom_sdk.providers.kling_tasks import Listed, Made, Shown, Task, outcome_of
 from nexiom_sdk.providers.model_names import ModelNames, model_names
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.webhooks import STANDARD_WEBHOOKS
-from nexiom_sdk.providers.wire import Call, Reply, segment
+from nexiom_sdk.providers.wire import Call, Reply
 from nexiom_sdk.types import Failed, Operation, Poll, Submission, SubmissionRecovery, Succeeded, VideoSpec
 
-_TASKS = "/tasks"
 _A_DAY_MS = 24 * 3600 * 1000
 _REMEMBERED = 1000
 
@@ -97,7 +93,7 @@ class KlingProvider(BatchedProvider):
     def submit_call(self, submission: Submission, /) -> Call:
         """The order, at the API that its model belongs to."""
         wire_id, place = self._names.id_of(submission.spec.model), self._place_for(submission.spec)
-        if place == _TASKS:
+        if place == TASKS:
             self._need_key()
             path, body = present_order(submission, wire_id)
         else:
@@ -113,20 +109,20 @@ class KlingProvider(BatchedProvider):
         refusal = None if reply.read_or_none(Made) else self.read_error(reply)
         if refusal is not None:  # an id means that the order was taken, whatever else is said
             raise refusal
-        state = _state_of(self._place_for(submission.spec))
+        state = state_of(self._place_for(submission.spec))
         if submission.callback_url:
             state["callback"] = True
         return Operation(id=reply.read(Made).data.id, state=state, warnings=warnings_of(submission.spec))
 
     def poll_call(self, operation: Operation, /) -> Call:
         """The task as it is now: a list of one at the present API."""
-        return self._look(_place_of(operation) or self._places[0], operation.id)
+        return self._look(place_of(operation) or self._places[0], operation.id)
 
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
         """What the task says."""
         if code_of(reply):
             return self.look_refused(operation, reply)
-        if (_place_of(operation) or self._places[0]) in OLDER_PATHS:
+        if (place_of(operation) or self._places[0]) in OLDER_PATHS:
             return outcome_of(reply.read(Shown).data)
         tasks = reply.read(Listed).data
         if not tasks:
@@ -136,15 +132,15 @@ class KlingProvider(BatchedProvider):
 
     async def poll(self, operation: Operation, /) -> Poll:
         """Look at the order. One that a person found is sought first, for nobody noted which API took it."""
-        if _place_of(operation) is None:
+        if place_of(operation) is None:
             found = await self._sought(operation.id, self._places)
             operation = operation if found is None else replace(found, state={**operation.state, **found.state})
         return await super().poll(operation)
 
     def batch_call(self, operations: Sequence[Operation], /) -> Call | None:
         """The orders of the present API in one list."""
-        ids = [one.id for one in operations if _place_of(one) == _TASKS and "," not in one.id]
-        return self._look(_TASKS, ",".join(ids)) if ids else None
+        ids = [one.id for one in operations if place_of(one) == TASKS and "," not in one.id]
+        return self._look(TASKS, ",".join(ids)) if ids else None
 
     def read_batch(self, operations: Sequence[Operation], reply: Reply, /) -> Mapping[str, Poll]:
         """What the list says of each order; one that is not in it is looked at alone."""
@@ -174,7 +170,7 @@ class KlingProvider(BatchedProvider):
 
     def look_refused(self, operation: Operation, reply: Reply, /) -> Failed:
         """Only the older API refuses a look at an order that it does not know."""
-        if code_of(reply) == NOT_THERE and _place_of(operation) in OLDER_PATHS:
+        if code_of(reply) == NOT_THERE and place_of(operation) in OLDER_PATHS:
             return self.lost(operation, reply)
         raise self._refusal_of(reply)
 
@@ -212,24 +208,23 @@ class KlingProvider(BatchedProvider):
     @property
     def _places(self) -> Sequence[str]:
         """Where orders may be, as far as the keys reach."""
-        return (_TASKS, *OLDER_PATHS) if self._pair is None else OLDER_PATHS
+        return (TASKS, *OLDER_PATHS) if self._pair is None else OLDER_PATHS
 
     def _is_older(self, model: str) -> bool:
         return is_older(model) or is_older(self._names.id_of(model))
 
     def _place_for(self, spec: VideoSpec) -> str:
         """Where an order will be."""
-        return older_path(spec, self._names.id_of(spec.model)) if self._is_older(spec.model) else _TASKS
+        return older_path(spec, self._names.id_of(spec.model)) if self._is_older(spec.model) else TASKS
 
     def _need_key(self) -> None:
         if self._pair is not None:
             self.config.missing("api_key", "an API key for what is not at its older API")
 
     def _look(self, place: str, what: str, *, ours: bool = False) -> Call:
-        if place in OLDER_PATHS:
-            return Call("GET", f"{place}/{segment(what)}")
-        self._need_key()
-        return Call("GET", place, query={"external_task_ids" if ours else "task_ids": what})
+        if place == TASKS:
+            self._need_key()
+        return look_at(place, what, ours=ours)
 
     async def _sought(self, what: str, places: Sequence[str], *, ours: bool = False) -> Operation | None:
         """The order of this id, or of this reference of ours; None only where each place says that there is none."""
@@ -243,7 +238,7 @@ class KlingProvider(BatchedProvider):
             tasks = (reply.read(Shown).data,) if place in OLDER_PATHS else reply.read(Listed).data
             if tasks:
                 meant = [one for one in tasks if one and ((one.reference or what) if ours else one.id) == what]
-                return Operation(id=self._only(meant, reply).id, state=_state_of(place))
+                return Operation(id=self._only(meant, reply).id, state=state_of(place))
         return None
 
     def _only(self, tasks: Sequence[Task], reply: Reply) -> Task:
@@ -253,18 +248,3 @@ class KlingProvider(BatchedProvider):
 
     def _refusal_of(self, reply: Reply) -> ProviderError:
         return self.read_error(reply) or self.error(ProviderUnavailable, reply)
-
-
-def _state_of(place: str) -> dict[str, JsonValue]:
-    return {"api": "new"} if place == _TASKS else {"api": "legacy", "path": place}
-
-
-def _place_of(operation: Operation) -> str | None:
-    """Where an order was taken; None where nobody noted it."""
-    match operation.state.get("api"), operation.state.get("path"):
-        case "new", _:
-            return _TASKS
-        case "legacy", str(path) if path in OLDER_PATHS:
-            return path
-        case _:
-            return None
