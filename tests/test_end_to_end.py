@@ -47,8 +47,10 @@ NOT_STOPPED: dict[str, str] = {
     "luma": "one API has no such call, the other does not promise to stop a job",
     "hunyuan on tokenhub": "it has no call to cancel",
     "hunyuan on vclm": "it has no call to cancel",
+    "kling": "it has no call to cancel",
+    "kling legacy": "it has no call to cancel",
 }
-FOUND: tuple[str, ...] = ("hunyuan on comfyui",)  # their orders are found again by our reference
+FOUND: tuple[str, ...] = ("hunyuan on comfyui", "kling", "kling legacy")  # found again by our reference
 CASES: dict[str, Case] = {}
 
 

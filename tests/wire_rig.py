@@ -17,6 +17,7 @@ from nexiom_sdk.testing import LoopbackServer, VirtualClock
 from nexiom_sdk.testing.provider_wire import ProviderWire
 from nexiom_sdk.testing.wires.hunyuan_hosted import TokenHubWire, VclmWire
 from nexiom_sdk.testing.wires.hunyuan_own import ComfyWire, VllmHunyuanWire
+from nexiom_sdk.testing.wires.kling import KlingWire, OlderKlingWire
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
@@ -40,6 +41,8 @@ ROWS: dict[str, Row] = {
     "hunyuan on vclm": Row(wire=VclmWire, model="hunyuan-vclm"),
     "hunyuan on vllm-omni": Row(wire=VllmHunyuanWire, model="HunyuanVideo-1.5"),
     "hunyuan on comfyui": Row(wire=ComfyWire, model="HunyuanVideo-1.5"),
+    "kling": Row(wire=KlingWire, model="kling-3.0"),
+    "kling legacy": Row(wire=OlderKlingWire, model="kling-v3"),
 }
 INPUT = "u1/fox.png"
 
