@@ -18,6 +18,7 @@ from nexiom_sdk.testing.provider_wire import ProviderWire
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
+from nexiom_sdk.testing.wires.seedance import SeedanceWire
 from nexiom_sdk.testing.wires.sora import SoraWire
 
 
@@ -34,6 +35,7 @@ ROWS: dict[str, Row] = {
     "sora": Row(wire=SoraWire, model="@served"),
     "runway": Row(wire=RunwayWire, model="veo3.1"),
     "luma": Row(wire=LumaWire, model="ray-3.2"),
+    "seedance": Row(wire=SeedanceWire, model="dreamina-seedance-2-0-mini-260615"),
 }
 INPUT = "u1/fox.png"
 
