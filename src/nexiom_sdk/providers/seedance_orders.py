@@ -84,7 +84,7 @@ def order_of(submission: Submission, card: ModelCard, wire_id: str) -> Order:
         "watermark": False,
         "seed": spec.seed,
         "callback_url": submission.callback_url,
-        **spec.options,
+        **{name: value for name, value in spec.options.items() if value is not None},
         _TASK: task,
     }
     return Order(

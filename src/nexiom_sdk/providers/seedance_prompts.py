@@ -11,7 +11,9 @@ import re
 _NAMES = ("resolution", "ratio", "duration", "frames", "fps", "framespersecond", "seed", "camerafixed", "camera_fixed",
           "watermark", "rs", "rt", "dur", "wm", "cf")  # fmt: skip
 _VALUE = r"(?:-?\d[\w:.]*|true\b|false\b|adaptive\b|keep_ratio\b)"
-_FLAG = re.compile(rf"[ \t]*--+({'|'.join(_NAMES)})(?![a-z_])(?:[\s=:]*{_VALUE})?", re.IGNORECASE)
+_FLAG = rf"--+({'|'.join(_NAMES)})(?![a-z_])(?:[\s=:]*{_VALUE})?"
+_ONE = re.compile(_FLAG, re.IGNORECASE)
+_RUN = re.compile(rf"(?:[ \t]*{_FLAG})+[ \t]*", re.IGNORECASE)
 
 
 def without_flags(prompt: str) -> tuple[str, tuple[str, ...]]:
@@ -23,5 +25,5 @@ def without_flags(prompt: str) -> tuple[str, tuple[str, ...]]:
         >>> without_flags("a fox")
         ('a fox', ())
     """
-    taken = dict.fromkeys(f"--{found[1].lower()}" for found in _FLAG.finditer(prompt))
-    return (_FLAG.sub(" ", prompt).strip() if taken else prompt), tuple(taken)
+    taken = dict.fromkeys(f"--{found[1].lower()}" for found in _ONE.finditer(prompt))
+    return (_RUN.sub(" ", prompt).strip() if taken else prompt), tuple(taken)
