@@ -47,7 +47,7 @@ def test_everything_that_a_card_claims_can_be_ordered(card: ModelCard) -> None:
         for seconds, resolution in product(ends, card.resolutions):
             for ratio in card.ratios_for(mode, resolution) or (None,):
                 fields = {"duration_seconds": seconds, "resolution": resolution, "aspect_ratio": ratio}
-                sent = body(order(*media, model=card.model, seed=7 if card.seed else None, **fields))
+                sent = body(order(*media, model=card.model, seed=7 if card.seed else None, **fields))  # type: ignore[arg-type]
                 assert sent["resolution"] == {"2160p": "4k"}.get(resolution, resolution)
                 assert sent.get("ratio") == ("adaptive" if mode in {"image", "video"} else ratio)
                 assert sent["duration"] == (-1 if mode == "video" else seconds)

@@ -205,8 +205,8 @@ def cost_usd(
         >>> cost_usd(108900, "dreamina-seedance-2-0-260128", "720p", audio=True, with_video=False, flex=False)
         Decimal('0.7623')
     """
-    places: Mapping[str, _Usd] = {**_USD.get(model, {})}
-    usd = places.get("2160p" if resolution == "4k" else resolution)
+    named = "2160p" if resolution == "4k" else resolution
+    usd = next((usd for place, usd in _USD.get(model, {}).items() if place == named), None)
     if usd is None or (usd.silent_tokens and audio is None):
         return None
     rate = usd.tokens_with_video if with_video else (usd.silent_tokens if audio is False else "") or usd.tokens
