@@ -157,6 +157,8 @@ def test_each_region_has_its_ids_and_only_one_has_prices() -> None:
         made = adapter(region=region)
         assert [card.model for card in made.models] == [card.model for card in CARDS]
         assert {bool(card.prices and card.priced_on) for card in made.models} == {priced}
+    assert body(order(model=MINI), region="volcengine")["model"] == "doubao-seedance-2-0-mini-260615"
+    assert body(order(model=OLD), region="volcengine")["model"] == "doubao-seedance-1-0-pro-250528"
     for card in CARDS:
         sent = [body(order(model=card.model), region=region)["model"] for region in ("byteplus-eu", "volcengine")]
         assert sent == [card.model, volcengine_id(card.model)]

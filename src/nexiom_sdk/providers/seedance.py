@@ -9,8 +9,8 @@ them, and BytePlus' documentation; as of 2026-11-22. No live account was used. W
   that of the first one. Videos go in by address only.
 - Sound is made unless the order says no, and doubles the price of one model: it is always said.
 - Settings are read in the prompt too, so they are taken out of it. See `seedance_prompts`.
-- A list shows many orders at once. It knows those of a week, and may be asked for once per second and account; orders
-  that it leaves out, such as those made offline, are looked at alone.
+- A list shows many orders at once. It knows those of a week, and may be asked for once per second and account; an order
+  that it leaves out, as it may do with those made offline, is looked at alone.
 - DELETE stops an order that waits and erases one that has ended; one that runs cannot be stopped. So `cancel` looks
   first.
 - Callbacks are not signed: a hint.

@@ -134,7 +134,7 @@ def _card(
         edits: Whether it changes a video.
         sound: Whether sound can be chosen.
         seed: Whether it takes a seed.
-        retires_on: The last day on which it was offered.
+        retires_on: From this day on it is not offered.
     """
     counts: Mapping[MediaRole, int] = {
         "first_frame": 1,
