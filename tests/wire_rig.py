@@ -21,6 +21,7 @@ from nexiom_sdk.testing.wires.kling import KlingWire, OlderKlingWire
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
+from nexiom_sdk.testing.wires.seedance import SeedanceWire
 from nexiom_sdk.testing.wires.sora import SoraWire
 
 
@@ -43,6 +44,7 @@ ROWS: dict[str, Row] = {
     "hunyuan on comfyui": Row(wire=ComfyWire, model="HunyuanVideo-1.5"),
     "kling": Row(wire=KlingWire, model="kling-3.0"),
     "kling legacy": Row(wire=OlderKlingWire, model="kling-v3"),
+    "seedance": Row(wire=SeedanceWire, model="dreamina-seedance-2-0-mini-260615"),
 }
 INPUT = "u1/fox.png"
 

@@ -1,0 +1,179 @@
+"""Orders as Seedance takes them: one body for all kinds, whose items say what each reference is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
+from nexiom_sdk.models import ModelCard, media_mismatches
+from nexiom_sdk.providers.seedance_prompts import without_flags
+from nexiom_sdk.providers.wire import address, base64_text
+from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission, VideoSpec
+from nexiom_sdk.wording import seconds, unknown
+
+_LARGEST_BODY = 64 * 1024 * 1024
+# Type of the item, and what the file is for.
+_ITEMS: Mapping[MediaRole, tuple[str, str]] = {
+    "first_frame": ("image_url", "first_frame"),
+    "last_frame": ("image_url", "last_frame"),
+    "reference_image": ("image_url", "reference_image"),
+    "reference_video": ("video_url", "reference_video"),
+    "source_video": ("video_url", "reference_video"),
+    "reference_audio": ("audio_url", "reference_audio"),
+}
+_FOR_ALL = ("execution_expires_after", "return_last_frame", "safety_identifier", "watermark")
+# By the part of its id that says which generation a model is of.
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "seedance-2-5-": ("draft", "omni_reference_task_type", "priority"),
+    "seedance-2-0-": ("priority", "tools"),
+    "seedance-1-5-": ("camera_fixed", "draft", "service_tier"),
+    "seedance-1-0-": ("camera_fixed", "service_tier"),
+}
+_ANY_OPTION = tuple(sorted({name for names in _OPTIONS.values() for name in names}))
+_NEEDS_COMPANY = "seedance-2-0-"  # its sounds go in beside a picture or a video only
+_DECLARES = "seedance-2-5-"  # it is told what to do with a video
+_TASK = "omni_reference_task_type"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is sent, and what could not be said in it.
+
+    Args:
+        body: The JSON.
+        warnings: In sentences.
+    """
+
+    body: dict[str, JsonValue]
+    warnings: tuple[str, ...]
+
+
+def order_of(submission: Submission, card: ModelCard, wire_id: str) -> Order:
+    """The order for a submission.
+
+    Args:
+        submission: What to make.
+        card: What its model takes.
+        wire_id: What the model is called there.
+
+    Raises:
+        UnsupportedFeature: References that do not go together, or what the model has no word for.
+        InvalidInput: A value that cannot be sent, or an option that does not exist or says what the request says.
+    """
+    spec = submission.spec
+    _check(spec, card)
+    known = tuple(sorted((*_FOR_ALL, *_options_of(spec.model))))
+    for name in spec.options:
+        if name not in known:
+            raise InvalidInput(unknown(f"option of {spec.model}", name, known))
+    prompt, flags = without_flags(spec.prompt)
+    if not prompt:
+        raise InvalidInput("The prompt holds nothing but settings that Seedance would read in it.")
+    task = _task(spec)
+    shaped_by_media = {"first_frame", "source_video"} & {one.role for one in spec.media}
+    body: dict[str, JsonValue] = {
+        "model": wire_id,
+        "content": [{"type": "text", "text": prompt}, *map(_item, spec.media)],
+        "resolution": "4k" if spec.resolution == "2160p" else spec.resolution,
+        "ratio": "adaptive" if shaped_by_media else spec.aspect_ratio,
+        "duration": -1 if task == "edit" else _whole_seconds(spec),
+        "generate_audio": None if card.audio == "never" else spec.audio is not False,  # it is theirs to say yes
+        "watermark": False,
+        "seed": spec.seed,
+        "callback_url": submission.callback_url,
+        **{name: value for name, value in spec.options.items() if value is not None},
+        _TASK: task,
+    }
+    return Order(
+        body={key: value for key, value in body.items() if value is not None},
+        warnings=tuple(_warnings(spec, flags, task)),
+    )
+
+
+def has_video(spec: VideoSpec) -> bool:
+    """Whether a video goes in, which has a price of its own."""
+    return any(_ITEMS[one.role][0] == "video_url" for one in spec.media)
+
+
+def _options_of(model: str) -> Sequence[str]:
+    """The options of the model's generation; all there are for a model whose id names none."""
+    return next((names for part, names in _OPTIONS.items() if part in model), _ANY_OPTION)
+
+
+def _task(spec: VideoSpec) -> str | None:
+    """What the model is to do with references; it would guess, and could refuse only when it has begun.
+
+    Raises:
+        InvalidInput: The option says something else than the references.
+    """
+    wish, roles = spec.options.get(_TASK), {one.role for one in spec.media}
+    if "source_video" in roles:
+        allowed = ("edit", "extend")
+    elif "reference_video" in roles and (wish is not None or _DECLARES in spec.model):
+        allowed = ("reference", "auto")
+    elif wish is None:
+        return None
+    else:
+        raise InvalidInput(f"The option {_TASK} is for orders with a source video or a reference video.")
+    if wish is not None and wish not in allowed:
+        msg = f"The option {_TASK} of an order with these references is {' or '.join(allowed)}."
+        raise InvalidInput(msg, next_step="A source video is changed or continued; a reference video is looked at.")
+    return allowed[0] if wish is None else str(wish)
+
+
+def _item(media: DeliveredMedia) -> JsonValue:
+    kind, role = _ITEMS[media.role]
+    return {"type": kind, kind: {"url": _url(media)}, "role": role}
+
+
+def _url(media: DeliveredMedia) -> str:
+    """The address of a reference, or its bytes under the name that Seedance has for their format."""
+    if media.url is None and media.media_type == "audio/mpeg":
+        return f"data:audio/mp3;base64,{base64_text(media)}"
+    return address(media)
+
+
+def _whole_seconds(spec: VideoSpec) -> int | None:
+    length = spec.duration_seconds
+    if length is not None and length % 1:
+        raise InvalidInput(f"Seedance takes whole seconds, not {seconds(length)}.")
+    return None if length is None else int(length)
+
+
+def _check(spec: VideoSpec, card: ModelCard) -> None:
+    """What the model has no word for is refused, not left out: the clip would be another one, and paid."""
+    reasons = tuple(_reasons(spec, card))
+    if reasons:
+        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=reasons)
+    if sum(4 * -(-len(one.data or b"") // 3) for one in spec.media) >= _LARGEST_BODY:
+        msg = "The references make the order larger than the 64 MiB that Seedance takes."
+        raise InvalidInput(msg, next_step="Hand them over as addresses (Media.from_url), or scale them down.")
+
+
+def _reasons(spec: VideoSpec, card: ModelCard) -> Iterator[str]:
+    roles: list[MediaRole] = [one.role for one in spec.media]
+    yield from map(str, media_mismatches(roles, card))
+    if "last_frame" in roles and "first_frame" not in roles:
+        yield "takes a last frame only beside a first frame"
+    if set(roles) == {"reference_audio"} and _NEEDS_COMPANY in spec.model:
+        yield "takes a sound only beside a reference image or video"
+    if any(_ITEMS[one.role][0] == "video_url" and one.url is None for one in spec.media):
+        yield "takes videos as web addresses only (Media.from_url)"
+    if spec.aspect_ratio is not None and card.ratios_for(spec.mode, spec.resolution) is None:
+        yield "takes the shape from what goes in, so it cannot be chosen"
+    if spec.audio and card.audio == "never":
+        yield "makes silent clips only"
+    if spec.seed is not None and not card.seed:
+        yield "takes no seed"
+    if spec.negative_prompt:
+        yield "takes no negative prompt"
+
+
+def _warnings(spec: VideoSpec, flags: Sequence[str], task: str | None) -> Iterator[str]:
+    if flags:
+        yield f"Seedance reads settings in the prompt, so these were taken out of it: {', '.join(flags)}"
+    if task == "edit" and spec.duration_seconds is not None:
+        yield "the length of a changed video cannot be chosen: it is that of its source"

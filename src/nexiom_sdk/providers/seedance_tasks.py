@@ -1,0 +1,138 @@
+"""A task as Seedance shows it, and what that means.
+
+What failed or was given up costs nothing: BytePlus' price page and Volcengine's say that only clips that were made are
+billed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field, JsonValue
+
+from nexiom_sdk.errors import GenerationFailed
+from nexiom_sdk.providers.seedance_cards import cost_usd
+from nexiom_sdk.providers.seedance_refusals import Complaint
+from nexiom_sdk.providers.wire import Body, Maybe, warn_of_status
+from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
+from nexiom_sdk.wording import seconds
+
+MODEL, WITH_VIDEO = "priced_as", "with_video"
+"""Keys of `Operation.state`: the model by whose list price the clip is paid, and whether a video went in."""
+
+_LINK_LIFETIME = timedelta(hours=24)
+_UnixTime = Annotated[int, Field(ge=0, le=32_503_680_000)]  # until the year 3000
+_Tokens = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class _Content(Body):
+    video_url: Maybe[str] = None
+    last_frame_url: Maybe[str] = None
+
+
+class _Usage(Body):
+    completion_tokens: Maybe[_Tokens] = None
+    total_tokens: Maybe[_Tokens] = None
+
+
+class Task(Body):
+    """A task.
+
+    Args:
+        id: Its id.
+        status: Its state.
+        content: Addresses of what was made.
+        usage: What it is billed by.
+        error: Why it failed.
+        updated_at: When its state changed last, in seconds since 1970.
+        resolution: As Seedance writes it.
+        duration: Length in whole seconds.
+        seed: The seed that was used.
+        generate_audio: Whether the clip has sound.
+        service_tier: `flex` where it was made offline.
+        draft: Whether it is a preview.
+        execution_expires_after: Seconds after which it is given up.
+    """
+
+    id: str = Field(min_length=1)
+    status: str = ""
+    content: Maybe[_Content] = None
+    usage: Maybe[_Usage] = None
+    error: Maybe[Complaint] = None
+    updated_at: Maybe[_UnixTime] = None
+    resolution: Maybe[str] = None
+    duration: Maybe[int] = None
+    seed: Maybe[int] = None
+    generate_audio: Maybe[bool] = None
+    service_tier: Maybe[str] = None
+    draft: Maybe[bool] = None
+    execution_expires_after: Maybe[int] = None
+
+
+def outcome_of(operation: Operation, task: Task) -> Poll:
+    """What a task says.
+
+    Args:
+        operation: The order.
+        task: Its task.
+    """
+    match task.status:
+        case "succeeded":
+            return _succeeded(operation, task)
+        case "failed":
+            return _failed(task)
+        case "expired":
+            after = task.execution_expires_after
+            within = f" within {seconds(after)}" if after else " in time"
+            message = f"Seedance gave it up because it was not finished{within}. It is safe to order it again."
+            return Failed(code=GenerationFailed.code, message=message, charged="no")
+        case "cancelled":
+            return Cancelled(charged="no")
+        case status:
+            if status not in {"queued", "running"}:
+                warn_of_status("Seedance", status)
+            return Running(queued=status == "queued")
+
+
+def _succeeded(operation: Operation, task: Task) -> Succeeded:
+    content, usage = task.content or _Content(), task.usage or _Usage()
+    made_at = None if task.updated_at is None else datetime.fromtimestamp(task.updated_at, UTC)
+    told: dict[str, JsonValue] = {
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "duration": task.duration,
+        "seed": task.seed,
+    }
+    return Succeeded(
+        assets=(Asset(url=content.video_url, expires_at=made_at and made_at + _LINK_LIFETIME),)
+        if content.video_url
+        else (),
+        cost_usd=_cost(operation, task, usage.completion_tokens),
+        detail={name: value for name, value in told.items() if value is not None},
+        warnings=("Seedance also made a picture of the last frame, which is not fetched",)
+        if content.last_frame_url
+        else (),
+    )
+
+
+def _cost(operation: Operation, task: Task, tokens: int | None) -> Decimal | None:
+    model = operation.state.get(MODEL)
+    if tokens is None or not isinstance(model, str) or task.resolution is None or task.draft:
+        return None
+    return cost_usd(
+        tokens,
+        model,
+        task.resolution,
+        audio=task.generate_audio,
+        with_video=operation.state.get(WITH_VIDEO) is True,
+        flex=task.service_tier == "flex",
+    )
+
+
+def _failed(task: Task) -> Failed:
+    why = task.error
+    kind = (why.kind if why else None) or GenerationFailed
+    said = (why.message or why.code) if why else ""
+    return Failed(code=kind.code, message=said or "Seedance gave no reason.", charged="no")
