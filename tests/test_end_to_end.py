@@ -30,9 +30,11 @@ NOT_OFFERED: dict[tuple[str, str], str] = {
     ("runway", "moderation before"): "moderation is a task that failed, never a refusal of the order",
     ("luma", "moderation before"): "moderation is a generation that failed, never a refusal of the order",
     ("sora", "last frame"): "the format has no last frame",
+    ("veo on vertex", "no credit"): "Vertex AI sends a bill; no code of Veo's says that credit is used up",
 }
 TELLING = {"runway", "sora"}  # the others say only that an order runs
 NOT_STOPPED: dict[str, str] = {
+    "veo on vertex": "it has no call to cancel",
     "openrouter": "it has no call to cancel",
     "luma": "one API has no such call, the other does not promise to stop a job",
 }

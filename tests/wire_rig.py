@@ -19,6 +19,8 @@ from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
 from nexiom_sdk.testing.wires.sora import SoraWire
+from nexiom_sdk.testing.wires.veo import VeoWire
+from nexiom_sdk.testing.wires.veo_omni import OmniVertexWire, OmniWire
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ ROWS: dict[str, Row] = {
     "sora": Row(wire=SoraWire, model="@served"),
     "runway": Row(wire=RunwayWire, model="veo3.1"),
     "luma": Row(wire=LumaWire, model="ray-3.2"),
+    "veo on vertex": Row(wire=VeoWire, model="veo-3.1-generate-001"),
+    "veo omni on vertex": Row(wire=OmniVertexWire, model="gemini-omni-1.1-flash"),
+    "veo omni": Row(wire=OmniWire, model="gemini-omni-1.1-flash"),
 }
 INPUT = "u1/fox.png"
 
