@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias, cast
 from pydantic import SecretStr
 
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.errors import AuthenticationFailed, NexiomError, ProviderError, ProviderUnavailable
+from nexiom_sdk.errors import AuthenticationFailed, NexiomError, ProviderUnavailable
 from nexiom_sdk.providers.auth import Unsigned
 
 _TO_SPARE = timedelta(minutes=5)
@@ -82,29 +82,34 @@ class Tokens:
         return grant
 
     async def _fetched(self) -> Grant:
+        answer = await self._asked()
+        if not isinstance(answer, Grant):
+            raise answer  # here, where nothing of what the stranger said is at hand
+        self._grant = answer
+        return answer
+
+    async def _asked(self) -> Grant | NexiomError:
         try:
             async with asyncio.timeout(self._longest_seconds):
                 said = await asyncio.to_thread(self._source)
                 if inspect.isawaitable(said):
                     said = await said
-            self._grant = said if isinstance(said, Grant) else _grant_of(said)
-        except NexiomError:
-            raise
+            return said if isinstance(said, Grant) else _grant_of(said)
+        except NexiomError as error:
+            return error
         except TimeoutError:
-            error: ProviderError = ProviderUnavailable("No token for Google came in time.", provider=_PROVIDER)
-        except Exception as other:  # noqa: BLE001 - a stranger's function; what it says may hold a secret
-            error = AuthenticationFailed(f"No token for Google: {type(other).__name__}.", provider=_PROVIDER)
-        else:
-            return self._grant
-        raise error  # outside of the handler: the stranger's error would come along
+            return ProviderUnavailable("No token for Google came in time.", provider=_PROVIDER)
+        except Exception as other:  # noqa: BLE001 - a stranger's function, and its text may hold a secret
+            return AuthenticationFailed(f"No token for Google: {type(other).__name__}.", provider=_PROVIDER)
 
 
-def _grant_of(said: object) -> Grant:
+def _grant_of(said: object) -> Grant | NexiomError:
     """What a user's function gave, as a token."""
     token, expires_at = cast("tuple[object, object]", said) if isinstance(said, tuple) else (said, None)
-    if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
-        raise AuthenticationFailed("The token_provider gave something that is no token.", provider=_PROVIDER)
-    return Grant(token=SecretStr(token), expires_at=in_utc(cast("datetime | None", expires_at)))
+    usable = isinstance(token, str) and token.isascii() and token.isprintable() and token.strip()
+    if not (usable and isinstance(expires_at, datetime | None)):
+        return AuthenticationFailed("The token_provider gave something that is no token.", provider=_PROVIDER)
+    return Grant(token=SecretStr(usable), expires_at=in_utc(expires_at))
 
 
 def in_utc(moment: datetime | None) -> datetime | None:
