@@ -14,6 +14,7 @@ from nexiom_sdk.providers import veo as module
 from nexiom_sdk.providers.auth import HeaderKey
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.providers.veo import VeoProvider
+from nexiom_sdk.providers.veo_api import GoogleApi
 from nexiom_sdk.providers.veo_tokens import Tokens
 from nexiom_sdk.types import Failed, Operation
 from veo_rig import (
@@ -141,8 +142,13 @@ def test_models_of_the_operator_go_to_the_api_that_they_are_of() -> None:
 
 def test_a_token_provider_wins_and_none_is_asked_before_the_first_call() -> None:
     asked: list[int] = []
-    made = VeoProvider(VERTEX, token_provider=lambda: asked.append(1) or "t")  # type: ignore[func-returns-value]
-    tokens = [api.tokens for api in made.apis.values() if isinstance(api, module.VeoVertex | module.VeoOmni)]
+
+    def given() -> str:
+        asked.append(1)
+        return "t"
+
+    made = VeoProvider(VERTEX, token_provider=given)
+    tokens = [api.tokens for api in made.apis.values() if isinstance(api, GoogleApi)]
     assert isinstance(tokens[0], Tokens)
     assert tokens[0] is tokens[1], "both APIs share their tokens"
     assert isinstance(veo().tokens, HeaderKey)

@@ -33,6 +33,12 @@ class Found:
         self.token, self.expiry = "ya29.CANARY", datetime(2026, 11, 25, 13)  # noqa: DTZ001 - as the library has it
 
 
+def trouble_of(kind: str, **facts: bool) -> Exception:
+    made = getattr(exceptions, kind)("CANARY", **facts)
+    assert isinstance(made, Exception)
+    return made
+
+
 def find(monkeypatch: pytest.MonkeyPatch, found: Found | Exception) -> list[object]:
     asked: list[object] = []
 
@@ -58,10 +64,10 @@ def test_what_is_found_on_this_machine_gives_tokens_for_google_cloud(monkeypatch
 @pytest.mark.parametrize(
     ("trouble", "kind", "said"),
     [
-        (exceptions.DefaultCredentialsError("CANARY"), ConfigurationError, "none are set up"),
-        (exceptions.RefreshError("CANARY"), AuthenticationFailed, "RefreshError"),
-        (exceptions.RefreshError("CANARY", retryable=True), ProviderUnavailable, "RefreshError"),
-        (exceptions.TransportError("CANARY"), ProviderUnavailable, "TransportError"),
+        (trouble_of("DefaultCredentialsError"), ConfigurationError, "none are set up"),
+        (trouble_of("RefreshError"), AuthenticationFailed, "RefreshError"),
+        (trouble_of("RefreshError", retryable=True), ProviderUnavailable, "RefreshError"),
+        (trouble_of("TransportError"), ProviderUnavailable, "TransportError"),
         (ValueError("CANARY"), AuthenticationFailed, "ValueError"),
     ],
     ids=repr,

@@ -46,6 +46,14 @@ def body(submission: Submission, **config: str) -> dict[str, JsonValue]:
     return made
 
 
+def instance(submission: Submission) -> dict[str, JsonValue]:
+    found = body(submission)["instances"]
+    assert isinstance(found, list)
+    assert isinstance(found[0], dict)
+    assert len(found) == 1
+    return found[0]
+
+
 def parameters(submission: Submission, **config: str) -> dict[str, JsonValue]:
     found = body(submission, **config)["parameters"]
     assert isinstance(found, dict)
@@ -94,9 +102,7 @@ def test_a_resolution_has_googles_name(asked: str, sent: str) -> None:
 def test_a_clip_that_is_continued_has_its_shape_and_grows_by_a_fixed_length() -> None:
     made = order(duration_seconds=7, aspect_ratio="16:9", media=(stored("source_video", "take one.MP4"),))
     assert parameters(made) == ALWAYS
-    [instance] = body(made)["instances"]  # type: ignore[misc,union-attr]
-    assert isinstance(instance, dict)
-    assert instance["video"] == {"gcsUri": "gs://demo-bucket/take one.MP4", "mimeType": "video/mp4"}
+    assert instance(made)["video"] == {"gcsUri": "gs://demo-bucket/take one.MP4", "mimeType": "video/mp4"}
 
 
 def test_options_go_where_google_reads_them_and_win_over_the_configuration() -> None:
@@ -170,8 +176,7 @@ def test_an_order_is_written_or_refused_and_nothing_is_lost(
 
 
 def test_bytes_travel_as_base64() -> None:
-    [instance] = body(order(media=(FRAME,)))["instances"]  # type: ignore[misc,union-attr]
-    assert instance == {
+    assert instance(order(media=(FRAME,))) == {
         "prompt": order().spec.prompt,
         "image": {"bytesBase64Encoded": "iVBORw0KGgo=", "mimeType": "image/png"},
     }

@@ -95,12 +95,15 @@ async def test_a_slow_fetch_blocks_its_thread_and_not_the_loop() -> None:
 
 
 async def test_a_fetch_that_takes_too_long_is_given_up_and_may_be_tried_again() -> None:
-    async def never() -> str:
-        await asyncio.sleep(60)
+    may_end = threading.Event()
+
+    def slow() -> str:
+        may_end.wait(5)
         return "token"
 
     with pytest.raises(ProviderUnavailable, match="in time") as caught:
-        await token_of(made(never, longest=0.01))
+        await token_of(made(slow, longest=0.01))
+    may_end.set()
     assert (caught.value.charged, caught.value.retryable) == ("no", True)
 
 

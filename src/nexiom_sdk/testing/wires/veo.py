@@ -53,6 +53,10 @@ class VertexWire(ProviderWire):
     def expired(self) -> Answer:
         return Answer.json({"error": {"code": 404, "message": "No such object."}}, 404)
 
+    def other(self, received: Received) -> Answer:
+        _, of_google, model = received.path.partition("/publishers/google/models/")
+        return Answer.json({"name": f"publishers/google/models/{model}"}) if of_google else super().other(received)
+
     def address(self, order_id: str) -> str:
         """Where a result lies."""
         return f"{self.storage_uri}{quote(order_id, safe='')}/sample_0.mp4"

@@ -103,6 +103,8 @@ class OmniWire(_Interactions):
         return Answer.json({"error": {"code": 404, "message": "File not found.", "status": "NOT_FOUND"}}, 404)
 
     def other(self, received: Received) -> Answer:
+        if received.path.startswith("/v1beta/models/"):
+            return Answer.json({"name": received.path.removeprefix("/v1beta/")})
         if not received.path.startswith("/v1beta/files/"):
             return super().other(received)
         self.file_looks -= 1
