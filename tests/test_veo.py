@@ -159,6 +159,15 @@ def test_words_of_the_environment_may_be_shown_and_keys_may_not() -> None:
     made = set_up({**PROJECT, "NEXIOM_VEO_TRANSPORT": "vertex"})
     for api in made.apis.values():
         assert api.config.secrets == ("ya29.x",)
+        assert isinstance(api.config.values["access_token"], SecretStr)
+
+
+def test_the_page_has_every_variable_with_its_key() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "veo.md").read_text("utf-8")
+    for key, variable in VeoProvider.config_env.items():
+        assert f"| `{variable}` | `{key}` |" in page
+    for variable in VeoProvider.config_env_also:
+        assert f"else `{variable}` is read" in page
 
 
 def test_an_order_is_remembered_by_its_whole_name() -> None:

@@ -81,7 +81,7 @@ def test_trouble_of_googles_library_is_told_in_our_words(
         GoogleCredentials()()
     assert caught.value.charged == "no", "nothing was sent"
     assert "CANARY" not in str(caught.value)
-    assert caught.value.__context__ is None
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 @pytest.mark.parametrize("content", [None, "no JSON", "{}", json.dumps({"type": "service_account"})])

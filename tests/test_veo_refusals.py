@@ -60,8 +60,9 @@ def test_a_wait_may_be_told_inside_of_the_body() -> None:
         veo().read_error(recorded("error_429", 429)),
         veo().read_error(reply(fixture("error_429"), 429, {"retry-after": "7"})),
         omni().read_error(recorded("omni_error_429", 429)),
+        veo().read_error(reply(b"<html>", 429, {"retry-after": "9"})),
     ]
-    assert [wait.retry_after_seconds for wait in waits if wait] == [31, 7, None]
+    assert [wait.retry_after_seconds for wait in waits if wait] == [31, 7, None, 9]
 
 
 @pytest.mark.parametrize("delay", ["soon", "-3s", "99999s", 7, None])

@@ -99,7 +99,8 @@ class GoogleApi(HttpProvider):
         if refusal is None:
             return None
         error = self.error(refusal.kind, reply, refusal.text, code=refusal.word)
-        error.retry_after_seconds = refusal.wait_seconds
+        if error.retry_after_seconds is None:
+            error.retry_after_seconds = refusal.wait_seconds
         return error
 
     async def check(self) -> None:

@@ -70,7 +70,7 @@ class Refusal:
         kind: Class of the error.
         text: Google's words.
         word: Google's code.
-        wait_seconds: How long it wants us to wait.
+        wait_seconds: How long it wants us to wait, where the body says so.
     """
 
     kind: type[ProviderError]
@@ -94,9 +94,7 @@ def refusal_in(reply: Reply) -> Refusal | None:
     if kind is None:
         return None
     delay = next((detail.retry_delay for detail in details if detail.retry_delay), "").removesuffix("s")
-    wait = reply.retry_after_seconds
-    if wait is None:
-        wait = retry_after_seconds({"retry-after": delay}, reply.received_at)
+    wait = retry_after_seconds({"retry-after": delay}, reply.received_at)
     return Refusal(kind=kind, text=problem.message, word=problem.word or None, wait_seconds=wait)
 
 
