@@ -175,6 +175,9 @@ def test_an_order_is_remembered_by_its_whole_name() -> None:
     assert taken == Operation(id=OPERATION)
     kept = veo(storage_uri="gs://b/").read_submit(order(), recorded("vertex_submit_response"))
     assert kept == Operation(id=OPERATION, state={"stored": True})
+    for place, state in (("gs://other/", {"stored": True}), (None, {})):
+        asked = order(options={"storageUri": place})
+        assert veo().read_submit(asked, recorded("vertex_submit_response")) == Operation(id=OPERATION, state=state)
 
 
 def test_an_order_is_looked_at_by_post_with_its_name_twice() -> None:

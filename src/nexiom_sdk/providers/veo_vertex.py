@@ -50,15 +50,13 @@ class VeoVertex(GoogleApi):
         """The order, in the region that is configured."""
         spec = submission.spec
         model = segment(self.names.id_of(spec.model))
-        return Call(
-            "POST", f"{self.parent}/publishers/google/models/{model}:predictLongRunning", json=self._body(submission)
-        )
+        body = veo_body(spec, self.card(spec.model) or VEO_UNLISTED, storage_uri=self.storage_uri)
+        return Call("POST", f"{self.parent}/publishers/google/models/{model}:predictLongRunning", json=body)
 
     def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
         """The operation that was begun, by its full name."""
         name = reply.read(_Named).name
-        parameters = self._body(submission)["parameters"]
-        stored = isinstance(parameters, dict) and "storageUri" in parameters
+        stored = submission.spec.options.get("storageUri", self.storage_uri)
         return Operation(id=name, state={_STORED: True} if stored else {})
 
     def poll_call(self, operation: Operation, /) -> Call:
@@ -81,7 +79,3 @@ class VeoVertex(GoogleApi):
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:  # noqa: ARG002 - it tells all itself
         """What the operation says."""
         return outcome_of(reply, self.asset)
-
-    def _body(self, submission: Submission) -> dict[str, JsonValue]:
-        spec = submission.spec
-        return veo_body(spec, self.card(spec.model) or VEO_UNLISTED, storage_uri=self.storage_uri)
