@@ -40,9 +40,11 @@ NOT_OFFERED: dict[tuple[str, str], str] = {
     ("hunyuan on comfyui", "moderation before"): "a server of one's own does not moderate",
     ("hunyuan on comfyui", "moderation after"): "a server of one's own does not moderate",
     ("hunyuan on comfyui", "no credit"): "a server of one's own sells nothing",
+    ("veo on vertex", "no credit"): "Vertex AI sends a bill; no code of Veo's says that credit is used up",
 }
 TELLING = {"runway", "sora", "hunyuan on vllm-omni"}  # the others say only that an order runs
 NOT_STOPPED: dict[str, str] = {
+    "veo on vertex": "it has no call to cancel",
     "openrouter": "it has no call to cancel",
     "luma": "one API has no such call, the other does not promise to stop a job",
     "hunyuan on tokenhub": "it has no call to cancel",

@@ -17,6 +17,7 @@ from nexiom_sdk.redaction import HIDDEN, redact
         ("sent Authorization: Bearer sk-123", f"sent Authorization: Bearer {HIDDEN}"),
         ("basic dXNlcjpwYXNz", f"basic {HIDDEN}"),
         ("token eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl!", f"token {HIDDEN}!"),
+        ("token ya29.a0Af_x-1 given", f"token {HIDDEN} given"),
         ("https://cdn.example/v.mp4 is plain", "https://cdn.example/v.mp4 is plain"),
         ("is it 5 s? yes", "is it 5 s? yes"),
     ],

@@ -23,6 +23,8 @@ from nexiom_sdk.testing.wires.openrouter import OpenRouterWire
 from nexiom_sdk.testing.wires.runway import RunwayWire
 from nexiom_sdk.testing.wires.seedance import SeedanceWire
 from nexiom_sdk.testing.wires.sora import SoraWire
+from nexiom_sdk.testing.wires.veo import VeoWire
+from nexiom_sdk.testing.wires.veo_omni import OmniVertexWire, OmniWire
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,9 @@ ROWS: dict[str, Row] = {
     "kling": Row(wire=KlingWire, model="kling-3.0"),
     "kling legacy": Row(wire=OlderKlingWire, model="kling-v3"),
     "seedance": Row(wire=SeedanceWire, model="dreamina-seedance-2-0-mini-260615"),
+    "veo on vertex": Row(wire=VeoWire, model="veo-3.1-generate-001"),
+    "veo omni on vertex": Row(wire=OmniVertexWire, model="gemini-omni-1.1-flash"),
+    "veo omni": Row(wire=OmniWire, model="gemini-omni-1.1-flash"),
 }
 INPUT = "u1/fox.png"
 

@@ -11,7 +11,7 @@ _SHORTEST_SECRET = 6  # a shorter one would blank out ordinary words
 _QUERY = re.compile(r"(?P<address>\b[a-z][a-z0-9+.-]*://[^\s\"'<>?#]*)[?#][^\s\"'<>]*", re.IGNORECASE)
 _LOGIN = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/\"'<>@]+@", re.IGNORECASE)
 _HEADER = re.compile(r"(?P<scheme>\b(?:bearer|basic)\s+)[^\s\"',;]+", re.IGNORECASE)
-_TOKEN = re.compile(r"\beyJ[\w-]{4,}\.[\w-]+\.[\w-]*")
+_TOKEN = re.compile(r"\beyJ[\w-]{4,}\.[\w-]+\.[\w-]*|\bya29\.[\w.-]+")  # JWTs, and what Google gives for them
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
