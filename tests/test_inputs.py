@@ -25,6 +25,7 @@ from nexiom_sdk.inputs import deliver, has_addresses
 from nexiom_sdk.models import MediaLimits, ModelCard
 from nexiom_sdk.references import MAX_REFERENCE_BYTES
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
+from nexiom_sdk.types import MediaRole
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -85,6 +86,22 @@ async def test_a_reference_reaches_the_adapter_in_the_form_that_its_card_names(
     [sent] = fake.submissions[0].spec.media
     assert form_of(sent) == form
     assert web.opened == ([URL] if (kind, form) == ("address", "the bytes") else [])
+
+
+async def test_a_stored_video_goes_in_as_an_address_beside_a_picture_as_bytes(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    roles: tuple[MediaRole, ...] = ("reference_image", "reference_video")
+    card = card_for("url", "bytes", media=dict.fromkeys(roles, 1), addresses_only_for=frozenset({"video"}))
+    fake = FakeProvider("acme", models=[card], clock=clock).succeed()
+    rig = rig_of(fake, store=WebStore())
+    await put(rig.store, "u1/fox.png", FOX)
+    await put(rig.store, "u1/fox.mp4", sample_video())
+    media = (Media.from_input("u1/fox.png", role=roles[0]), Media.from_input("u1/fox.mp4", role=roles[1]))
+    await rig.steps(await rig.studio.submit(VideoRequest(prompt="a fox", media=media), defer=True))
+    picture, video = fake.submissions[0].spec.media
+    assert form_of(picture) == "the bytes"
+    assert (form_of(video), video.media_type) == ("the store's address", "video/mp4")
 
 
 async def test_an_object_in_google_s_store_is_handed_on_unopened_to_models_that_read_it_there(
@@ -280,7 +297,7 @@ async def test_a_store_that_lost_its_addresses_is_found_out_before_the_order(web
     store = MemoryStore()
     await put(store, "u1/fox.png", FOX)
     request = asked_for(Media.from_input("u1/fox.png"))
-    with pytest.raises(UnsupportedFeature, match="as web addresses only") as caught:
+    with pytest.raises(UnsupportedFeature, match="as a web address only") as caught:
         await deliver(request, card=card_for("url"), store=store, open_url=lambda _: web.open_url(URL, max_bytes=0))
     assert caught.value.charged == "no"
 

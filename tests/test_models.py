@@ -25,6 +25,8 @@ from nexiom_sdk.types import (
     RESOLUTIONS,
     AspectRatio,
     Candidate,
+    Media,
+    MediaRole,
     Mode,
     Resolution,
     VideoRequest,
@@ -173,6 +175,15 @@ def test_a_model_that_takes_addresses_only_needs_a_store_that_has_them(
     request = VideoRequest.model_validate({"prompt": "x", "media": [frame("first_frame", **place) for place in places]})
     reasons = [str(one) for one in mismatches(request, card, addresses=addresses)]
     assert reasons == ["takes references as web addresses only, and this store has none"] * refused
+
+
+@pytest.mark.parametrize(("role", "refused"), [("first_frame", False), ("reference_video", True)])
+def test_a_kind_of_reference_may_go_in_by_address_only_while_others_need_not(role: MediaRole, *, refused: bool) -> None:
+    card = ModelCard(model="a1", media={role: 1}, addresses_only_for=frozenset({"video"}))
+    request = VideoRequest(prompt="x", media=(Media.from_input("u1/a", role=role),))
+    reasons = [str(one) for one in mismatches(request, card, addresses=False)]
+    assert reasons == ["takes videos as web addresses only, and this store has none"] * refused
+    assert list(mismatches(request, card, addresses=True)) == []
 
 
 def test_an_address_of_the_users_own_needs_no_store() -> None:

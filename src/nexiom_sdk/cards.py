@@ -21,6 +21,19 @@ Sound: TypeAlias = Literal["never", "optional", "always", "unknown"]
 MediaKind: TypeAlias = Literal["image", "video", "audio"]
 
 
+def kind_of(role: MediaRole) -> MediaKind:
+    """What kind of file has this role.
+
+    Example:
+        >>> kind_of("last_frame"), kind_of("source_video")
+        ('image', 'video')
+    """
+    return _KINDS.get(role.rpartition("_")[2], "image")
+
+
+_KINDS: Mapping[str, MediaKind] = {"video": "video", "audio": "audio"}
+
+
 class _Rule(Frozen):
     """Something a model offers under conditions; an empty condition holds always."""
 
@@ -134,6 +147,7 @@ class ModelCard(Frozen):
         media_limits: What references of each kind must be like.
         delivery: How references may be handed over: url: as web addresses, bytes: as the files themselves, gs: as
             addresses in Google Cloud Storage.
+        addresses_only_for: Kinds of references that it takes as web addresses only.
         audio: Whether clips have sound: never, optional, always, or unknown.
         seed: Whether it takes a seed.
         negative_prompt: Whether it takes a negative prompt.
@@ -169,6 +183,7 @@ class ModelCard(Frozen):
     media_required: bool = False
     media_limits: Mapping[MediaKind, MediaLimits] = Field(default_factory=dict[MediaKind, MediaLimits])
     delivery: frozenset[Delivery] = frozenset({"url", "bytes"})
+    addresses_only_for: frozenset[MediaKind] = frozenset()
     audio: Sound = "never"
     seed: bool = False
     negative_prompt: bool = False
@@ -210,6 +225,10 @@ class ModelCard(Frozen):
     def addresses_only(self) -> bool:
         """Whether it takes references as web addresses and in no other form."""
         return "url" in self.delivery and "bytes" not in self.delivery
+
+    def by_address(self, role: MediaRole) -> bool:
+        """Whether a reference of this role goes in as a web address and in no other form."""
+        return self.addresses_only or kind_of(role) in self.addresses_only_for
 
     def retired(self, today: date) -> bool:
         """Whether the model is no longer offered on this day."""

@@ -127,11 +127,12 @@ async def deliver(
             found = _checked(await _fetch(media, media.url, open_url), media, card)
         else:
             found = await _load(media, card, store)
-        if not card.addresses_only:
+        if not card.by_address(media.role):
             return DeliveredMedia(role=media.role, media_type=found.media_type, data=found.data)
         url = await _address(store, media.input_path or "")
         if url is None:
-            msg = f"{card.model} takes references as web addresses only, and this store has none."
+            what = media.role.replace("_", " ")
+            msg = f"{card.model} takes a {what} as a web address only, and this store has none."
             hint = "Use a store with public addresses, Media.from_url, or another model."
             raise UnsupportedFeature(msg, next_step=hint)
         return DeliveredMedia(role=media.role, media_type=found.media_type, url=url)

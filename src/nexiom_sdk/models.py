@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from nexiom_sdk.cards import Lengths, Lifecycle, MediaKind, MediaLimits, ModelCard, Price, Shapes, Sound
+from nexiom_sdk.cards import Lengths, Lifecycle, MediaKind, MediaLimits, ModelCard, Price, Shapes, Sound, kind_of
 from nexiom_sdk.types import AspectRatio, Frozen, MediaRole, Mode, Resolution, VideoRequest
 from nexiom_sdk.wording import seconds
 
@@ -25,6 +25,7 @@ __all__ = [
     "Sound",
     "best_places",
     "estimate",
+    "kind_of",
     "lines",
     "media_mismatches",
     "mismatches",
@@ -267,5 +268,7 @@ def _media(request: VideoRequest, card: ModelCard, *, addresses: bool) -> Iterat
     yield from media_mismatches([media.role for media in request.references], card)
     if "gs" not in card.delivery and any(media.delivery == "gs" for media in request.references):
         yield Mismatch(field="media", message="reads no gs:// addresses")
-    if not addresses and card.addresses_only and any(media.url is None for media in request.references):
-        yield Mismatch(field="media", message="takes references as web addresses only, and this store has none")
+    missing = [media.role for media in request.references if media.url is None and card.by_address(media.role)]
+    if missing and not addresses:
+        what = "references" if card.addresses_only else f"{kind_of(missing[0])}s"
+        yield Mismatch(field="media", message=f"takes {what} as web addresses only, and this store has none")

@@ -13,21 +13,13 @@ from pathlib import Path
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.media import sniff
-from nexiom_sdk.models import MediaKind, MediaLimits, ModelCard
+from nexiom_sdk.models import MediaLimits, ModelCard, kind_of
 from nexiom_sdk.types import MediaRole
 from nexiom_sdk.wording import printable
 
 MAX_REFERENCE_BYTES = 50 * 1024 * 1024
 MAX_REFERENCE_PIXELS = 64_000_000
 
-_KIND: Mapping[MediaRole, MediaKind] = {
-    "first_frame": "image",
-    "last_frame": "image",
-    "reference_image": "image",
-    "reference_video": "video",
-    "source_video": "video",
-    "reference_audio": "audio",
-}
 _EXTENSION = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -113,7 +105,7 @@ def inspect(data: bytes, *, role: MediaRole, name: str = "reference") -> Referen
     Raises:
         InvalidInput: It is something else, damaged, or larger than any real one.
     """
-    shown, kind, media_type = printable(name, 200), _KIND[role], sniff(data[:64])
+    shown, kind, media_type = printable(name, 200), kind_of(role), sniff(data[:64])
     if not data:
         raise InvalidInput(f"The reference '{shown}' is empty.")
     if len(data) > MAX_REFERENCE_BYTES:
@@ -153,7 +145,7 @@ def check_limits(found: Reference, card: ModelCard, *, role: MediaRole, name: st
         Traceback (most recent call last):
         nexiom_sdk.errors.InvalidInput: a1 does not take the reference 'fox': it is image/gif (allowed: image/png).
     """
-    limits = card.media_limits.get(_KIND[role])
+    limits = card.media_limits.get(kind_of(role))
     broken = "; ".join(_broken(found, limits)) if limits else ""
     if broken:
         msg = f"{card.model} does not take the reference '{printable(name, 200)}': {broken}."

@@ -72,6 +72,7 @@ _FRAME_MODEL = ModelCard(
 _OMNI_MODEL = _FRAME_MODEL.evolve(
     shapes=(Shapes(aspect_ratios=(), modes=("image", "video")),),
     media=_OMNI,
+    addresses_only_for=frozenset({"video"}),
     media_exclusions=(
         ("reference_video", "source_video"),
         ("first_frame", "source_video"),
@@ -162,6 +163,7 @@ UNLISTED = ModelCard(
     model="",
     media={**_OMNI, "reference_image": 10, "reference_video": 5},
     media_limits=_limits(50 * _MEGABYTE),
+    addresses_only_for=frozenset({"video"}),
     audio="unknown",
 )
 """What is assumed of a model that only the operator knows; Kling refuses what it does not take."""

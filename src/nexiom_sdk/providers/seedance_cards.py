@@ -154,6 +154,7 @@ def _card(
             "image": MediaLimits(max_bytes=30 * _MIB, min_side_pixels=300, max_side_pixels=6000),
             "audio": MediaLimits(types=("audio/mpeg", "audio/wav"), max_bytes=15 * _MIB),
         },
+        addresses_only_for=frozenset({"video"}),
         audio="optional" if sound else "never",
         seed=seed,
         prices=_prices(model, video_seconds, edits=edits) if model else (),
