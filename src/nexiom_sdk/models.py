@@ -268,7 +268,7 @@ def _media(request: VideoRequest, card: ModelCard, *, addresses: bool) -> Iterat
     yield from media_mismatches([media.role for media in request.references], card)
     if "gs" not in card.delivery and any(media.delivery == "gs" for media in request.references):
         yield Mismatch(field="media", message="reads no gs:// addresses")
-    missing = [media.role for media in request.references if media.url is None and card.by_address(media.role)]
+    missing = [media for media in request.references if media.url is None and card.by_address(media.role)]
     if missing and not addresses:
-        what = "references" if card.addresses_only else f"{kind_of(missing[0])}s"
+        what = "references" if card.addresses_only else f"{kind_of(missing[0].role)}s"
         yield Mismatch(field="media", message=f"takes {what} as web addresses only, and this store has none")
