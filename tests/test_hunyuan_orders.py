@@ -100,7 +100,7 @@ def at(role: MediaRole) -> DeliveredMedia:
         ({"media": (FRAME, FRAME)}, "takes 1 x first frame, not 2"),
         ({"media": (at("reference_image"),)}, "takes no reference image"),
         ({"media": (at("source_video"),)}, "takes no source video"),
-        ({"media": (FRAME,), "aspect_ratio": "16:9"}, "takes no aspect ratio: it follows the picture"),
+        ({"media": (FRAME,), "aspect_ratio": "16:9"}, "takes no aspect ratio: the shape is that of what goes in"),
         ({"duration_seconds": 5.5}, "makes clips of 5 s only"),
         ({"duration_seconds": 10}, "makes clips of 5 s only"),
         ({"audio": True}, "makes silent clips only"),
@@ -121,7 +121,7 @@ def test_what_hunyuan_has_no_word_for_is_refused_instead_of_left_out(spec: dict[
 
 @pytest.mark.parametrize("option", ["n", "model", "logo_add", "image_url", "Revise"])
 def test_an_option_that_tokenhub_does_not_have_or_that_the_request_says_is_refused(option: str) -> None:
-    with pytest.raises(InvalidInput, match=f"no option of Hunyuan '{option}'"):
+    with pytest.raises(InvalidInput, match=f"no option of hy-video-v1.5 '{option}'"):
         tokenhub().submit_call(order(options={option: 1}))
 
 
@@ -153,7 +153,7 @@ def test_a_model_that_only_the_operator_knows_may_be_longer_but_by_whole_seconds
     call = made.submit_call(order("hy-video-v2", duration_seconds=10, resolution="1080p"))
     assert isinstance(call.json, dict)
     assert (call.json["duration"], call.json["resolution"]) == (10, "1080p")
-    with pytest.raises(UnsupportedFeature, match="whole seconds"):
+    with pytest.raises(InvalidInput, match="whole seconds"):
         made.submit_call(order("hy-video-v2", duration_seconds=7.5))
 
 

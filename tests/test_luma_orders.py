@@ -51,7 +51,6 @@ ORDERS: Mapping[str, Submission] = {
         prompt="Turn the street into a canal",
         resolution="720p",
         duration_seconds=5,
-        aspect_ratio="16:9",
         media=(at("source_video", "street.mp4", "video/mp4"),),
         options={"video": {"edit": {"strength": "flex_1"}}},
     ),

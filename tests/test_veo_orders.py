@@ -100,7 +100,7 @@ def test_a_resolution_has_googles_name(asked: str, sent: str) -> None:
 
 
 def test_a_clip_that_is_continued_has_its_shape_and_grows_by_a_fixed_length() -> None:
-    made = order(duration_seconds=7, aspect_ratio="16:9", media=(stored("source_video", "take one.MP4"),))
+    made = order(duration_seconds=7, media=(stored("source_video", "take one.MP4"),))
     assert parameters(made) == ALWAYS
     assert instance(made)["video"] == {"gcsUri": "gs://demo-bucket/take one.MP4", "mimeType": "video/mp4"}
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, media_mismatches
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.asked import check, check_options, only_set, whole_seconds
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import DeliveredMedia, VideoSpec
-from nexiom_sdk.wording import unknown
 
 _OPTIONS = ("revise",)
 _VCLM_OPTIONS = ("LogoAdd", "LogoParam")
@@ -38,7 +37,7 @@ def tokenhub_body(spec: VideoSpec, card: ModelCard, *, model: str) -> dict[str, 
         InvalidInput: An option that does not exist, or that is none.
     """
     _check(spec, card)
-    _check_options(spec.options, _OPTIONS)
+    check_options(spec, _OPTIONS)
     revise = spec.options.get("revise", False)
     if not isinstance(revise, bool):
         raise InvalidInput("The option revise of Hunyuan is true or false.")
@@ -46,13 +45,13 @@ def tokenhub_body(spec: VideoSpec, card: ModelCard, *, model: str) -> dict[str, 
     image: dict[str, JsonValue] = {}
     if first is not None:  # bytes go bare: a data URI is not taken
         image = {"image_url": first.url} if first.url else {"image": base64_text(first)}
-    return _set(
+    return only_set(
         {
             "model": model,
             "prompt": spec.prompt,
             "negative_prompt": spec.negative_prompt or None,
             **image,
-            "duration": None if spec.duration_seconds is None else int(spec.duration_seconds),
+            "duration": whole_seconds(spec),  # a broken one would be cut off
             "resolution": spec.resolution,
             "aspect_ratio": spec.aspect_ratio,
             "revise": revise,  # else the prompt may be rewritten
@@ -68,7 +67,7 @@ def vclm_body(spec: VideoSpec, card: ModelCard) -> dict[str, JsonValue]:
         InvalidInput: An option that does not exist, or that is none.
     """
     _check(spec, card)
-    _check_options(spec.options, _VCLM_OPTIONS)
+    check_options(spec, _VCLM_OPTIONS)
     logo = spec.options.get("LogoAdd", 1)
     if type(logo) is not int or logo not in {0, 1}:  # any other number would count as 1
         raise InvalidInput("The option LogoAdd of Hunyuan is 0 or 1.")
@@ -78,42 +77,15 @@ def vclm_body(spec: VideoSpec, card: ModelCard) -> dict[str, JsonValue]:
     image: JsonValue = None
     if first is not None:
         image = {"Url": first.url} if first.url else {"Base64": base64_text(first)}
-    return _set({"Prompt": spec.prompt, "Image": image, "Resolution": spec.resolution, **spec.options})
+    return only_set({"Prompt": spec.prompt, "Image": image, "Resolution": spec.resolution, **spec.options})
 
 
 def _check(spec: VideoSpec, card: ModelCard) -> None:
-    """What the API has no word for is refused, not left out: the clip would be another one, and paid."""
-    reasons = tuple(_reasons(spec, card))
-    if reasons:
-        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=reasons)
-
-
-def _reasons(spec: VideoSpec, card: ModelCard) -> Iterator[str]:
-    yield from map(str, media_mismatches([one.role for one in spec.media], card))
-    length, offered = spec.duration_seconds, card.lengths_for(spec.mode, spec.resolution)
-    if length is not None and offered.nearest(length) != length:
-        yield f"makes clips of {offered} only"
-    elif length is not None and not float(length).is_integer():  # it would be cut off
-        yield "takes whole seconds only"
-    if spec.aspect_ratio and card.ratios_for(spec.mode, spec.resolution) is None:
-        yield "takes no aspect ratio" + (": it follows the picture" if spec.media else "")
-    if spec.audio:
-        yield "makes silent clips only"
-    if spec.seed is not None:
-        yield "takes no seed"
-    if spec.negative_prompt and not card.negative_prompt:
-        yield "takes no negative prompt"
-
-
-def _check_options(options: Mapping[str, JsonValue], known: tuple[str, ...]) -> None:
-    for key in options:
-        if key not in known:
-            raise InvalidInput(unknown("option of Hunyuan", key, known))
+    """The card, and the one length that there is."""
+    offered, length = card.lengths_for(spec.mode, spec.resolution), spec.duration_seconds
+    short = length is not None and offered.nearest(length) != length
+    check(spec, card, *([f"makes clips of {offered} only"] if short else []))
 
 
 def _first_frame(spec: VideoSpec) -> DeliveredMedia | None:
     return next(iter(spec.media), None)  # there is no other role
-
-
-def _set(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    return {key: value for key, value in body.items() if value is not None}

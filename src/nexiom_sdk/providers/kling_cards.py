@@ -161,6 +161,7 @@ def _older() -> Iterator[ModelCard]:
 OLDER = tuple(_older())
 UNLISTED = ModelCard(
     model="",
+    shapes=(Shapes(aspect_ratios=(), modes=("image", "video")),),
     media={**_OMNI, "reference_image": 10, "reference_video": 5},
     media_limits=_limits(50 * _MEGABYTE),
     addresses_only_for=frozenset({"video"}),

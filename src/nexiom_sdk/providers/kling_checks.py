@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import JsonValue
-
-from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, media_mismatches
+from nexiom_sdk.errors import InvalidInput, ModelRetired
+from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers import asked
 from nexiom_sdk.providers.kling_cards import OLDER, OLDER_NAMES, PRESENT, UNLISTED
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import AspectRatio, MediaRole, VideoSpec
-from nexiom_sdk.wording import seconds, unknown
 
 USUAL_SHAPE: AspectRatio = "16:9"
 
 _CARDS: Mapping[str, ModelCard] = {card.model: card for card in (*PRESENT, *OLDER)}
 _MOST_IMAGES, _MOST_IMAGES_WITH_VIDEO = 7, 4
 _TURBO_IMAGE_PROMPT = 2500
-_WITH_FRAMES = frozenset({"image", "video"})  # kinds of order whose shape comes from what goes in
 
 
 def known(*names: str) -> ModelCard | None:
@@ -37,11 +34,8 @@ def checked(spec: VideoSpec, card: ModelCard | None) -> None:
     if card is not None and card.lifecycle == "retired":
         msg = f"Kling does not offer {card.model} any more; {card.successor} takes its place."
         raise ModelRetired(msg, provider="kling", model=card.model)
-    reasons = tuple(_reasons(spec, card))
-    if reasons:
-        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=reasons)
-    if spec.duration_seconds is not None and spec.duration_seconds % 1:
-        raise InvalidInput(f"Kling takes whole seconds, not {seconds(spec.duration_seconds)}.")
+    asked.check(spec, card or UNLISTED, *_reasons(spec, card))
+    asked.whole_seconds(spec)
     longest = card.max_prompt_chars if card else None
     if card is not None and card.model == "kling-3.0-turbo" and spec.media:
         longest = _TURBO_IMAGE_PROMPT
@@ -55,9 +49,7 @@ def check_options(spec: VideoSpec, known_options: Sequence[str]) -> None:
     Raises:
         InvalidInput: One does not exist here, or says something else than the request.
     """
-    for key in spec.options:
-        if key not in known_options:
-            raise InvalidInput(unknown(f"option of {spec.model}", key, known_options))
+    asked.check_options(spec, known_options)
     cuts = cuts_of(spec)
     if cuts is not None and spec.options.get("multi_shot", cuts) is not cuts:
         raise InvalidInput(f"Kling takes this reference with multi_shot {str(cuts).lower()} only: leave it out.")
@@ -86,32 +78,20 @@ def whole_seconds(spec: VideoSpec) -> int | None:
     return None if changed or spec.duration_seconds is None else int(spec.duration_seconds)
 
 
-def is_set(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Only what is set: Kling is sent no null and nothing empty."""
-    return {key: value for key, value in body.items() if value not in (None, {}, [])}
-
-
 def _reasons(spec: VideoSpec, card: ModelCard | None) -> Iterator[str]:
-    roles: list[MediaRole] = [one.role for one in spec.media]
-    yield from map(str, media_mismatches(roles, card or UNLISTED))
+    """What no card can say."""
+    roles = [one.role for one in spec.media]
     if card is not None:
         yield from _at_1080p(spec, OLDER_NAMES.get(card.model, card.model))
-        yield from _sound(spec, card)
+        if spec.audio and "reference_video" in roles:
+            yield "makes silent clips only from a reference video"
     if "last_frame" in roles and "first_frame" not in roles:
         yield "takes a last frame only beside a first frame"
     videos = [one for one in spec.media if one.role.endswith("video")]
-    if any(one.url is None for one in videos):
-        yield "takes videos as web addresses only: use Media.from_url"
     images = len(roles) - len(videos)
     most = _MOST_IMAGES_WITH_VIDEO if videos else _MOST_IMAGES
     if card is not None and images > most:
         yield f"takes {most} images{' beside a video' if videos else ''}, frames among them, not {images}"
-    if spec.aspect_ratio is not None and spec.mode in _WITH_FRAMES:
-        yield "takes its shape from the first frame or from the video: it cannot be chosen"
-    if spec.seed is not None:
-        yield "takes no seed"
-    if spec.negative_prompt and not (card is not None and card.negative_prompt):
-        yield "takes no negative prompt: say it in the prompt"
 
 
 def _at_1080p(spec: VideoSpec, model: str) -> Iterator[str]:
@@ -124,12 +104,3 @@ def _at_1080p(spec: VideoSpec, model: str) -> Iterator[str]:
             yield "makes sound at 1080p only"
         if both:
             yield "makes silent clips only from two frames"
-
-
-def _sound(spec: VideoSpec, card: ModelCard) -> Iterator[str]:
-    if spec.audio and card.audio == "never":
-        yield "makes silent clips only"
-    if spec.audio is False and card.audio == "always":
-        yield "always makes sound"
-    if spec.audio and any(one.role == "reference_video" for one in spec.media):
-        yield "makes silent clips only from a reference video"

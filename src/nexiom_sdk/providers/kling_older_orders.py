@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from nexiom_sdk.providers.asked import only_set
 from nexiom_sdk.providers.kling_checks import (
     USUAL_SHAPE,
     check_options,
     checked,
-    is_set,
     known,
     of_role,
     whole_seconds,
@@ -71,7 +71,7 @@ def older_body(submission: Submission, wire_id: str) -> dict[str, JsonValue]:
         **(_references(spec) if path == _OMNI else _frames(spec)),
         **spec.options,
     }
-    return is_set(body)
+    return only_set(body)
 
 
 def _frames(spec: VideoSpec) -> dict[str, JsonValue]:

@@ -8,12 +8,12 @@ from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.asked import only_set
 from nexiom_sdk.providers.kling_checks import (
     USUAL_SHAPE,
     check_options,
     checked,
     cuts_of,
-    is_set,
     known,
     of_role,
     whole_seconds,
@@ -76,7 +76,7 @@ def present_order(submission: Submission, wire_id: str) -> tuple[str, dict[str, 
     asked: dict[str, JsonValue] = {"prompt": spec.prompt}
     if product != "text-to-video":
         asked = {"contents": [{"type": "prompt", "text": spec.prompt}, *_contents(spec), *_elements(spec)]}
-    body: dict[str, JsonValue] = {**asked, "settings": is_set(settings), "options": is_set(options)}
+    body: dict[str, JsonValue] = {**asked, "settings": only_set(settings), "options": only_set(options)}
     path = wire_id if "/" in wire_id else f"{product}/{wire_id}"
     return f"/{'/'.join(map(segment, path.split('/')))}", body
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
-from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, media_mismatches
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.providers.asked import check, of_roles, only_set
 from nexiom_sdk.providers.luma_cards import RAY_2, RAY_3
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission, VideoSpec
@@ -35,7 +35,7 @@ def agents_body(spec: VideoSpec) -> dict[str, JsonValue]:
         UnsupportedFeature: References that do not go together, or what Luma has no word for.
         InvalidInput: An option that does not exist, or that says what the request says.
     """
-    _check(spec, RAY_3)
+    check(spec, RAY_3)
     source, frames, more = _of(spec, "source_video"), _anchors(spec), spec.options.get("video", {})
     _check_options(spec.options, _OPTIONS if source is None else ("aspect_ratio", *_OPTIONS))
     if not isinstance(more, dict):
@@ -50,7 +50,7 @@ def agents_body(spec: VideoSpec) -> dict[str, JsonValue]:
     else:
         body["type"] = "video_reframe" if "aspect_ratio" in spec.options else "video_edit"
         body["source"] = {**_image(source), "media_type": source.media_type or "video/mp4"}
-    return _set({**body, **spec.options, "video": _set({**video, **more})})
+    return only_set({**body, **spec.options, "video": only_set({**video, **more})})
 
 
 def dream_machine_body(submission: Submission) -> tuple[str, dict[str, JsonValue]]:
@@ -61,7 +61,7 @@ def dream_machine_body(submission: Submission) -> tuple[str, dict[str, JsonValue
         InvalidInput: A prompt that is too short, or an option that does not exist or says what the request says.
     """
     spec = submission.spec
-    _check(spec, RAY_2[0])
+    check(spec, RAY_2[0])
     if len(spec.prompt) < _SHORTEST_PROMPT:
         raise InvalidInput(f"The prompt has {len(spec.prompt)} characters; Luma takes at least {_SHORTEST_PROMPT}.")
     common: dict[str, JsonValue] = {
@@ -78,7 +78,7 @@ def dream_machine_body(submission: Submission) -> tuple[str, dict[str, JsonValue
             "media": _image(source),
             "first_frame": None if first is None else _image(first),
         }
-        return f"/generations/video/{kind}", _set({**change, **common})
+        return f"/generations/video/{kind}", only_set({**change, **common})
     _check_options(spec.options, _OLDER_OPTIONS)
     frames: dict[str, JsonValue] = {
         name: {"type": "image", "url": one.url} for role, name in _OLDER_FRAMES.items() if (one := _of(spec, role))
@@ -92,7 +92,7 @@ def dream_machine_body(submission: Submission) -> tuple[str, dict[str, JsonValue
         "keyframes": frames,
         **common,
     }
-    return "/generations/video", _set(body)
+    return "/generations/video", only_set(body)
 
 
 def left_out(spec: VideoSpec, *, older: bool) -> tuple[str, ...]:
@@ -135,26 +135,11 @@ def _image(media: DeliveredMedia) -> dict[str, JsonValue]:
 
 
 def _of(spec: VideoSpec, role: MediaRole) -> DeliveredMedia | None:
-    return next((one for one in spec.media if one.role == role), None)
+    return next(iter(of_roles(spec, role)), None)
 
 
 def _length(spec: VideoSpec) -> str | None:
     return None if spec.duration_seconds is None else f"{spec.duration_seconds:g}s"
-
-
-def _check(spec: VideoSpec, card: ModelCard) -> None:
-    """What the API has no word for is refused, not left out: the clip would be another one, and paid."""
-    reasons = [str(reason) for reason in media_mismatches([one.role for one in spec.media], card)]
-    if card.addresses_only and any(one.url is None for one in spec.media):
-        reasons.append("takes references as web addresses only")
-    wished = {
-        "makes silent clips only": spec.audio,
-        "takes no seed": spec.seed is not None,
-        "takes no negative prompt": spec.negative_prompt,
-    }
-    reasons += [reason for reason, wish in wished.items() if wish]
-    if reasons:
-        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=tuple(reasons))
 
 
 def _check_options(options: Iterable[str], known: tuple[str, ...]) -> None:
@@ -168,8 +153,3 @@ def _check_frames(frames: Mapping[str, JsonValue], options: Mapping[str, JsonVal
         if frames and key in options:
             msg = f"The option {key} and the frames of the request say the same thing: give one of them."
             raise InvalidInput(msg)
-
-
-def _set(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Only what is set: neither API is sent a null."""
-    return {key: value for key, value in body.items() if value not in (None, {})}

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, media_mismatches
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.asked import check, check_options, only_set, whole_seconds
 from nexiom_sdk.providers.seedance_prompts import without_flags
 from nexiom_sdk.providers.wire import address, base64_text
 from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission, VideoSpec
-from nexiom_sdk.wording import seconds, unknown
 
 _LARGEST_BODY = 64 * 1024 * 1024
 # Type of the item, and what the file is for.
@@ -65,10 +65,7 @@ def order_of(submission: Submission, card: ModelCard, wire_id: str) -> Order:
     """
     spec = submission.spec
     _check(spec, card)
-    known = tuple(sorted((*_FOR_ALL, *_options_of(spec.model))))
-    for name in spec.options:
-        if name not in known:
-            raise InvalidInput(unknown(f"option of {spec.model}", name, known))
+    check_options(spec, (*_FOR_ALL, *_options_of(spec.model)))
     prompt, flags = without_flags(spec.prompt)
     if not prompt:
         raise InvalidInput("The prompt holds nothing but settings that Seedance would read in it.")
@@ -79,7 +76,7 @@ def order_of(submission: Submission, card: ModelCard, wire_id: str) -> Order:
         "content": [{"type": "text", "text": prompt}, *map(_item, spec.media)],
         "resolution": "4k" if spec.resolution == "2160p" else spec.resolution,
         "ratio": "adaptive" if shaped_by_media else spec.aspect_ratio,
-        "duration": -1 if task == "edit" else _whole_seconds(spec),
+        "duration": -1 if task == "edit" else whole_seconds(spec),
         "generate_audio": None if card.audio == "never" else spec.audio is not False,  # it is theirs to say yes
         "watermark": False,
         "seed": spec.seed,
@@ -88,7 +85,7 @@ def order_of(submission: Submission, card: ModelCard, wire_id: str) -> Order:
         _TASK: task,
     }
     return Order(
-        body={key: value for key, value in body.items() if value is not None},
+        body=only_set(body),
         warnings=tuple(_warnings(spec, flags, task)),
     )
 
@@ -136,40 +133,20 @@ def _url(media: DeliveredMedia) -> str:
     return address(media)
 
 
-def _whole_seconds(spec: VideoSpec) -> int | None:
-    length = spec.duration_seconds
-    if length is not None and length % 1:
-        raise InvalidInput(f"Seedance takes whole seconds, not {seconds(length)}.")
-    return None if length is None else int(length)
-
-
 def _check(spec: VideoSpec, card: ModelCard) -> None:
-    """What the model has no word for is refused, not left out: the clip would be another one, and paid."""
-    reasons = tuple(_reasons(spec, card))
-    if reasons:
-        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=reasons)
+    check(spec, card, *_reasons(spec))
     if sum(4 * -(-len(one.data or b"") // 3) for one in spec.media) >= _LARGEST_BODY:
         msg = "The references make the order larger than the 64 MiB that Seedance takes."
         raise InvalidInput(msg, next_step="Hand them over as addresses (Media.from_url), or scale them down.")
 
 
-def _reasons(spec: VideoSpec, card: ModelCard) -> Iterator[str]:
-    roles: list[MediaRole] = [one.role for one in spec.media]
-    yield from map(str, media_mismatches(roles, card))
+def _reasons(spec: VideoSpec) -> Iterator[str]:
+    """What no card can say."""
+    roles = [one.role for one in spec.media]
     if "last_frame" in roles and "first_frame" not in roles:
         yield "takes a last frame only beside a first frame"
     if set(roles) == {"reference_audio"} and _NEEDS_COMPANY in spec.model:
         yield "takes a sound only beside a reference image or video"
-    if any(_ITEMS[one.role][0] == "video_url" and one.url is None for one in spec.media):
-        yield "takes videos as web addresses only (Media.from_url)"
-    if spec.aspect_ratio is not None and card.ratios_for(spec.mode, spec.resolution) is None:
-        yield "takes the shape from what goes in, so it cannot be chosen"
-    if spec.audio and card.audio == "never":
-        yield "makes silent clips only"
-    if spec.seed is not None and not card.seed:
-        yield "takes no seed"
-    if spec.negative_prompt:
-        yield "takes no negative prompt"
 
 
 def _warnings(spec: VideoSpec, flags: Sequence[str], task: str | None) -> Iterator[str]:

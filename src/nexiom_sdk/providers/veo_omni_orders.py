@@ -8,7 +8,8 @@ from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.models import ModelCard
-from nexiom_sdk.providers.veo_media import check, check_options, media_type, of, only_set, resolution, whole_seconds
+from nexiom_sdk.providers.asked import check_options, of_roles, only_set, whole_seconds
+from nexiom_sdk.providers.veo_media import check, media_type, resolution
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import DeliveredMedia, MediaRole, Mode, VideoSpec
 
@@ -39,7 +40,7 @@ def omni_body(spec: VideoSpec, card: ModelCard, *, model_id: str, delivery: Mapp
         InvalidInput: An option that does not exist or does not fit, or a value that cannot be sent.
     """
     check(spec, card)
-    check_options(spec.options, _OPTIONS)
+    check_options(spec, _OPTIONS)
     options = dict(spec.options)
     how: dict[str, JsonValue] = {"type": "video", "resolution": resolution(spec), **delivery}
     if spec.mode != "video":  # a changed video is as long as its source, and has its shape
@@ -80,7 +81,7 @@ def _task(spec: VideoSpec) -> str | None:
 
 def _input(spec: VideoSpec) -> JsonValue:
     """The prompt, and after it the references: of two frames the first is the first."""
-    files: list[JsonValue] = [_block(one) for one in of(spec, *_ORDER)]
+    files: list[JsonValue] = [_block(one) for one in of_roles(spec, *_ORDER)]
     return [{"type": "text", "text": spec.prompt}, *files] if files else spec.prompt
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from nexiom_sdk.models import ModelCard
-from nexiom_sdk.providers.veo_media import check, check_options, media_type, of, only_set, resolution, whole_seconds
+from nexiom_sdk.providers.asked import check_options, of_roles, only_set, whole_seconds
+from nexiom_sdk.providers.veo_media import check, media_type, resolution
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import DeliveredMedia, MediaRole, VideoSpec
 
@@ -36,7 +37,7 @@ def veo_body(spec: VideoSpec, card: ModelCard, *, storage_uri: str) -> dict[str,
         InvalidInput: An option that does not exist or says what the request says, or a value that cannot be sent.
     """
     check(spec, card)
-    check_options(spec.options, _OPTIONS)
+    check_options(spec, _OPTIONS)
     options = dict(spec.options)
     labels = options.pop("labels", None)
     parameters: dict[str, JsonValue] = {
@@ -56,7 +57,7 @@ def veo_body(spec: VideoSpec, card: ModelCard, *, storage_uri: str) -> dict[str,
 
 def _instance(spec: VideoSpec) -> dict[str, JsonValue]:
     references: list[JsonValue] = [
-        {"image": _file(one), "referenceType": "asset"} for one in of(spec, "reference_image")
+        {"image": _file(one), "referenceType": "asset"} for one in of_roles(spec, "reference_image")
     ]
     return only_set(
         {
@@ -70,7 +71,7 @@ def _instance(spec: VideoSpec) -> dict[str, JsonValue]:
 
 
 def _first(spec: VideoSpec, role: MediaRole) -> JsonValue:
-    return next(map(_file, of(spec, role)), None)
+    return next(map(_file, of_roles(spec, role)), None)
 
 
 def _file(media: DeliveredMedia) -> dict[str, JsonValue]:
