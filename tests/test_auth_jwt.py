@@ -67,7 +67,7 @@ async def test_a_token_is_kept_until_a_minute_before_its_end() -> None:
     assert claims_of(second)["nbf"] == int(clock.now().timestamp()) - 5
 
 
-@pytest.mark.parametrize("seconds", [-86400, -90, 0, 90, 86400])
+@pytest.mark.parametrize("seconds", [-86400, -90, 90, 86400])
 async def test_the_servers_time_is_learnt_from_the_date_of_a_reply(seconds: int) -> None:
     clock = VirtualClock()
     made = pair(clock)
@@ -77,10 +77,22 @@ async def test_the_servers_time_is_learnt_from_the_date_of_a_reply(seconds: int)
     after = claims_of(await token_of(made))
     now = int((clock.now() + timedelta(seconds=seconds)).timestamp())
     assert abs(int(str(after["exp"])) - 1800 - now) <= 1
-    assert (after == before) == (seconds == 0)
+    assert after != before
+    assert made.learn(told) is None, "the same again teaches nothing"
 
 
-@pytest.mark.parametrize("date", ["", "soon", "Wed, 99 Nov 2026 12:00:00 GMT", "0", "\x00"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "soon",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Wed, 99 Nov 2026 12:00:00 GMT",
+        "0",
+        "\x00",
+    ],
+)
 async def test_a_date_that_is_none_teaches_nothing_and_drops_the_token(date: str) -> None:
     clock = VirtualClock()
     made = pair(clock)

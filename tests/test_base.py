@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from acme import Acme
 from nexiom_sdk.errors import (
     AuthenticationFailed,
+    ConfigurationError,
     ContentRejected,
     InvalidInput,
     MalformedResponse,
@@ -211,7 +212,7 @@ async def test_a_look_may_lead_to_one_more_call_but_not_round_and_round() -> Non
 
 
 async def test_an_order_that_is_not_known_is_lost_unless_it_is_very_young(clock: VirtualClock) -> None:
-    script = Script(TAKEN, then=Answer(404))
+    script = Script(TAKEN, then=Answer.json({"error": "no such video"}, 404))
     async with acme(script, options=HttpOptions(clock=clock)) as (adapter, _):
         operation = await adapter.submit(ORDER)
         assert isinstance(operation, Operation)
@@ -221,6 +222,26 @@ async def test_an_order_that_is_not_known_is_lost_unless_it_is_very_young(clock:
         clock.advance(2)
         assert await adapter.poll(operation) == Failed(code="generation_failed", message="Acme knows no order a1.")
         assert isinstance(await adapter.poll(Operation(id="never heard of")), Failed)
+
+
+@pytest.mark.parametrize("page", [Answer(404), Answer(404, body=b"404 page not found"), Answer(404, body=b"<html>")])
+async def test_a_proxy_that_does_not_find_the_api_says_nothing_of_the_order(page: Answer) -> None:
+    async with acme(Script(then=page)) as (adapter, _):
+        with pytest.raises(ProviderUnavailable):
+            await adapter.poll(Operation(id="a1"))
+
+
+async def test_an_order_that_was_taken_at_another_address_is_not_lost(clock: VirtualClock) -> None:
+    options = HttpOptions(clock=clock)
+    async with acme(Script(TAKEN), options=options) as (adapter, _):
+        operation = await adapter.submit(ORDER)
+    clock.advance(100)
+    gone = Answer.json({"error": "no such video"}, 404)
+    async with acme(Script(then=gone), options=options) as (adapter, _):
+        assert isinstance(operation, Operation)
+        with pytest.raises(ConfigurationError, match="another address"):
+            await adapter.poll(operation)
+    assert "127.0.0.1" not in str(operation.state)
 
 
 async def test_what_a_provider_says_is_shown_without_secrets_and_control_characters() -> None:

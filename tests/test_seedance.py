@@ -91,12 +91,14 @@ def test_no_order_is_marked_with_what_is_meant_for_the_end_users_name() -> None:
 def test_an_order_is_remembered_with_what_its_price_depends_on() -> None:
     created = recorded("submit_response")
     taken = adapter().read_submit(order(callback_url="https://hooks.example/ark"), created)
-    assert taken == Operation(id=TASK, state={"callback": True, "priced_as": STANDARD, "with_video": False})
+    assert taken == Operation(
+        id=TASK, state={"callback": True, "priced_as": STANDARD, "with_video": False, "options": []}
+    )
     for media, with_video in ((at("reference_video"), True), (at("reference_image"), False)):
         taken = adapter().read_submit(order(media), created)
-        assert taken == Operation(id=TASK, state={"priced_as": STANDARD, "with_video": with_video})
+        assert taken == Operation(id=TASK, state={"priced_as": STANDARD, "with_video": with_video, "options": []})
     edited = adapter().read_submit(order(at("source_video"), model=FLAGSHIP), created)
-    assert edited == Operation(id=TASK, state={"priced_as": FLAGSHIP, "with_video": True})
+    assert edited == Operation(id=TASK, state={"priced_as": FLAGSHIP, "with_video": True, "options": []})
     taken = adapter(region="volcengine").read_submit(order(), created)
     assert taken == Operation(id=TASK, state={}), "the prices there are not known"
 
@@ -135,8 +137,13 @@ def test_a_list_is_read_as_far_as_it_can_be_and_no_further_than_it_was_asked() -
     items = [7, {"id": ""}, {"id": "stranger", "status": "succeeded"}, {"id": "a", "status": "queued"}]
     found = adapter().read_batch([Operation(id="a"), Operation(id="b")], reply({"total": 9, "items": items}))
     assert found == {"a": Running(queued=True)}
-    with pytest.raises(MalformedResponse):
-        adapter().read_batch([Operation(id="a")], reply({"total": 9}))
+    for nothing in ({"total": 0}, {"total": 0, "items": None}):  # each is then looked at alone
+        assert adapter().read_batch([Operation(id="a")], reply(nothing)) == {}
+
+
+def test_a_task_that_is_another_one_says_nothing_of_this_one() -> None:
+    with pytest.raises(MalformedResponse, match="another order"):
+        adapter().read_poll(Operation(id="mine"), reply({"id": "other", "status": "succeeded"}))
 
 
 def test_a_task_that_is_not_known_is_lost_unless_it_is_very_young() -> None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from acme import Acme
 from nexiom_sdk import ModelCard
-from nexiom_sdk.errors import ConfigurationError, ProviderUnavailable, UnsupportedFeature
+from nexiom_sdk.errors import ConfigurationError, ModelRetired, ProviderUnavailable, UnsupportedFeature
 from nexiom_sdk.providers import HttpOptions, HttpProvider
 from nexiom_sdk.providers.protocol import SupportsBatchPoll, SupportsCancel, SupportsHealth, VideoProvider
 from nexiom_sdk.providers.several import Several
@@ -61,7 +61,7 @@ def _server(received: Received) -> Answer:
         case "GET", ["videos", order_id] if order_id[0] == api[0]:
             return Answer.json({"id": order_id, "status": "running"})
         case "GET", ["videos", _]:
-            return Answer(404)
+            return Answer.json({"detail": "no such video"}, 404)
         case "GET", ["files", _]:
             return Answer(body=api.encode())
         case _:
@@ -87,7 +87,7 @@ def order(model: str) -> Submission:
 async def test_the_model_decides_which_api_is_asked_and_the_order_remembers_it() -> None:
     async with both() as (provider, server):
         made: VideoProvider = provider
-        for model, word in (("new-1", "new"), ("old-1", "old"), ("nobody's", "old")):
+        for model, word in (("new-1", "new"), ("old-1", "old")):
             taken = await made.submit(order(model))
             assert isinstance(taken, Operation)
             assert taken.state["api"] == word
@@ -95,6 +95,9 @@ async def test_the_model_decides_which_api_is_asked_and_the_order_remembers_it()
             assert isinstance(await made.poll(taken), Running)
             assert server.received[-1].path == f"/{word}/videos/{taken.id}"
         assert [card.model for card in made.models] == ["old-1", "new-1"]
+        with pytest.raises(ModelRetired, match="old-1, new-1") as caught:
+            await made.submit(order("nobody's"))
+        assert (caught.value.charged, len(server.received)) == ("no", 4)
 
 
 async def test_an_order_that_a_person_named_is_looked_for_at_each_api() -> None:
@@ -157,5 +160,8 @@ async def test_an_outage_of_the_last_api_is_told_when_no_other_has_the_order() -
         provider.apis = {**provider.apis, "new": down}
         with pytest.raises(ProviderUnavailable):
             await provider.poll(Operation(id="n1"))
+        # Whoever else knows nothing of it: the one that is down may have it.
         provider.apis = {"new": down, "old": provider.apis["old"]}
+        with pytest.raises(ProviderUnavailable):
+            await provider.poll(Operation(id="n1"))
         assert isinstance(await provider.poll(Operation(id="o1")), Running)

@@ -12,6 +12,7 @@ from nexiom_sdk.errors import ConfigurationError, MissingCredentials, ProviderUn
 from nexiom_sdk.providers import SupportsCallback, SupportsCancel, SupportsHealth, SupportsLookup
 from nexiom_sdk.providers import veo as module
 from nexiom_sdk.providers.auth import HeaderKey
+from nexiom_sdk.providers.http import origin_of
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.providers.veo import VeoProvider
 from nexiom_sdk.providers.veo_api import GoogleApi
@@ -192,11 +193,16 @@ def test_a_look_that_may_bring_the_clip_may_be_large_and_no_other() -> None:
     assert omni().poll_call(Operation(id=INTERACTION)).max_bytes == 256 * 1024 * 1024
 
 
-def test_an_order_in_another_region_names_the_region_to_set() -> None:
+def test_an_order_in_another_region_is_looked_at_there_at_a_host_of_google_s() -> None:
     there = Operation(id=OPERATION.replace("us-central1", "europe-west4"))
-    with pytest.raises(ConfigurationError, match="region europe-west4") as caught:
-        veo().poll_call(there)
-    assert "GOOGLE_CLOUD_LOCATION=europe-west4" in caught.value.next_step
+    made = veo()
+    path = made.poll_call(there).path
+    assert path.startswith("https://europe-west4-aiplatform.googleapis.com/v1/projects/")
+    origin = origin_of(path)
+    assert made._client._key(origin, path) is made.tokens
+    assert made._client._key(origin_of("https://elsewhere.example"), "https://elsewhere.example/v1") is None
+    evil = Operation(id=OPERATION.replace("us-central1", "evil.example#"))
+    assert made.poll_call(evil).path.startswith("/v1/")
     by_proxy = veo(vertex_base_url="https://proxy.example").poll_call(there)
     assert "/locations/europe-west4/" in by_proxy.path
 

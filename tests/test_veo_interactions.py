@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexiom_sdk.errors import FAILURE_CODES, AuthenticationFailed, NexiomError
+from nexiom_sdk.errors import FAILURE_CODES, AuthenticationFailed, MalformedResponse, NexiomError
 from nexiom_sdk.providers.wire import Call
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from veo_rig import FIXTURES, INTERACTION, VERTEX, omni, order, recorded, reply
@@ -139,13 +139,18 @@ def test_the_last_video_counts_and_bytes_before_an_address() -> None:
     [
         ([{"type": "text", "text": "I cannot do that."}], "Google made no video. I cannot do that."),
         ([{"type": "image", "data": "AAAA"}], "Google made no video."),
-        ([{"type": "video"}], "Google made no video."),
         ([], "Google made no video."),
     ],
 )
 def test_a_success_without_a_video_failed_with_the_words_of_the_model(blocks: list[object], said: str) -> None:
     outcome = omni().read_poll(TAKEN, reply(finished(*blocks)))
     assert outcome == Failed(code="generation_failed", message=said)
+
+
+@pytest.mark.parametrize("data", ["!!!!", "AAA", None])
+def test_a_video_that_cannot_be_read_ends_nothing(data: str | None) -> None:
+    with pytest.raises(MalformedResponse):
+        omni().read_poll(TAKEN, reply(finished({"type": "video", "data": data})))
 
 
 @pytest.mark.parametrize("status", ["failed", "budget_exceeded", "requires_action", "requires_continuation"])

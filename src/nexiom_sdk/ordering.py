@@ -191,6 +191,10 @@ class Ordering:
     ) -> GenerationJob:
         desk = self.desk
         try:
+            if not any(card.model == job.model for card in provider.models):
+                # It may have gone to an API, or by keys, that are not set up here: who cannot look there knows nothing.
+                msg = f"Whether {provider.name} took the order cannot be seen here: its model is not set up."
+                raise SubmissionUncertain(msg)
             found = await call(
                 desk.door,
                 provider.name,

@@ -22,6 +22,8 @@ from nexiom_sdk.providers.auth import Unsigned
 _LIVES_SECONDS = 1800
 _BEGINS_EARLIER_SECONDS = 5
 _RENEWED_BEFORE_SECONDS = 60
+_SAME = timedelta(seconds=3)  # a date has whole seconds, and a reply takes time
+_YEARS = range(2020, 2100)
 
 
 class JwtHs256:
@@ -66,13 +68,15 @@ class JwtHs256:
             date: The header `Date` of a reply that has just come.
 
         Returns:
-            How many seconds this machine's clock is behind; None where the date is none: then nothing was learnt.
+            How many seconds this machine's clock is behind; None where that is nothing new, or the date is none.
         """
         self._token = None
         try:
             told = parsedate_to_datetime(date)
             behind = told.replace(tzinfo=told.tzinfo or UTC) - self._clock.now()
         except (ValueError, TypeError, OverflowError):
+            return None
+        if told.year not in _YEARS or abs(behind - self._behind) < _SAME:
             return None
         self._behind = behind
         return behind.total_seconds()

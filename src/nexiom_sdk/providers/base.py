@@ -7,6 +7,7 @@ order uncertain, and nobody sends it again.
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
+    ConfigurationError,
     InvalidInput,
     MalformedResponse,
     NexiomError,
@@ -30,11 +32,12 @@ from nexiom_sdk.errors import (
     UnsafeUrl,
 )
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.auth import Auth
 from nexiom_sdk.providers.configuration import Configuration, Endpoint
 from nexiom_sdk.providers.downloads import Download
 from nexiom_sdk.providers.http import HttpClient
 from nexiom_sdk.providers.protocol import PROTOCOL_VERSION, HttpOptions
-from nexiom_sdk.providers.wire import Call, Reply, Trouble
+from nexiom_sdk.providers.wire import Body, Call, Reply, Trouble
 from nexiom_sdk.types import (
     Asset,
     Cancelled,
@@ -50,7 +53,7 @@ from nexiom_sdk.wording import printable
 
 _MOST_FOLLOW_UPS = 1
 _GRACE_SECONDS = 60.0  # a new order may not be visible everywhere at once
-_SUBMITTED_AT = "submitted_at"
+_SUBMITTED_AT, _TAKEN_AT = "submitted_at", "taken_at"
 _CHUNK_BYTES = 256 * 1024
 _KINDS: Mapping[int, type[ProviderError]] = {
     401: AuthenticationFailed,
@@ -180,7 +183,12 @@ class HttpProvider(ABC):
 
         Raises:
             ProviderUnavailable: It is very young: look again.
+            ConfigurationError: It was taken at another address than the one that is set up now.
         """
+        taken_at = operation.state.get(_TAKEN_AT)
+        if taken_at is not None and taken_at != self._address_mark:
+            msg = f"{self.title} does not know the order here, and it was taken at another address or region."
+            raise ConfigurationError(msg, next_step="Set the address or region back until the order has ended.")
         stamp = operation.state.get(_SUBMITTED_AT)
         age = (reply.received_at - datetime.fromisoformat(stamp)).total_seconds() if isinstance(stamp, str) else None
         if age is not None and age < _GRACE_SECONDS:
@@ -194,6 +202,8 @@ class HttpProvider(ABC):
             ProviderError: The look did not work; the class says why.
         """
         if reply.status == 404:  # noqa: PLR2004 - "not found" is the same everywhere
+            if reply.read_or_none(Body) is None:  # a page of a proxy's, not a word of the API's
+                raise self.error(ProviderUnavailable, reply)
             return self.lost(operation, reply)
         raise self._refusal(reply)
 
@@ -208,6 +218,11 @@ class HttpProvider(ABC):
                 return self._shown(outcome)
             case _:
                 return outcome
+
+    def also_at(self, base_url: str, auth: Auth | None, /) -> None:
+        """Let calls go to one more address of the provider's own, with this key."""
+        if auth is not None:
+            self._client.add_key(base_url, auth)
 
     def holds(self, url: str, /) -> bool:
         """Whether an address is one of the provider's own APIs'."""
@@ -326,11 +341,17 @@ class HttpProvider(ABC):
     def _stamped(self, taken: Operation | Succeeded, reply: Reply) -> Operation | Succeeded:
         if isinstance(taken, Succeeded):
             return self._shown(taken)
-        return replace(taken, state={**taken.state, _SUBMITTED_AT: reply.received_at.isoformat()})
+        stamps = {_SUBMITTED_AT: reply.received_at.isoformat(), _TAKEN_AT: self._address_mark}
+        return replace(taken, state={**taken.state, **stamps})
+
+    @property
+    def _address_mark(self) -> str:
+        """Tells addresses apart without showing them."""
+        return hashlib.sha256(self.base_url.encode()).hexdigest()[:12]
 
     def _shown(self, done: Succeeded) -> Succeeded:
         clean = self.config.clean
-        told = {name: clean(value) if isinstance(value, str) else value for name, value in done.detail.items()}
+        told = {clean(name): clean(value) if isinstance(value, str) else value for name, value in done.detail.items()}
         return replace(done, detail=told, warnings=tuple(map(clean, done.warnings)))
 
 

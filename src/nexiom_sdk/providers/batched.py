@@ -16,9 +16,11 @@ class BatchedProvider(HttpProvider):
 
     Attributes:
         batch_size: Most orders that one call may look at.
+        batch_spacing_seconds: Least time between two such calls.
     """
 
     batch_size: ClassVar[int]
+    batch_spacing_seconds: ClassVar[float] = 0.0
 
     @abstractmethod
     def batch_call(self, operations: Sequence[Operation], /) -> Call | None:

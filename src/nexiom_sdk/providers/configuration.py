@@ -18,6 +18,7 @@ from nexiom_sdk.wording import printable
 
 _SECRET = re.compile("key|secret|token|headers")  # in the name of a value
 _HEADER = re.compile(r"([\w-]+)\s*:\s*([\x20-\x7e]+)", re.ASCII)
+_SHOWN = frozenset({"api_version", "location", "models", "project", "region", "transport"})
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
@@ -147,7 +148,12 @@ class Configuration:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must not be shown."""
-        hidden = [key for key, value in self.values.items() if isinstance(value, SecretStr) or _SECRET.search(key)]
+        # Of an environment every value comes as a secret; words that name a place or a model may be shown.
+        hidden = [
+            key
+            for key, value in self.values.items()
+            if _SECRET.search(key) or (isinstance(value, SecretStr) and key not in _SHOWN)
+        ]
         lines = (line for key in hidden if key.endswith("headers") for line in self.text(key).splitlines())
         # Whoever repeats a header may leave out its name, or its scheme such as Basic.
         parts = (part for line in lines for part in (line.partition(":")[2].strip(), line.rpartition(" ")[2].strip()))

@@ -73,9 +73,15 @@ class HttpClient:
         self.secrets: tuple[str, ...] = tuple(secrets)
         self._keys: dict[Origin, list[tuple[str, Auth]]] = {}
         for base_url, auth in sorted(keys, key=lambda key: len(key[0]), reverse=True):
-            self._keys.setdefault(origin_of(base_url), []).append((base_url, auth))
+            self.add_key(base_url, auth)
         self._trusted = frozenset(trusted)
         self._network = network
+
+    def add_key(self, base_url: str, auth: Auth) -> None:
+        """A key for one more API; it goes to the origin of that API and nowhere else."""
+        known = self._keys.setdefault(origin_of(base_url), [])
+        if (base_url, auth) not in known:
+            known.append((base_url, auth))
 
     @cached_property
     def _calls(self) -> httpcore.AsyncConnectionPool:

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
+    MalformedResponse,
     ModelRetired,
     ProviderError,
     RateLimited,
@@ -46,6 +47,8 @@ from nexiom_sdk.types import (
     Succeeded,
     VideoSpec,
 )
+
+T = TypeVar("T")
 
 _MOST_QUEUE_BYTES = 64 * 1024 * 1024  # every row has the whole graph of its order in it
 _NO_PATH = frozenset({404, 405})
@@ -155,7 +158,7 @@ class ComfyHunyuan(HttpProvider):
         if queue is not None:
             place = queue.place(operation.id)
             return Running(queued=place == "pending") if place else _history(operation.id)
-        entry = reply.read(Keyed[Entry]).entries.get(operation.id)
+        entry = _entry_of(operation.id, reply.read(Keyed[Entry]).entries, reply)
         if entry is None:
             return self.lost(operation, reply)
         needs_auth = any(one.auth for one in self._endpoints)
@@ -173,6 +176,18 @@ class ComfyHunyuan(HttpProvider):
         error.next_step = "Put what the workflow names where ComfyUI looks for it, or correct the workflow."
         return error
 
+    async def poll(self, operation: Operation, /) -> Poll:
+        """Look at the order. What answers for the queue has to be one: an empty object would pass for the history.
+
+        ComfyUI answers neither look with "not found", so an HTTP error, such as a proxy's, says nothing of the order.
+        """
+        reply = await self.send(self.poll_call(operation))
+        reply.read(Queue)
+        outcome = self.read_poll(operation, reply)
+        if isinstance(outcome, Call):
+            outcome = self.read_poll(operation, await self.send(outcome))
+        return self.said(outcome) if not isinstance(outcome, Call) else Running()
+
     async def find(self, client_reference: str, /) -> Operation | None:
         """The order with this key: in the queue, or else in the history."""
         order_id = order_id_of(client_reference)
@@ -180,8 +195,9 @@ class ComfyHunyuan(HttpProvider):
         queue = (await self.send(self.poll_call(operation))).read(Queue)
         if queue.place(order_id) is not None:
             return operation
-        ended = (await self.send(_history(order_id))).read(Keyed[JsonValue])
-        return operation if order_id in ended.entries else None
+        reply = await self.send(_history(order_id))
+        ended = _entry_of(order_id, reply.read(Keyed[JsonValue]).entries, reply)
+        return None if ended is None else operation
 
     async def cancel(self, operation: Operation, /) -> None:
         """Stop an order that has not ended; nobody else's is touched.
@@ -221,6 +237,18 @@ class ComfyHunyuan(HttpProvider):
         elif place == "running":  # the oldest ones stop whatever runs, and do not read whose it should be
             await self.send(Call("POST", "/interrupt", json={"prompt_id": operation.id}))
         return place is not None
+
+
+def _entry_of(order_id: str, entries: Mapping[str, T], reply: Reply) -> T | None:
+    """The order's entry; None where the history is empty, which is how it says that there is none.
+
+    Raises:
+        MalformedResponse: It holds something else.
+    """
+    if entries and order_id not in entries:
+        msg = f"ComfyUI answered with something else than the history of an order: {reply.excerpt}"
+        raise MalformedResponse(msg, provider="hunyuan", status=reply.status)
+    return entries.get(order_id)
 
 
 def _history(order_id: str) -> Call:

@@ -36,6 +36,9 @@ CREDENTIAL_SETS: Sequence[Sequence[str]] = (
     ("tokenhub_api_key",),
     ("secret_id", "secret_key"),
     ("secret_id", "secret_key", "security_token"),
+    ("t2v_base_url",),
+    ("i2v_base_url",),
+    ("comfyui_base_url",),
 )
 """Keys that belong together: where one set is given, the environment adds nothing of another."""
 

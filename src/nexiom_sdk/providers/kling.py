@@ -123,7 +123,8 @@ class KlingProvider(BatchedProvider):
         if code_of(reply):
             return self.look_refused(operation, reply)
         if (place_of(operation) or self._places[0]) in OLDER_PATHS:
-            return outcome_of(reply.read(Shown).data)
+            shown = reply.read(Shown).data
+            return outcome_of(self._only([shown] if shown.id == operation.id else [], reply))
         tasks = reply.read(Listed).data
         if not tasks:
             return self.lost(operation, reply)
@@ -237,7 +238,9 @@ class KlingProvider(BatchedProvider):
                 raise self._refusal_of(reply)
             tasks = (reply.read(Shown).data,) if place in OLDER_PATHS else reply.read(Listed).data
             if tasks:
-                meant = [one for one in tasks if one and ((one.reference or what) if ours else one.id) == what]
+                meant = [one for one in tasks if one and (one.reference if ours else one.id) == what]
+                if ours and not meant and len(tasks) == 1 and tasks[0] and not tasks[0].reference:
+                    meant = [tasks[0]]  # it does not repeat our reference, which it was asked for by
                 return Operation(id=self._only(meant, reply).id, state=state_of(place))
         return None
 

@@ -72,4 +72,5 @@ def code_of(reply: Reply) -> int:
 
 def kind_of(reply: Reply) -> type[ProviderError] | None:
     """The class of a documented refusal; None for everything else."""
-    return _BY_CODE.get(code_of(reply)) or _BY_ANYBODY.get(reply.status)
+    code = code_of(reply)
+    return _BY_CODE.get(code) if code else _BY_ANYBODY.get(reply.status)

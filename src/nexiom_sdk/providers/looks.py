@@ -7,16 +7,19 @@ into the next. So the busier a worker is, the more orders one call covers, and a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import get_args
 
-from nexiom_sdk.errors import NexiomError
+from nexiom_sdk.errors import NexiomError, ProviderError, ProviderUnavailable, RateLimited
 from nexiom_sdk.providers.calls import Door, call
 from nexiom_sdk.providers.protocol import SupportsBatchPoll, VideoProvider
 from nexiom_sdk.types import Operation, Poll
+
+_log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.05  # the steps of one claim come to their looks within a few milliseconds of each other
 
@@ -59,6 +62,7 @@ class _Rounds:
     provider: SupportsBatchPoll
     waiting: deque[_Waiting] = field(default_factory=deque["_Waiting"])
     serving: asyncio.Task[None] | None = None
+    next_start: float = 0.0
 
     async def join(self, operation: Operation) -> Poll | None:
         """Wait for the next round that has a place, and for what it says of the order."""
@@ -69,14 +73,20 @@ class _Rounds:
         return await look.answer
 
     async def _serve(self) -> None:
+        clock = self.looks.door.clock
         try:
-            await self.looks.door.clock.sleep(self.looks.gather_seconds)
             while self.waiting:
-                places = min(len(self.waiting), max(self.provider.batch_size, 1))
+                await clock.sleep(max(self.looks.gather_seconds, self.next_start - clock.monotonic()))
+                self.next_start = clock.monotonic() + getattr(self.provider, "batch_spacing_seconds", 0.0)
+                places = min(len(self.waiting), max(int(self.provider.batch_size), 1))
                 batch = [self.waiting.popleft() for _ in range(places)]
                 await self._round([one for one in batch if not one.answer.done()])
+        except Exception as error:  # noqa: BLE001 - an adapter's attributes are foreign data: each look is told alone
+            _log.warning("%s cannot be looked at in batches: %s", self.name, type(error).__name__)
         finally:
             self.serving = None
+            while self.waiting:
+                self.waiting.popleft().settle(None)
 
     async def _round(self, batch: Sequence[_Waiting]) -> None:
         said: Mapping[str, Poll] = {}
@@ -86,14 +96,19 @@ class _Rounds:
                 ask = partial(self.provider.poll_many, orders)
                 said = await call(self.looks.door, self.name, "poll", ask, answers=(Mapping,))
         except NexiomError as error:
-            if getattr(error, "retryable", False):
+            if isinstance(error, RateLimited | ProviderUnavailable) and not _answered(error):
                 for one in batch:
                     one.settle(error)
                 return
-            # One order may have spoilt it for the others: each one is looked at alone.
+            # One order may have spoilt the answer for the others: each one is looked at alone.
         for one in batch:
             found = said.get(one.operation.id)
             one.settle(found if isinstance(found, get_args(Poll)) else None)
+
+
+def _answered(error: ProviderError) -> bool:
+    """Whether it is an answer about these orders: a fault of the server may be about one of them."""
+    return not isinstance(error, RateLimited) and error.status is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -149,7 +149,10 @@ class SupportsCallback(Protocol):
 
 @runtime_checkable
 class SupportsBatchPoll(Protocol):
-    """One call looks at many orders. The library gathers those that are due together; `poll` must work as well."""
+    """One call looks at many orders. The library gathers those that are due together; `poll` must work as well.
+
+    An adapter may also say how far apart such calls have to be, as `batch_spacing_seconds`.
+    """
 
     @property
     def batch_size(self) -> int:
@@ -163,8 +166,8 @@ class SupportsBatchPoll(Protocol):
             What is said of each order, by its id. One that is missing is looked at alone.
 
         Raises:
-            ProviderError: The call did not work; a retryable one counts for all of them, after another they are looked
-                at one by one.
+            ProviderError: The call did not work. `RateLimited`, or no answer at all, counts for all of them; after
+                anything else they are looked at one by one.
         """
         ...
 

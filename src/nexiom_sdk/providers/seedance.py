@@ -36,7 +36,7 @@ from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.seedance_cards import CARDS, UNLISTED, volcengine_id
 from nexiom_sdk.providers.seedance_orders import Order, has_video, order_of
 from nexiom_sdk.providers.seedance_refusals import refusal_of
-from nexiom_sdk.providers.seedance_tasks import MODEL, WITH_VIDEO, Task, outcome_of
+from nexiom_sdk.providers.seedance_tasks import MODEL, OPTIONS, WITH_VIDEO, Task, outcome_of
 from nexiom_sdk.providers.wire import Body, Call, Maybe, Reply, segment
 from nexiom_sdk.types import Operation, Poll, Submission, Succeeded
 from nexiom_sdk.wording import printable, unknown
@@ -55,7 +55,7 @@ class _Created(Body):
 
 
 class _List(Body):
-    items: tuple[Maybe[Task], ...]
+    items: Maybe[tuple[Maybe[Task], ...]] = None
 
 
 class SeedanceProvider(BatchedProvider):
@@ -85,6 +85,7 @@ class SeedanceProvider(BatchedProvider):
         "models": "NEXIOM_SEEDANCE_MODELS",
     }
     keys_at = "https://console.byteplus.com/ark (in China https://console.volcengine.com/ark)"
+    batch_spacing_seconds = 1.0
     batch_size = 100  # a page may have 500; the ids of 100 orders keep the address below 5,000 characters
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
@@ -108,7 +109,7 @@ class SeedanceProvider(BatchedProvider):
         spec = submission.spec
         state: dict[str, JsonValue] = {"callback": True} if submission.callback_url else {}
         if self._region == _PRICED:
-            state |= {MODEL: spec.model, WITH_VIDEO: has_video(spec)}
+            state |= {MODEL: spec.model, WITH_VIDEO: has_video(spec), OPTIONS: [*sorted(spec.options)]}
         return Operation(id=reply.read(_Created).id, state=state, warnings=self._order(submission).warnings)
 
     def poll_call(self, operation: Operation, /) -> Call:
@@ -117,7 +118,10 @@ class SeedanceProvider(BatchedProvider):
 
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
         """What the task says."""
-        return outcome_of(operation, reply.read(Task))
+        task = reply.read(Task)
+        if task.id != operation.id:
+            raise self.error(MalformedResponse, reply, "it shows another order than the one that was asked for")
+        return outcome_of(operation, task)
 
     def batch_call(self, operations: Sequence[Operation], /) -> Call | None:
         """The part of the list that has these tasks."""
@@ -127,7 +131,7 @@ class SeedanceProvider(BatchedProvider):
     def read_batch(self, operations: Sequence[Operation], reply: Reply, /) -> Mapping[str, Poll]:
         """What each task in the list says, as far as it can be read."""
         asked = {operation.id: operation for operation in operations}
-        shown = {task.id: task for task in reply.read(_List).items if task is not None}
+        shown = {task.id: task for task in reply.read(_List).items or () if task is not None}
         return {task_id: outcome_of(asked[task_id], task) for task_id, task in shown.items() if task_id in asked}
 
     def read_error(self, reply: Reply, /) -> ProviderError | None:
@@ -174,7 +178,8 @@ class SeedanceProvider(BatchedProvider):
 
     @property
     def _region(self) -> str:
-        said = self.config.text("region").lower() or _PRICED
+        china = ".volces.com" in self.config.text("base_url")
+        said = self.config.text("region").lower() or ("volcengine" if china else _PRICED)
         if said not in _REGIONS:
             variable = self.config_env["region"]
             msg = unknown("region of Seedance", said, tuple(_REGIONS))

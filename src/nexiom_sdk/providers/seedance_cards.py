@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import ROUND_CEILING, Decimal
 
 from nexiom_sdk.models import MediaLimits, ModelCard, Price, Shapes
@@ -121,7 +120,6 @@ def _card(
     edits: bool = False,
     sound: bool = True,
     seed: bool = False,
-    retires_on: date | None = None,
 ) -> ModelCard:
     """A card.
 
@@ -134,7 +132,6 @@ def _card(
         edits: Whether it changes a video.
         sound: Whether sound can be chosen.
         seed: Whether it takes a seed.
-        retires_on: From this day on it is not offered.
     """
     counts: Mapping[MediaRole, int] = {
         "first_frame": 1,
@@ -159,8 +156,6 @@ def _card(
         seed=seed,
         prices=_prices(model, video_seconds, edits=edits) if model else (),
         priced_on="2026-10-02: BytePlus' price page" if model else "",
-        retires_on=retires_on,
-        successor=_MINI if retires_on else None,
         verified_on="2026-11-22: byteplus-python-sdk-v2 3.0.63",
     )
 
@@ -170,7 +165,7 @@ CARDS = (
     _card("dreamina-seedance-2-0-260128", (4, 15), references=(9, 3, 3), video_seconds=15),
     _card("dreamina-seedance-2-0-fast-260128", (4, 15), references=(9, 3, 3), video_seconds=15),
     _card(_MINI, (4, 15), references=(9, 3, 3), video_seconds=15),
-    _card("seedance-1-5-pro-251215", (4, 12), seed=True, retires_on=date(2026, 11, 11)),
+    _card("seedance-1-5-pro-251215", (4, 12), seed=True),
     _card("seedance-1-0-pro-250528", (2, 12), sound=False, seed=True),
     _card("seedance-1-0-pro-fast-251015", (2, 12), last=False, sound=False, seed=True),
 )

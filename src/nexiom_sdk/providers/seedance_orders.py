@@ -64,12 +64,13 @@ def order_of(submission: Submission, card: ModelCard, wire_id: str) -> Order:
         InvalidInput: A value that cannot be sent, or an option that does not exist or says what the request says.
     """
     spec = submission.spec
-    _check(spec, card)
-    check_options(spec, (*_FOR_ALL, *_options_of(spec.model)))
+    names = f"{spec.model} {wire_id}"  # an operator may have renamed either
+    _check(spec, card, names)
+    check_options(spec, (*_FOR_ALL, *_options_of(names)))
     prompt, flags = without_flags(spec.prompt)
     if not prompt:
         raise InvalidInput("The prompt holds nothing but settings that Seedance would read in it.")
-    task = _task(spec)
+    task = _task(spec, names)
     shaped_by_media = {"first_frame", "source_video"} & {one.role for one in spec.media}
     body: dict[str, JsonValue] = {
         "model": wire_id,
@@ -95,12 +96,12 @@ def has_video(spec: VideoSpec) -> bool:
     return any(_ITEMS[one.role][0] == "video_url" for one in spec.media)
 
 
-def _options_of(model: str) -> Sequence[str]:
-    """The options of the model's generation; all there are for a model whose id names none."""
-    return next((names for part, names in _OPTIONS.items() if part in model), _ANY_OPTION)
+def _options_of(names: str) -> Sequence[str]:
+    """The options of the generation that a model is named after; all there are where its names tell none."""
+    return next((options for part, options in _OPTIONS.items() if part in names), _ANY_OPTION)
 
 
-def _task(spec: VideoSpec) -> str | None:
+def _task(spec: VideoSpec, names: str) -> str | None:
     """What the model is to do with references; it would guess, and could refuse only when it has begun.
 
     Raises:
@@ -109,7 +110,7 @@ def _task(spec: VideoSpec) -> str | None:
     wish, roles = spec.options.get(_TASK), {one.role for one in spec.media}
     if "source_video" in roles:
         allowed = ("edit", "extend")
-    elif "reference_video" in roles and (wish is not None or _DECLARES in spec.model):
+    elif "reference_video" in roles and (wish is not None or _DECLARES in names):
         allowed = ("reference", "auto")
     elif wish is None:
         return None
@@ -133,19 +134,19 @@ def _url(media: DeliveredMedia) -> str:
     return address(media)
 
 
-def _check(spec: VideoSpec, card: ModelCard) -> None:
-    check(spec, card, *_reasons(spec))
+def _check(spec: VideoSpec, card: ModelCard, names: str) -> None:
+    check(spec, card, *_reasons(spec, names))
     if sum(4 * -(-len(one.data or b"") // 3) for one in spec.media) >= _LARGEST_BODY:
         msg = "The references make the order larger than the 64 MiB that Seedance takes."
         raise InvalidInput(msg, next_step="Hand them over as addresses (Media.from_url), or scale them down.")
 
 
-def _reasons(spec: VideoSpec) -> Iterator[str]:
+def _reasons(spec: VideoSpec, names: str) -> Iterator[str]:
     """What no card can say."""
     roles = [one.role for one in spec.media]
     if "last_frame" in roles and "first_frame" not in roles:
         yield "takes a last frame only beside a first frame"
-    if set(roles) == {"reference_audio"} and _NEEDS_COMPANY in spec.model:
+    if set(roles) == {"reference_audio"} and _NEEDS_COMPANY in names:
         yield "takes a sound only beside a reference image or video"
 
 

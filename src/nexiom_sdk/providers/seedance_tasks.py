@@ -19,8 +19,9 @@ from nexiom_sdk.providers.wire import Body, Maybe, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from nexiom_sdk.wording import seconds
 
-MODEL, WITH_VIDEO = "priced_as", "with_video"
-"""Keys of `Operation.state`: the model by whose list price the clip is paid, and whether a video went in."""
+MODEL, WITH_VIDEO, OPTIONS = "priced_as", "with_video", "options"
+"""Keys of `Operation.state`: the model by whose list price the clip is paid, whether a video went in, and the names of
+options: where one that changes the price was ordered and the reply does not repeat it, the cost is not known."""
 
 _LINK_LIFETIME = timedelta(hours=24)
 _UnixTime = Annotated[int, Field(ge=0, le=32_503_680_000)]  # until the year 3000
@@ -120,6 +121,10 @@ def _succeeded(operation: Operation, task: Task) -> Succeeded:
 def _cost(operation: Operation, task: Task, tokens: int | None) -> Decimal | None:
     model = operation.state.get(MODEL)
     if tokens is None or not isinstance(model, str) or task.resolution is None or task.draft:
+        return None
+    ordered = operation.state.get(OPTIONS)
+    names = ordered if isinstance(ordered, list) else []
+    if ("service_tier" in names and task.service_tier is None) or ("draft" in names and task.draft is None):
         return None
     return cost_usd(
         tokens,

@@ -8,7 +8,15 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from nexiom_sdk.errors import ConfigurationError, NexiomError, UnsupportedFeature
+from nexiom_sdk.errors import (
+    ConfigurationError,
+    GenerationFailed,
+    InvalidInput,
+    ModelRetired,
+    NexiomError,
+    PluginError,
+    UnsupportedFeature,
+)
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.protocol import (
@@ -36,8 +44,7 @@ class Several:
     Attributes:
         name: The provider's name, as users write it; the adapters of its APIs have the same.
         config_env: Configuration key to environment variable, of all APIs.
-        apis: The adapters that are set up, by the word that is noted in the state of an order; the first one is asked
-            for a model that none of them lists.
+        apis: The adapters that are set up, by the word that is noted in the state of an order.
 
     Raises:
         MissingCredentials: Nothing is set up.
@@ -75,15 +82,26 @@ class Several:
 
     async def poll(self, operation: Operation, /) -> Poll:
         """Look at the order, at each API where it is not known which one took it."""
-        *others, last = self._places(operation)
-        for api in others:
+        first, *others = self._places(operation)
+        if not others:
+            return await first.poll(operation)
+        lost: Failed | None = None
+        strange: InvalidInput | None = None
+        trouble: NexiomError | None = None
+        for api in (first, *others):
             try:
                 outcome = await api.poll(operation)
-            except NexiomError:
-                continue
-            if not isinstance(outcome, Failed):
-                return outcome
-        return await last.poll(operation)
+            except InvalidInput as error:
+                strange = error  # to this API it is no id of an order at all
+            except NexiomError as error:
+                trouble = error  # it could not be asked, so it may have it
+            else:
+                if not (isinstance(outcome, Failed) and outcome.code == GenerationFailed.code):
+                    return outcome  # whatever else it says, it knows the order
+                lost = outcome
+        if trouble is None and lost is not None:
+            return lost
+        raise trouble or strange or PluginError(f"{self.name} has no API to ask.")
 
     async def find(self, client_reference: str, /) -> Operation | None:
         """The order that carries this reference, at whichever API has it."""
@@ -99,9 +117,11 @@ class Several:
             UnsupportedFeature: It cannot stop any order.
             ProviderError: It cannot stop this one any more.
         """
-        for api in self._places(operation):
-            if not isinstance(api, SupportsCancel):
-                raise UnsupportedFeature(f"{api.title} cannot stop an order.")
+        places = self._places(operation)
+        able = [api for api in places if isinstance(api, SupportsCancel)]
+        if not able:
+            raise UnsupportedFeature(f"{places[0].title} cannot stop an order.")
+        for api in able:
             await api.cancel(operation)
 
     async def check(self) -> None:
@@ -122,8 +142,20 @@ class Several:
             await api.aclose()
 
     def _api_of(self, model: str) -> str:
+        """The API that has a model.
+
+        Raises:
+            ModelRetired: None of those that are set up has; another one would make something else.
+        """
         has = (word for word, api in self.apis.items() if any(card.model == model for card in api.models))
-        return next(has, next(iter(self.apis)))
+        found = next(has, None)
+        if found is None:
+            msg = f"{self.name} has no model {printable(model, 80)} here; there is {', '.join(self._named())}."
+            raise ModelRetired(msg, provider=self.name, charged="no", next_step="Set up the API that has it.")
+        return found
+
+    def _named(self) -> list[str]:
+        return [card.model for card in self.models if card.lifecycle != "retired"]
 
     def _places(self, operation: Operation) -> Sequence[HttpProvider]:
         """The APIs that may have an order: one where it was noted.

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from nexiom_sdk.errors import ConfigurationError, ProviderError
+from nexiom_sdk.errors import ConfigurationError, ProviderError, ProviderUnavailable
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth, HeaderKey
 from nexiom_sdk.providers.base import HttpProvider
@@ -87,17 +87,17 @@ class GoogleApi(HttpProvider):
             return (replace(gemini, auth=HeaderKey(key, header="x-goog-api-key", prefix="")),)
         if not self.config.text("project"):
             self.config.missing("project", "a Google Cloud project")
-        vertex = self.config.endpoint("vertex_base_url", _vertex(self.location), key=None)
+        vertex = self.config.endpoint("vertex_base_url", vertex_url(self.location), key=None)
         storage = self.config.endpoint("storage_base_url", _STORAGE, key=None)
         return tuple(replace(one, auth=self.tokens) for one in (vertex, storage))
 
     def read_error(self, reply: Reply, /) -> ProviderError | None:
-        """A refusal that Google documents. A token that was refused is not used again."""
-        if reply.status == _REFUSED_TOKEN and isinstance(self.tokens, Tokens):
-            self.tokens.forget()
+        """A refusal that Google documents. A token that was refused is not used again; its successor gets one try."""
         refusal = refusal_in(reply)
         if refusal is None:
             return None
+        if reply.status == _REFUSED_TOKEN and isinstance(self.tokens, Tokens) and self.tokens.forget():
+            return self.error(ProviderUnavailable, reply, "the token was refused; the next try has a new one")
         error = self.error(refusal.kind, reply, refusal.text, code=refusal.word)
         if error.retry_after_seconds is None:
             error.retry_after_seconds = refusal.wait_seconds
@@ -161,7 +161,8 @@ class GoogleApi(HttpProvider):
         return Asset(url=url, media_type=media_type or "video/mp4", needs_auth=True)
 
 
-def _vertex(location: str) -> str:
+def vertex_url(location: str) -> str:
+    """The address of Vertex AI at a place; whatever the place is called, it is one of Google's hosts."""
     if location == "global":
         return "https://aiplatform.googleapis.com"
     if location in {"us", "eu"}:

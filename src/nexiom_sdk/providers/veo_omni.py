@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field, JsonValue, SecretStr
 
-from nexiom_sdk.errors import ModelRetired
+from nexiom_sdk.errors import MalformedResponse, ModelRetired
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth
 from nexiom_sdk.providers.model_names import model_names
@@ -84,6 +84,8 @@ class VeoOmni(GoogleApi):
         seen = reply.read(Interaction)
         video = seen.video if seen.status == "completed" else None
         if video is None:
+            if seen.status == "completed" and any(block.type == "video" for block in seen.made):
+                raise self.error(MalformedResponse, reply, "a video that cannot be read")
             return outcome_of(seen)
         if video.data:
             asset = Asset(data=video.data, media_type=video.mime_type or "video/mp4")

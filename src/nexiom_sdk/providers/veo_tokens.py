@@ -58,6 +58,7 @@ class Tokens:
         self._longest_seconds = longest_seconds
         self._one_at_a_time = asyncio.Lock()
         self._grant: Grant | None = None
+        self._reused = False
 
     async def sign(self, request: Unsigned, /) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
         """The headers with the token.
@@ -67,13 +68,20 @@ class Tokens:
             ConfigurationError: There are no credentials.
         """
         async with self._one_at_a_time:
-            grant = self._kept() or await self._fetched()
+            kept = self._kept()
+            self._reused = kept is not None
+            grant = kept or await self._fetched()
         headers = {"Authorization": f"Bearer {grant.token.get_secret_value()}"}
         return {**headers, "x-goog-user-project": grant.quota_project} if grant.quota_project else headers
 
-    def forget(self) -> None:
-        """Fetch another one for the next call: this one was refused."""
-        self._grant = None
+    def forget(self) -> bool:
+        """Fetch another one for the next call: this one was refused.
+
+        Returns:
+            Whether that may help: a token that was fetched for the refused call itself is as good as the next one.
+        """
+        self._grant, kept = None, self._reused
+        return kept
 
     def _kept(self) -> Grant | None:
         grant = self._grant

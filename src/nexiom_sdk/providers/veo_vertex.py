@@ -7,20 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field, JsonValue, SecretStr
 
-from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth
 from nexiom_sdk.providers.model_names import model_names
 from nexiom_sdk.providers.protocol import HttpOptions
-from nexiom_sdk.providers.veo_api import MOST_BYTES_INLINE, GoogleApi
+from nexiom_sdk.providers.veo_api import MOST_BYTES_INLINE, GoogleApi, vertex_url
 from nexiom_sdk.providers.veo_cards import VEO, VEO_GONE, VEO_UNLISTED
 from nexiom_sdk.providers.veo_operations import outcome_of
 from nexiom_sdk.providers.veo_orders import veo_body
 from nexiom_sdk.providers.wire import Body, Call, Reply, segment
 from nexiom_sdk.types import Operation, Poll, Submission, Succeeded
-from nexiom_sdk.wording import printable
 
-_REGION = re.compile(r"(?:^|/)locations/([^/]+)")
+_REGION = re.compile(r"(?:^|/)locations/([a-z0-9-]+)(?:/|$)")  # part of a host name, to which our token goes
 _STORED = "stored"
 
 
@@ -60,21 +58,17 @@ class VeoVertex(GoogleApi):
         return Operation(id=name, state={_STORED: True} if stored else {})
 
     def poll_call(self, operation: Operation, /) -> Call:
-        """The operation as it is now; with it comes the clip, unless it was ordered into Cloud Storage.
-
-        Raises:
-            ConfigurationError: It is in another region: our token goes to the configured one only.
-        """
+        """The operation as it is now, in its own region; with it comes the clip, unless it lies in Cloud Storage."""
         resource = operation.id.partition("/operations/")[0]
         region = _REGION.search(resource)
+        base_url = ""
         if region is not None and region[1] != self.location and not self.config.text("vertex_base_url"):
-            there = printable(region[1], 40)
-            msg = f"The order is in the region {there} of Google Cloud, and {self.location} is set up here."
-            raise ConfigurationError(msg, next_step=f"Set GOOGLE_CLOUD_LOCATION={there} until it has ended.")
+            base_url = vertex_url(region[1])
+            self.also_at(base_url, self.tokens)
         path = "/".join(map(segment, resource.split("/")))
         name: dict[str, JsonValue] = {"operationName": operation.id}
         inline = None if operation.state.get(_STORED) else MOST_BYTES_INLINE
-        return Call("POST", f"/{self.version}/{path}:fetchPredictOperation", json=name, max_bytes=inline)
+        return Call("POST", f"{base_url}/{self.version}/{path}:fetchPredictOperation", json=name, max_bytes=inline)
 
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:  # noqa: ARG002 - it tells all itself
         """What the operation says."""

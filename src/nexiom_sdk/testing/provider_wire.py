@@ -141,7 +141,7 @@ class ProviderWire(ABC):
 
     def gone(self, order_id: str) -> Answer:
         """The answer to a look at an order that was stopped."""
-        return Answer(status=404, body=order_id.encode())
+        return Answer.json({"error": f"no order {order_id}"}, 404)
 
     def stopped(self, received: Received) -> Answer:  # noqa: ARG002 - for servers that can
         """The answer to a wish to stop."""
