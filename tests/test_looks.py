@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from batch_fake import BatchFake
-from nexiom_sdk.errors import InvalidInput, NexiomError, PluginError, ProviderUnavailable
+from nexiom_sdk.errors import InvalidInput, MalformedResponse, NexiomError, PluginError, ProviderUnavailable
 from nexiom_sdk.events import Event, ProviderCalled
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.looks import Looks
@@ -94,6 +94,35 @@ async def test_an_outage_is_met_once_for_all_of_them_not_once_for_each(looks: Lo
     fake.trouble = [ProviderUnavailable("down")] * 3
     assert [type(one) for one in await _all(looks, fake, orders)] == [ProviderUnavailable] * 5
     assert (len(fake.batches), fake.calls.count("alone")) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "error", [ProviderUnavailable("500", status=500), MalformedResponse("no list")], ids=lambda error: error.message
+)
+async def test_a_fault_of_the_server_may_be_about_one_of_them_so_each_is_looked_at_alone(
+    looks: Looks, error: Exception
+) -> None:
+    fake = BatchFake()
+    orders = await fake.taken(4)
+    fake.trouble = [error] * 3
+    assert all(isinstance(one, Running) for one in await _all(looks, fake, orders))
+    assert (len(fake.batches), fake.calls.count("alone")) == (3, 4)
+
+
+@pytest.mark.parametrize("size", ["ten", None, 0, -3])
+async def test_a_batch_size_that_is_none_hangs_nobody(looks: Looks, size: object) -> None:
+    fake = BatchFake()
+    fake.batch_size = size  # type: ignore[assignment]
+    async with asyncio.timeout(10):
+        assert all(isinstance(one, Running) for one in await _all(looks, fake, await fake.taken(3)))
+
+
+async def test_rounds_are_as_far_apart_as_the_provider_wants(looks: Looks) -> None:
+    fake = BatchFake()
+    fake.batch_spacing_seconds = 5.0  # type: ignore[attr-defined]
+    await _all(looks, fake, await fake.taken(23))
+    assert looks.door.clock.monotonic() >= 10.0
+    assert [len(batch) for batch in fake.batches] == [10, 10, 3]
 
 
 async def test_a_look_that_is_given_up_does_not_stop_the_others(looks: Looks) -> None:

@@ -8,10 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from nexiom_sdk import JobStatus
+from nexiom_sdk import JobStatus, VideoRequest
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     AuthenticationFailed,
+    ConfigurationError,
     ContentRejected,
     InvalidInput,
     JobConflict,
@@ -377,3 +378,26 @@ async def test_an_order_that_cannot_be_looked_for_is_left_to_a_person_at_the_dea
     assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
     assert (rig.clock.now() - job.created_at).total_seconds() >= 1800
     assert fake.accepted == [f"{job.id}.0"]
+
+
+async def test_an_order_is_not_looked_for_where_its_model_is_not_set_up(rig_of: RigOf, clock: VirtualClock) -> None:
+    """Another worker's API or keys took it; who cannot look there must not say that it is not there."""
+    fake = FakeProvider("acme", clock=clock, submission_recovery="lookup", lookup_lag=99).lose_answer()
+    rig = rig_of(fake, job_deadline_seconds=1800)
+    job = await rig.step(await rig.submitted())
+    fake.models = (fake_card(model="fake-2"),)
+    while job.phase is Phase.SUBMITTING:
+        job = await rig.step(job)
+    assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
+    assert (fake.calls.count("find"), len(fake.accepted)) == (0, 1)
+
+
+async def test_a_setting_that_an_adapter_finds_wrong_while_it_writes_the_order_was_never_sent(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    wrong = ConfigurationError("ACME_BUCKET is no place.", next_step="Correct ACME_BUCKET.")
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").refuse(wrong)
+    job = await rig_of(fake).studio.submit(VideoRequest(prompt="a fox"))
+    error = job.failure()
+    assert isinstance(error, AuthenticationFailed)
+    assert (error.charged, "ACME_BUCKET" in error.message, fake.accepted) == ("no", True, [])

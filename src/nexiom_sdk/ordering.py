@@ -24,6 +24,7 @@ from nexiom_sdk.errors import (
     GenerationFailed,
     JobCancelled,
     NexiomError,
+    PluginError,
     StorageError,
     StorageUnavailable,
     SubmissionUncertain,
@@ -68,9 +69,7 @@ class Ordering:
         except StorageUnavailable as error:
             return await desk.later(job, error)
         except ConfigurationError as error:
-            unusable = AuthenticationFailed(f"{job.provider} cannot be used here: {error.message}")
-            unusable.next_step = error.next_step
-            return await self._refused(job, unusable)
+            return await self._refused(job, _unusable(job, error))
         except NexiomError as error:
             return await self._refused(job, error)
         if not await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds):
@@ -125,6 +124,10 @@ class Ordering:
                 return await desk.end(job, error)
             if error.charged == "no":
                 return await self._refused(job, error)
+            not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
+            if not_set_up and provider.submission_recovery != "key":
+                # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
+                return await self._refused(job, _unusable(job, error))
             return await (
                 self._uncertain(job, error) if provider.submission_recovery == "none" else desk.later(job, error)
             )
@@ -222,6 +225,13 @@ class Ordering:
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at
         return seconds is not None and started is not None and self.desk.now() >= started + timedelta(seconds=seconds)
+
+
+def _unusable(job: GenerationJob, error: NexiomError) -> AuthenticationFailed:
+    """The provider is not set up for this order: nothing was sent."""
+    unusable = AuthenticationFailed(f"{job.provider} cannot be used here: {error.message}")
+    unusable.next_step = error.next_step
+    return unusable
 
 
 async def _to_its_end(work: Coroutine[None, None, T]) -> T:

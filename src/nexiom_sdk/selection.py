@@ -262,6 +262,8 @@ def _cautions(card: ModelCard, price: Decimal | None, today: date) -> Iterator[s
         yield "is a preview and may change"
     if card.retires_on is not None and card.retires_on - today <= WARN_BEFORE_RETIREMENT:
         yield f"is no longer offered from {card.retires_on} on{_instead(card)}"
+    if card.regions_excluded:
+        yield f"its licence forbids use in {', '.join(card.regions_excluded)}"
     if price is None:
         yield "its price is not known"
 

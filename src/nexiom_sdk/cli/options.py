@@ -42,7 +42,7 @@ Resolution: TypeAlias = Annotated[
 ]
 AspectRatio: TypeAlias = Annotated[str | None, typer.Option(metavar="W:H", help="Width to height, such as 16:9.")]
 Reference: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="FILE", help="A picture to begin with: a file, or an https address.")
+    str | None, typer.Option(metavar="FILE", help="A picture to begin with: a file, an https or a gs:// address.")
 ]
 Provider: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this provider and no other.")]
 Model: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this model and no other.")]

@@ -23,7 +23,7 @@ _STORED = "stored"
 
 
 class _Named(Body):
-    name: str = Field(min_length=1)
+    name: str = Field(pattern="/operations/.")
 
 
 class VeoVertex(GoogleApi):
