@@ -40,7 +40,6 @@ NOT_OFFERED: dict[tuple[str, str], str] = {
     ("hunyuan on comfyui", "moderation before"): "a server of one's own does not moderate",
     ("hunyuan on comfyui", "moderation after"): "a server of one's own does not moderate",
     ("hunyuan on comfyui", "no credit"): "a server of one's own sells nothing",
-    ("veo on vertex", "no credit"): "Vertex AI sends a bill; no code of Veo's says that credit is used up",
 }
 TELLING = {"runway", "sora", "hunyuan on vllm-omni"}  # the others say only that an order runs
 NOT_STOPPED: dict[str, str] = {

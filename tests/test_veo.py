@@ -62,6 +62,13 @@ def test_which_way_is_used_follows_from_the_environment(env: Mapping[str, str], 
     assert [*set_up(env).apis] == apis
 
 
+def test_a_project_alone_chooses_nothing_for_many_machines_have_one_for_something_else() -> None:
+    with pytest.raises(MissingCredentials, match="GOOGLE_APPLICATION_CREDENTIALS") as caught:
+        set_up({"GOOGLE_CLOUD_PROJECT": "theirs"})
+    assert "NEXIOM_VEO_TRANSPORT=vertex" in caught.value.next_step
+    assert [*set_up({"GOOGLE_CLOUD_PROJECT": "theirs", "GOOGLE_API_KEY": "k-123456"}).apis] == ["omni"]
+
+
 def test_of_two_variables_for_the_key_googles_own_wins() -> None:
     made = set_up({"GOOGLE_API_KEY": "first-key", "GEMINI_API_KEY": "second-key"}).apis["omni"]
     assert made.config.text("api_key") == "first-key"

@@ -111,7 +111,7 @@ def test_a_missing_package_is_told_before_anything_is_ordered(missing: str, monk
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else there(name))
     with pytest.raises(ConfigurationError, match="google-auth") as caught:
-        VeoProvider({"project": "demo"})
+        VeoProvider({"project": "demo", "transport": "vertex"})
     assert "nexiom_sdk[vertex]" in caught.value.next_step
     assert VeoProvider({"project": "demo"}, token_provider=lambda: "t").models
     assert VeoProvider({"project": "demo", "access_token": "t-123456"}).models
@@ -130,7 +130,7 @@ def test_googles_library_is_not_loaded_before_the_first_token() -> None:
     program = (
         "import sys, nexiom_sdk\n"
         "from nexiom_sdk.providers.veo import VeoProvider\n"
-        "VeoProvider({'project': 'demo'})\n"
+        "VeoProvider({'project': 'demo', 'transport': 'vertex'})\n"
         "sys.exit(bool({'google.auth.transport.requests', 'google.auth.credentials', 'requests'} & {*sys.modules}))\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

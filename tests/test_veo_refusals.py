@@ -89,7 +89,7 @@ def test_a_closed_door_is_a_refusal_whoever_closes_it(status: int, kind: type[Pr
 @pytest.mark.parametrize(
     ("status", "error", "kind"),
     [
-        (400, {"code": 400, "status": "FAILED_PRECONDITION", "message": "billing"}, AuthenticationFailed),
+        (400, {"code": 400, "status": "FAILED_PRECONDITION", "message": "billing"}, QuotaExhausted),
         (400, {"code": "failed_precondition", "message": "location"}, AuthenticationFailed),
         (400, {"code": "parameter_unknown", "message": "x"}, InvalidInput),
         (416, {"code": "out_of_range", "message": "x"}, InvalidInput),

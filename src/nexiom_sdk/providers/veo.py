@@ -48,7 +48,7 @@ class VeoProvider(Several):
     Args:
         config: For the Gemini API `api_key`. For Vertex AI `project`, and perhaps `location`, `credentials` (a file),
             `access_token` and `storage_uri`. `transport`: vertex or gemini; not set: Vertex AI where there is a
-            project. `models`: names of more models, or other ids. Perhaps `api_version` and addresses.
+            project with credentials. `models`: names of more models, or other ids. Perhaps `api_version` and addresses.
         http: Bounds for network calls.
         token_provider: Gives tokens for Vertex AI instead of google-auth: a function, or a coroutine function, that
             returns a token, or a token and when it ends. It may block: it is called in a thread.
@@ -96,7 +96,7 @@ class VeoProvider(Several):
             for key, value in config.items()
         }
         read = Configuration(title="Google", values=values, variables=self.config_env)
-        if _transport(read) == "gemini":
+        if _transport(read, tokens=self._token_provider is not None) == "gemini":
             return {"omni": VeoOmni(values, http=http)}
         tokens = self._tokens(read, http or HttpOptions())
         veo, omni = _split(read.text("models"))
@@ -117,8 +117,10 @@ class VeoProvider(Several):
         return super()._places(replace(operation, state={**operation.state, "api": word}))
 
 
-def _transport(config: Configuration) -> Transport:
+def _transport(config: Configuration, *, tokens: bool) -> Transport:
     """Which way is configured.
+
+    A project alone is no choice: many machines have one set for something else, and credentials of their own too.
 
     Raises:
         MissingCredentials: None is.
@@ -131,11 +133,17 @@ def _transport(config: Configuration) -> Transport:
         return "vertex" if said == "vertex" else "gemini"
     if config.text("use_vertex"):
         return "vertex" if config.flag("use_vertex") else "gemini"
-    if config.text("project"):
+    if config.text("project") and (tokens or config.text("credentials") or config.text("access_token")):
         return "vertex"
     if not config.text("api_key"):
-        msg = "Google needs GOOGLE_API_KEY for the Gemini API, or GOOGLE_CLOUD_PROJECT for Vertex AI: neither is set."
-        hint = 'Set one of them, or pass provider="local" for a preview made on this machine.'
+        msg = (
+            "Google needs GOOGLE_API_KEY for the Gemini API; or for Vertex AI GOOGLE_CLOUD_PROJECT with "
+            "GOOGLE_APPLICATION_CREDENTIALS or NEXIOM_VEO_ACCESS_TOKEN."
+        )
+        hint = (
+            "Set one of these; NEXIOM_VEO_TRANSPORT=vertex takes the credentials that this machine has already. "
+            'Or pass provider="local" for a preview made on this machine.'
+        )
         raise MissingCredentials(msg, next_step=hint)
     return "gemini"
 

@@ -76,6 +76,7 @@ class GoogleApi(HttpProvider):
     ) -> None:
         self.tokens: Auth | None = tokens
         super().__init__(config, http=http)
+        _ = self.storage_uri  # a wrong one is found now, not with an order
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The API, and at Vertex AI the storage as well, which takes the same tokens."""

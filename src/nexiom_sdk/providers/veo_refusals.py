@@ -33,7 +33,7 @@ _BY_STATUS: Mapping[int, type[ProviderError]] = {
 _BY_ANYBODY = frozenset({401, 403, 429})  # whoever answers this, a proxy too, took no order
 _NOT_FOUND = 404
 _BY_WORD: Mapping[str, type[ProviderError]] = {
-    "failed_precondition": AuthenticationFailed,  # billing, the location, or access to a bucket
+    "failed_precondition": AuthenticationFailed,  # the location, or access to a bucket
     "quota_exceeded": QuotaExhausted,
     "content_blocked": ContentRejected,
     "api_key_invalid": AuthenticationFailed,
@@ -109,6 +109,8 @@ def _kind_of(status: int, problem: _Problem, words: list[str]) -> type[ProviderE
             return ModelRetired
         return InvalidInput if problem.word == "not_found" else None
     usual = _BY_STATUS.get(status)
+    if "failed_precondition" in words and "billing" in problem.message.lower():
+        return QuotaExhausted
     if usual is InvalidInput and moderated(problem.message):
         return ContentRejected
     return usual and next((_BY_WORD[word] for word in words if word in _BY_WORD), usual)
