@@ -83,7 +83,7 @@ class VllmHunyuan(VideosProvider):
     name = "hunyuan"
     title = "Hunyuan on vLLM-Omni"
     config_env: ClassVar[Mapping[str, str]] = VARIABLES
-    where_to_look = f"{VARIABLES['t2v_base_url']}, {VARIABLES['i2v_base_url']} and {VARIABLES['models']}"
+    where_to_look: ClassVar[str] = f"{VARIABLES['t2v_base_url']}, {VARIABLES['i2v_base_url']} and {VARIABLES['models']}"
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)

@@ -85,8 +85,10 @@ class SeedanceProvider(BatchedProvider):
         "models": "NEXIOM_SEEDANCE_MODELS",
     }
     keys_at = "https://console.byteplus.com/ark (in China https://console.volcengine.com/ark)"
-    batch_spacing_seconds = 1.0
-    batch_size = 100  # a page may have 500; the ids of 100 orders keep the address below 5,000 characters
+    batch_spacing_seconds: ClassVar[float] = 1.0
+    batch_size: ClassVar[int] = (
+        100  # a page may have 500; the ids of 100 orders keep the address below 5,000 characters
+    )
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, SecretStr
 from nexiom_sdk.errors import MalformedResponse, ModelRetired
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth
-from nexiom_sdk.providers.model_names import model_names
+from nexiom_sdk.providers.model_names import ModelNames, model_names
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.veo_api import GEMINI, MOST_BYTES_INLINE, GoogleApi
 from nexiom_sdk.providers.veo_cards import OMNI, OMNI_GONE, OMNI_UNLISTED, PREVIEW_IDS, VEO_GONE_AT_GEMINI
@@ -47,7 +47,7 @@ class VeoOmni(GoogleApi):
             self.names = model_names(self.config, "models", (*known, *VEO_GONE_AT_GEMINI), unlisted=OMNI_UNLISTED)
             self.models: Sequence[ModelCard] = self.names.cards
         else:
-            self.names = model_names(self.config, "models", known, unlisted=OMNI_UNLISTED, ids=PREVIEW_IDS)
+            self.names: ModelNames = model_names(self.config, "models", known, unlisted=OMNI_UNLISTED, ids=PREVIEW_IDS)
             self.models = tuple(card.evolve(delivery=frozenset({"bytes", "gs"})) for card in self.names.cards)
 
     def submit_call(self, submission: Submission, /) -> Call:

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, SecretStr
 
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth
-from nexiom_sdk.providers.model_names import model_names
+from nexiom_sdk.providers.model_names import ModelNames, model_names
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.veo_api import MOST_BYTES_INLINE, GoogleApi, vertex_url
 from nexiom_sdk.providers.veo_cards import VEO, VEO_GONE, VEO_UNLISTED
@@ -41,7 +41,7 @@ class VeoVertex(GoogleApi):
         http: HttpOptions | None = None,
     ) -> None:
         super().__init__(config, http=http, tokens=tokens)
-        self.names = model_names(self.config, "models", (*VEO, *VEO_GONE), unlisted=VEO_UNLISTED)
+        self.names: ModelNames = model_names(self.config, "models", (*VEO, *VEO_GONE), unlisted=VEO_UNLISTED)
         self.models: Sequence[ModelCard] = self.names.cards
 
     def submit_call(self, submission: Submission, /) -> Call:
