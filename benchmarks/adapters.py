@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import multiprocessing
 import statistics
 import struct
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -172,9 +173,9 @@ async def _main(there: Connection, rows: list[str], orders: int, rounds: int) ->
 
 
 class _Server(asyncio.Protocol):
-    """Answers whole requests from prepared bytes, by their first line."""
+    """Answers whole requests from prepared bytes, by their first line; equal ones in their turn."""
 
-    def __init__(self, answers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, answers: Mapping[bytes, Iterator[bytes]]) -> None:
         self._answers, self._pending = answers, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -189,7 +190,7 @@ class _Server(asyncio.Protocol):
             if not end or len(rest) < length:
                 return
             self._pending = rest[length:]
-            self._transport.write(self._answers[head.partition(b" HTTP/1.1\r\n")[0]])
+            self._transport.write(next(self._answers[head.partition(b" HTTP/1.1\r\n")[0]]))
 
 
 def _serve(here: Connection) -> None:
@@ -197,10 +198,12 @@ def _serve(here: Connection) -> None:
         loop = asyncio.get_running_loop()
         while True:
             exchanges: list[Exchange] = await asyncio.to_thread(here.recv)
-            answers: dict[bytes, bytes] = {}
+            answers: dict[bytes, Iterator[bytes]] = {}
             server = await loop.create_server(lambda: _Server(answers), "127.0.0.1", 0)  # noqa: B023 - its own one
             origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            answers |= {f"{one.method} {one.target}".encode(): _answer(one, origin) for one in exchanges}
+            for line in {f"{one.method} {one.target}" for one in exchanges}:
+                same = [_answer(one, origin) for one in exchanges if f"{one.method} {one.target}" == line]
+                answers[line.encode()] = itertools.cycle(same)
             here.send(origin)
 
     asyncio.run(run())
