@@ -124,8 +124,8 @@ class ComfyHunyuan(HttpProvider):
 
     def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:
         """A first frame is handed over before the order; its bytes are kept, for the clip has their shape."""
-        # What will be refused is refused before anything is sent.
-        self._graph(spec, order_id_of(""))
+        if spec.media:  # what will be refused is refused before anything is sent
+            self._graph(spec, order_id_of(""))
         media: list[DeliveredMedia] = []
         for one in spec.media:
             stored = (yield upload(one)).read(_Stored)
