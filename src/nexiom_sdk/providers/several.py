@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -32,7 +33,7 @@ from nexiom_sdk.wording import printable
 _API = "api"
 
 
-class Several:
+class Several(ABC):
     """Base of providers that are several APIs.
 
     A subclass names itself and says which APIs are set up. Which one took an order is noted in its `Operation.state`.
@@ -59,9 +60,9 @@ class Several:
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         self.apis: Mapping[str, HttpProvider] = self.set_up(config, http)
 
+    @abstractmethod
     def set_up(self, config: Mapping[str, str | SecretStr], http: HttpOptions | None, /) -> Mapping[str, HttpProvider]:
         """The adapters of the APIs that the configuration has what is needed for, at least one."""
-        raise NotImplementedError
 
     @property
     def models(self) -> Sequence[ModelCard]:
