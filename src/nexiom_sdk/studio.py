@@ -274,7 +274,7 @@ class Studio:
             roots=self.settings.media_roots,
         )
         now = self._clock.now()
-        new = moves.created(uuid.uuid4().hex, request, choice, user_id=user_id, client_key=client_key, now=now)
+        new = moves.created(str(uuid.uuid4()), request, choice, user_id=user_id, client_key=client_key, now=now)
         budget = self.settings.budget_usd_per_day
         job = await self.repository.add(new, limits=() if budget is None else (daily_budget(budget, now=now),))
         if job.id == new.id and choice.chosen is not None:

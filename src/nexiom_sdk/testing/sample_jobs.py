@@ -47,7 +47,7 @@ def sample_job(clock: Clock, **fields: object) -> GenerationJob:
     """A queued job of `acme/a1`, due now, with an id of its own and the fields named."""
     now = clock.now()
     job = GenerationJob(
-        id=uuid.uuid4().hex,
+        id=str(uuid.uuid4()),
         prompt="a fox in snow",
         request=VideoRequest(prompt="a fox in snow"),
         provider="acme",
@@ -62,7 +62,7 @@ def sample_job(clock: Clock, **fields: object) -> GenerationJob:
 @st.composite
 def any_job(draw: st.DrawFn) -> GenerationJob:
     """Any row that the table allows, with an id and keys that no other row has."""
-    own = uuid.uuid4().hex
+    own = str(uuid.uuid4())
     status = draw(st.sampled_from(JobStatus))
     phase = draw(st.sampled_from(Phase))
     must_have_id, must_have_url = phase == Phase.WAITING, status == JobStatus.COMPLETED
