@@ -44,6 +44,10 @@ class TestSqliteRepository(JobRepositoryContract):
         await repository.aclose()
 
 
+def _list(wanted: dict[str, object], order: str = sql.NEWEST_FIRST) -> str:
+    return sql.LIST.format(where=sql.where(wanted), order=order)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "jobs.db"
@@ -74,18 +78,30 @@ async def test_the_users_thirteen_columns_come_first_and_a_person_can_read_the_r
     [
         (sql.CLAIM_ANY, "generation_jobs_due"),
         (sql.BY_CLIENT_KEY, "generation_jobs_client_key"),
-        (sql.LIST.format(where=sql.where({"user_id": ""})), "generation_jobs_mine"),
-        (sql.LIST.format(where=sql.where({})), "generation_jobs_recent"),
-        (sql.LIST.format(where=sql.where({"provider": "", "provider_job_id": ""})), "generation_jobs_paid_once"),
+        (_list({"user_id": ""}), "generation_jobs_mine"),
+        (_list({}), "generation_jobs_recent"),
+        (_list({"provider": "", "provider_job_id": ""}), "generation_jobs_paid_once"),
+        (_list({"due_before": ""}, sql.LONGEST_DUE_FIRST), "generation_jobs_due"),
         (sql.USAGE.format(where=sql.where({"since": ""})), "generation_jobs_recent"),
         (sql.DURATIONS, "generation_jobs_durations"),
     ],
-    ids=["claim", "client key", "jobs of a user", "jobs", "job of an order", "sum", "durations"],
+    ids=["claim", "client key", "jobs of a user", "jobs", "job of an order", "overdue", "sum", "durations"],
 )
 async def test_a_large_table_is_read_through_its_indexes(
     repository: SqliteRepository, statement: str, index: str
 ) -> None:
-    names = ("leased_until", "now", "limit", "user_id", "client_key", "since", "key", "provider", "provider_job_id")
+    names = (
+        "leased_until",
+        "due_before",
+        "now",
+        "limit",
+        "user_id",
+        "client_key",
+        "since",
+        "key",
+        "provider",
+        "provider_job_id",
+    )
     values = dict.fromkeys(names, "")
     plan = await repository._file.run(lambda db: db.execute(f"explain query plan {statement}", values).fetchall())
     assert index in str(plan)

@@ -204,7 +204,7 @@ class VideoResult(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
-    """Which rows to list, newest first.
+    """Which rows to list, newest first, or longest due first where `due_before` is set.
 
     Args:
         user_id: Only this user's.
@@ -214,6 +214,7 @@ class JobQuery:
         provider_job_id: Only the video whose order has this id; ids are a provider's own, so name it too.
         limit: At most this many.
         before: Only jobs created before this moment, for the next page.
+        due_before: Only jobs that a claim would take and that have been due since before this moment.
     """
 
     user_id: str | None = None
@@ -223,6 +224,7 @@ class JobQuery:
     provider_job_id: str | None = None
     limit: int = 50
     before: datetime | None = None
+    due_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +320,7 @@ class JobRepository(Protocol):
         ...
 
     async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
-        """Rows, newest first."""
+        """Rows, in the order that the query says."""
         ...
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:

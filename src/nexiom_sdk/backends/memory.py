@@ -76,20 +76,17 @@ class MemoryRepository:
             and query.provider in {None, job.provider}
             and (query.provider_job_id is None or (job.type, job.provider_job_id) == ("video", query.provider_job_id))
             and (query.before is None or job.created_at < utc(query.before))
+            and (query.due_before is None or (job.run_at < utc(query.due_before) and self._free(job)))
         ]
-        return sorted(found, key=lambda job: job.created_at, reverse=True)[: max(query.limit, 0)]
+        if query.due_before is not None:
+            found.sort(key=lambda job: job.run_at)
+        else:
+            found.sort(key=lambda job: job.created_at, reverse=True)
+        return found[: max(query.limit, 0)]
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         now = self._now()
-        due = [
-            job
-            for job in self._rows.values()
-            if job.type == "video"
-            and job.phase in CLAIMABLE
-            and job.run_at <= now
-            and (job.leased_until is None or job.leased_until < now)
-            and job_id in {None, job.id}
-        ]
+        due = [job for job in self._rows.values() if self._free(job) and job.run_at <= now and job_id in {None, job.id}]
         due = sorted(due, key=lambda job: job.run_at)[: max(limit, 0)]
         leased_until = now + timedelta(seconds=lease_seconds)
         return [self._write(job.evolve(leased_until=leased_until, fence=job.fence + 1)) for job in due]
@@ -186,6 +183,11 @@ class MemoryRepository:
             and query.quality_tier in {None, job.quality_tier}
             and query.provider in {None, job.provider}
         )
+
+    def _free(self, job: GenerationJob) -> bool:
+        """Whether a claim may take it once it is due."""
+        leased = job.leased_until is not None and job.leased_until >= self._now()
+        return job.type == "video" and job.phase in CLAIMABLE and not leased
 
     def _under_fence(self, job_id: str, fence: int) -> GenerationJob | None:
         row = self._rows.get(job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -11,6 +12,8 @@ from pydantic_core import from_json, to_json
 from nexiom_sdk.errors import BudgetExceeded, IdempotencyConflict, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Limit, Usage, utc
 from nexiom_sdk.wording import validation_sentences
+
+_log = logging.getLogger(__name__)
 
 COLUMNS = tuple(GenerationJob.model_fields)
 TIMES = ("run_at", "leased_until", "submit_started_at", "cancel_requested_at", "created_at", "updated_at")
@@ -54,6 +57,25 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
         return GenerationJob.model_validate(row).as_read()
     except ValidationError as error:
         raise unreadable(str(row["id"]), validation_sentences(error)) from error
+
+
+def readable(claimed: Iterable[Mapping[str, object]]) -> list[GenerationJob]:
+    """The jobs of rows just leased, oldest first; one that cannot be read must not hold up the others.
+
+    Raises:
+        StorageUnavailable: None of them can be read.
+    """
+    jobs: list[GenerationJob] = []
+    broken: StorageUnavailable | None = None
+    for row in claimed:
+        try:
+            jobs.append(job_of(row))
+        except StorageUnavailable as error:
+            _log.error("%s", error, extra={"action": "unreadable_row"})
+            broken = error
+    if broken is not None and not jobs:
+        raise broken
+    return sorted(jobs, key=lambda job: job.run_at)
 
 
 def unreadable(job_id: str, why: str) -> StorageUnavailable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +18,9 @@ from nexiom_sdk.backends import rows
 from nexiom_sdk.backends import sqlite_statements as sql
 from nexiom_sdk.backends.sqlite_file import SqliteFile
 from nexiom_sdk.clock import Clock, SystemClock
-from nexiom_sdk.errors import ConfigurationError, StorageUnavailable
+from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
 from nexiom_sdk.wording import printable
-
-_log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 _Row: TypeAlias = tuple[Any, ...]  # of sqlite3, whose values have no static type
@@ -93,9 +90,12 @@ class SqliteRepository:
             "provider": query.provider,
             "provider_job_id": query.provider_job_id,
             "before": _stamp(query.before),
+            "due_before": _stamp(query.due_before),
         }
-        statement = sql.LIST.format(where=sql.where(wanted))
-        return await self._file.run(lambda db: _jobs(db, statement, wanted | {"limit": max(query.limit, 0)}))
+        order = sql.NEWEST_FIRST if query.due_before is None else sql.LONGEST_DUE_FIRST
+        statement = sql.LIST.format(where=sql.where(wanted), order=order)
+        values = wanted | {"limit": max(query.limit, 0), "now": _stamp(self._clock.now())}
+        return await self._file.run(lambda db: _jobs(db, statement, values))
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         def work(db: sqlite3.Connection, now: datetime) -> list[_Row]:
@@ -103,7 +103,7 @@ class SqliteRepository:
             values = {"now": _stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(limit, 0)}
             return db.execute(sql.CLAIM_ANY if job_id is None else sql.CLAIM_ONE, values).fetchall()
 
-        return _readable(await self._write(work))
+        return rows.readable(map(_values, await self._write(work)))
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:
@@ -166,22 +166,7 @@ def _usage(db: sqlite3.Connection, query: UsageQuery) -> Usage:
 
 
 def _jobs(db: sqlite3.Connection, statement: str, values: Mapping[str, object]) -> list[GenerationJob]:
-    return [_job_of(row) for row in db.execute(statement, values)]
-
-
-def _readable(claimed: Sequence[_Row]) -> list[GenerationJob]:
-    """The jobs of the rows just leased, oldest first; one that cannot be read must not hold up the others."""
-    jobs: list[GenerationJob] = []
-    broken: StorageUnavailable | None = None
-    for row in claimed:
-        try:
-            jobs.append(_job_of(row))
-        except StorageUnavailable as error:
-            _log.error("%s", error, extra={"action": "unreadable_row"})
-            broken = error
-    if broken is not None and not jobs:
-        raise broken
-    return sorted(jobs, key=lambda job: job.run_at)
+    return [rows.job_of(_values(row)) for row in db.execute(statement, values)]
 
 
 def _row_of(job: GenerationJob) -> dict[str, object]:
@@ -193,11 +178,13 @@ def _row_of(job: GenerationJob) -> dict[str, object]:
     }
 
 
-def _job_of(row: _Row) -> GenerationJob:
-    values = dict(zip(rows.COLUMNS, row, strict=False))  # columns that somebody added stand behind ours
+def _values(row: _Row) -> dict[str, object]:
+    values: dict[str, object] = dict(
+        zip(rows.COLUMNS, row, strict=False)
+    )  # columns that somebody added stand behind ours
     for name in ("provider_metadata", "request"):
-        values[name] = from_json(values[name])
-    return rows.job_of(values)
+        values[name] = from_json(str(values[name]))
+    return values
 
 
 def _stamp(moment: datetime | None) -> str | None:

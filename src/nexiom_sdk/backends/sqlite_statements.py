@@ -9,6 +9,10 @@ from nexiom_sdk.backends.rows import COLUMNS, SAVED
 _CONDITIONS: Mapping[str, str] = {
     "since": "created_at >= :since",
     "before": "created_at < :before",
+    "due_before": (
+        "type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < :due_before "
+        "and (leased_until is null or leased_until < :now)"
+    ),
     "user_id": "user_id = :user_id",
     "quality_tier": "quality_tier = :quality_tier",
     "provider": "provider = :provider",
@@ -38,7 +42,8 @@ select * from generation_jobs
  where coalesce(user_id, '') = coalesce(:user_id, '') and client_key = :client_key
 """
 
-LIST = "select * from generation_jobs where {where} order by created_at desc, rowid desc limit :limit"
+LIST = "select * from generation_jobs where {where} order by {order} limit :limit"
+NEWEST_FIRST, LONGEST_DUE_FIRST = "created_at desc, rowid desc", "run_at"
 
 _CLAIM = """
 update generation_jobs set leased_until = :leased_until, fence = fence + 1

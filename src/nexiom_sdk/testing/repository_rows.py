@@ -180,3 +180,23 @@ class RowContract:
         found = await repository.list(query)
         assert {job.model for job in found} == models
         assert all(job.run_at_read == job.run_at for job in found)
+
+    async def test_what_is_overdue_is_what_a_claim_would_take_longest_due_first(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        start = clock.now()
+        for model, late_minutes, fields in (
+            ("b", 2, {}),
+            ("a", 3, {}),
+            ("c", 1, {}),
+            ("held", 3, {"leased_until": start + timedelta(minutes=9)}),
+            ("free again", 4, {"leased_until": start - timedelta(minutes=1)}),
+            ("ended", 3, {"phase": Phase.DONE}),
+            ("no video", 3, {"type": "poster"}),
+        ):
+            await repository.add(
+                sample_job(clock, model=model, run_at=start - timedelta(minutes=late_minutes), **fields)
+            )
+        overdue = await repository.list(JobQuery(due_before=start - timedelta(minutes=1)))
+        assert [job.model for job in overdue] == ["free again", "a", "b"]
+        assert len(await repository.list(JobQuery(due_before=start, limit=1))) == 1

@@ -1,0 +1,237 @@
+"""Rows in PostgreSQL, Supabase's included: for any number of workers on any number of machines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self
+
+from pydantic import SecretStr
+
+from nexiom_sdk.backends import postgres_statements as sql
+from nexiom_sdk.backends import rows
+from nexiom_sdk.clock import Clock
+from nexiom_sdk.errors import ConfigurationError, NexiomError
+from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
+
+if TYPE_CHECKING:
+    from nexiom_sdk.backends.postgres_pool import Connection
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the one character that JSON may hold and jsonb may not
+_LISTEN_AGAIN_SECONDS = 30.0
+
+
+class PostgresRepository:
+    """Rows in a table that `nexiom migrate --apply` made. Connections are opened by the first call.
+
+    All times are the database's clock. It works behind a pooler that gives each transaction another connection.
+
+    Args:
+        dsn: The database, as a URL or a connection string of libpq.
+
+    Raises:
+        ConfigurationError: The driver is not installed, or the address is none.
+
+    Example:
+        ```python
+        studio = Studio(repository=PostgresRepository("postgresql://nexiom@db.internal/nexiom"))
+        ```
+    """
+
+    def __init__(self, dsn: str | SecretStr) -> None:
+        address, dsn = SecretStr(dsn) if isinstance(dsn, str) else dsn, ""  # tracebacks show local variables
+        try:
+            from nexiom_sdk.backends.postgres_pool import PostgresPool
+        except ImportError as error:
+            hint = "pip install 'nexiom_sdk[postgres]'"
+            raise ConfigurationError("PostgreSQL needs the driver psycopg.", next_step=hint) from error
+        self._pool = PostgresPool(address)
+        self._heard = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_url(cls, url: str, *, clock: Clock) -> Self:  # noqa: ARG003 - the database has a clock of its own
+        """The repository of a URL: `postgresql://user:password@host:5432/database`, or `postgres://...`."""
+        return cls(url)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._pool.place})"
+
+    async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
+        tidy = rows.tidy(job)
+        row = _row_of(tidy) | {"request": _json_text(job.id, job.request)}
+        if _uuid(job.id) is None:
+            raise rows.refused(job.id, "its id is no UUID")
+        tries = 0
+
+        async def work(db: Connection) -> GenerationJob:
+            nonlocal tries
+            tries += 1
+            async with db.transaction() if limits else contextlib.nullcontext():
+                for over in sorted({_lock_of(limit) for limit in limits}):
+                    await db.execute(sql.LOCK_LIMIT, {"over": over})
+                if limits and (held := await _held(db, row)):
+                    return rows.same_order(held, job)
+                for limit in limits:
+                    rows.check_limit(limit, await _usage(db, limit.over), job)
+                added = await db.execute(sql.ADD, row)
+                if added.rowcount:
+                    return tidy
+            if held := await _held(db, row, may_be_itself=tries > 1):
+                return rows.same_order(held, job)
+            raise rows.refused(job.id, "there is one with this id, or another job holds this id of the provider")
+
+        return await self._pool.run(work)
+
+    async def get(self, job_id: str, /) -> GenerationJob | None:
+        found = await self._jobs(sql.BY_ID, {"id": _uuid(job_id)}) if _uuid(job_id) else ()
+        return found[0] if found else None
+
+    async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
+        wanted = {
+            "user_id": query.user_id,
+            "status": None if query.status is None else str(query.status),
+            "phases": [str(phase) for phase in query.phases] or None,
+            "provider": query.provider,
+            "provider_job_id": query.provider_job_id,
+            "before": None if query.before is None else utc(query.before),
+            "due_before": None if query.due_before is None else utc(query.due_before),
+        }
+        return await self._jobs(sql.listed(wanted), wanted | {"limit": max(query.limit, 0)})
+
+    async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
+        if job_id is not None and _uuid(job_id) is None:
+            return []
+        values = {"limit": max(limit, 0), "lease_seconds": lease_seconds, "id": job_id and _uuid(job_id)}
+
+        async def work(db: Connection) -> Sequence[Mapping[str, object]]:
+            return await (await db.execute(sql.CLAIM, values)).fetchall()
+
+        return rows.readable(map(_values, await self._pool.run(work)))
+
+    async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
+        held = {"fence": fence, "run_at_read": utc(job.run_at_read)}
+        return _uuid(job.id) is not None and await self._change(sql.SAVE, _row_of(job) | held)
+
+    async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
+        values = {"id": _uuid(job_id), "fence": fence, "seconds": seconds}
+        return _uuid(job_id) is not None and await self._change(sql.EXTEND, values)
+
+    async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
+        if _uuid(job_id) is not None:
+            await self._change(sql.WAKE, {"id": _uuid(job_id), "cancel": cancel, "after_seconds": after_seconds})
+
+    async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
+        order = {"id": _uuid(job_id), "order_no": order_no, "provider": provider, "provider_job_id": provider_job_id}
+
+        async def work(db: Connection) -> bool:
+            from psycopg.errors import UniqueViolation
+
+            with contextlib.suppress(UniqueViolation):  # an id that another job holds is not taken from it
+                if (await db.execute(sql.ADOPT, order)).rowcount:
+                    return True
+            return await (await db.execute(sql.HOLDS, order)).fetchone() is not None
+
+        return _uuid(job_id) is not None and await self._pool.run(work)
+
+    async def usage(self, query: UsageQuery, /) -> Usage:
+        return await self._pool.run(lambda db: _usage(db, query))
+
+    async def durations(self, key: str, limit: int, /) -> Sequence[float]:
+        async def work(db: Connection) -> Sequence[float]:
+            found = await db.execute(sql.DURATIONS, {"key": key, "limit": max(limit, 0)})
+            return [row["took_seconds"] async for row in found]
+
+        return await self._pool.run(work)
+
+    async def hinted(self) -> None:
+        """Wait until rows may have become due; behind a pooler, which swallows hints, wait for ever."""
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen(), name="nexiom listens")
+        await self._heard.wait()
+        self._heard.clear()
+
+    async def aclose(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        await self._pool.aclose()
+
+    async def _listen(self) -> None:
+        while True:
+            with contextlib.suppress(NexiomError):  # only a hint: whoever waits looks at the table all the same
+                await self._pool.listen(sql.CHANNEL, self._heard.set)
+            await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
+
+    async def _jobs(self, statement: bytes, values: Mapping[str, object]) -> Sequence[GenerationJob]:
+        async def work(db: Connection) -> Sequence[Mapping[str, object]]:
+            return await (await db.execute(statement, values)).fetchall()
+
+        return [rows.job_of(_values(row)) for row in await self._pool.run(work)]
+
+    async def _change(self, statement: bytes, values: Mapping[str, object]) -> bool:
+        async def work(db: Connection) -> bool:
+            return (await db.execute(statement, values)).rowcount == 1
+
+        return await self._pool.run(work)
+
+
+async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: bool = False) -> GenerationJob | None:
+    """The job that already has this client key, or the row itself, where an earlier try may have written it."""
+    if row["client_key"] is None and not may_be_itself:
+        return None
+    statement = sql.BY_ID if row["client_key"] is None else sql.BY_CLIENT_KEY
+    found = await (await db.execute(statement, row)).fetchone()
+    return None if found is None else rows.job_of(_values(found))
+
+
+async def _usage(db: Connection, query: UsageQuery) -> Usage:
+    wanted = {
+        "since": None if query.since is None else utc(query.since),
+        "user_id": query.user_id,
+        "quality_tier": query.quality_tier,
+        "provider": query.provider,
+    }
+    found = await (await db.execute(sql.usage(wanted), wanted)).fetchone()
+    return Usage(**found) if found else Usage()
+
+
+def _lock_of(limit: Limit) -> str:
+    """Limits over the same rows have the same lock."""
+    over = limit.over
+    return "\x1f".join(("nexiom", over.user_id or "", over.quality_tier or "", over.provider or ""))
+
+
+def _uuid(job_id: str) -> str | None:
+    """The id as the table's type; None for a text that can be the id of no row."""
+    try:
+        return str(uuid.UUID(job_id))
+    except ValueError:
+        return None
+
+
+def _json_text(job_id: str, value: object) -> str:
+    return _NUL.sub(r"\1\\ufffd", rows.json_text(job_id, value))
+
+
+def _row_of(job: GenerationJob) -> dict[str, object]:
+    return {
+        **vars(job),
+        **{name: utc(moment) for name in rows.TIMES if (moment := getattr(job, name)) is not None},
+        "status": str(job.status),
+        "phase": str(job.phase),
+        "duration_seconds": None
+        if job.duration_seconds is None
+        else Decimal(repr(job.duration_seconds)),  # all its digits
+        "provider_metadata": _json_text(job.id, job.provider_metadata),
+    }
+
+
+def _values(row: Mapping[str, object]) -> dict[str, object]:
+    times = {name: moment if not isinstance(moment := row[name], datetime) else utc(moment) for name in rows.TIMES}
+    return {**row, **times, "id": str(row["id"])}

@@ -1,0 +1,136 @@
+"""What `PostgresRepository` says to PostgreSQL: values are bound by name, only words of our own are put into the text.
+
+`now()` is the database's clock, so that workers on machines whose clocks differ agree on leases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nexiom_sdk.backends.rows import COLUMNS, SAVED
+
+CHANNEL = "nexiom_jobs"  # a hint that rows may be due; nothing depends on its arrival
+
+_CONDITIONS: Mapping[str, str] = {
+    "since": "created_at >= %(since)s",
+    "before": "created_at < %(before)s",
+    "due_before": (
+        "type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < %(due_before)s "
+        "and (leased_until is null or leased_until < now())"
+    ),
+    "user_id": "user_id = %(user_id)s",
+    "quality_tier": "quality_tier = %(quality_tier)s",
+    "provider": "provider = %(provider)s",
+    "provider_job_id": "type = 'video' and provider_job_id = %(provider_job_id)s",
+    "status": "status = %(status)s",
+    "phases": "phase = any(%(phases)s)",
+}
+_JSON = ("provider_metadata", "request")
+
+
+def where(wanted: Mapping[str, object]) -> str:
+    """The conditions for the values that are set.
+
+    Example:
+        >>> where({"user_id": "u1", "provider": None})
+        'user_id = %(user_id)s'
+    """
+    return " and ".join(_CONDITIONS[name] for name, value in wanted.items() if value is not None) or "true"
+
+
+def listed(wanted: Mapping[str, object]) -> bytes:
+    """The rows for the values that are set: newest first, or longest due first where `due_before` is set."""
+    order = "created_at desc, id desc" if wanted.get("due_before") is None else "run_at"
+    return (
+        f"select {_COLUMNS} from public.generation_jobs where {where(wanted)} order by {order} limit %(limit)s".encode()
+    )
+
+
+def usage(wanted: Mapping[str, object]) -> bytes:
+    """The sums over the rows for the values that are set."""
+    return f"{_USAGE} where {where(wanted)}".encode()
+
+
+def _bound(name: str) -> str:
+    return f"%({name})s::jsonb" if name in _JSON else f"%({name})s"
+
+
+def _read(name: str) -> str:
+    # Times come in UTC whatever the session's zone; a float4 written out in digits would not be the number it holds.
+    return "progress::float8" if name == "progress" else name
+
+
+_COLUMNS = ", ".join(map(_read, COLUMNS))
+
+# A row that has this id, or this key of the client, is left alone; the statements below tell which.
+ADD = f"""
+insert into public.generation_jobs ({", ".join(COLUMNS)}) values ({", ".join(map(_bound, COLUMNS))})
+on conflict do nothing
+""".encode()
+
+BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encode()
+
+BY_CLIENT_KEY = f"""
+select {_COLUMNS} from public.generation_jobs
+ where coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
+""".encode()
+
+# Until the transaction ends, nobody else counts towards the same limit.
+LOCK_LIMIT = b"select pg_advisory_xact_lock(hashtextextended(%(over)s, 0))"
+
+CLAIM = f"select {_COLUMNS} from public.claim_generation_jobs(%(limit)s, %(lease_seconds)s, %(id)s)".encode()
+
+# A wake since the row was read is kept: see JobRepository.save.
+SAVE = f"""
+update public.generation_jobs
+   set {", ".join(f"{name} = {_bound(name)}" for name in SAVED)}, updated_at = now(),
+       run_at = case when %(run_at)s = %(run_at_read)s then run_at
+                     when run_at = %(run_at_read)s then %(run_at)s
+                     else least(run_at, %(run_at)s) end,
+       leased_until = case when %(leased_until)s::timestamptz is null then null else leased_until end
+ where id = %(id)s and fence = %(fence)s
+""".encode()
+
+EXTEND = b"""
+update public.generation_jobs set leased_until = now() + make_interval(secs => %(seconds)s)
+ where id = %(id)s and fence = %(fence)s
+"""
+
+WAKE = f"""
+update public.generation_jobs
+   set run_at = now() + make_interval(secs => %(after_seconds)s),
+       cancel_requested_at = coalesce(cancel_requested_at, case when %(cancel)s then now() end)
+ where id = %(id)s and phase in ('queued', 'submitting', 'waiting', 'saving')
+returning pg_notify('{CHANNEL}', '')
+""".encode()
+
+ADOPT = f"""
+update public.generation_jobs
+   set provider = %(provider)s, provider_job_id = %(provider_job_id)s, phase = 'waiting', status = 'processing',
+       error_code = null, error_message = null, run_at = now(), leased_until = null, fence = fence + 1,
+       updated_at = now()
+ where id = %(id)s and order_no = %(order_no)s and provider_job_id is null
+   and phase in ('queued', 'submitting', 'unknown')
+returning pg_notify('{CHANNEL}', '')
+""".encode()
+
+HOLDS = b"""
+select 1 from public.generation_jobs
+ where id = %(id)s and provider = %(provider)s and provider_job_id = %(provider_job_id)s
+"""
+
+_USAGE = """
+select coalesce(sum(case when cost_usd is not null then cost_usd
+                         when status = 'failed' and provider_metadata #>> '{failure,charged}' = 'no' then null
+                         else estimated_cost_usd end), 0) as cost_usd,
+       count(*) as jobs,
+       count(*) filter (where phase in ('queued', 'submitting', 'waiting', 'saving')) as active
+  from public.generation_jobs
+"""
+
+DURATIONS = b"""
+select (provider_metadata #>> '{timing,took_seconds}')::float8 as took_seconds from public.generation_jobs
+ where status = 'completed' and provider_metadata #>> '{timing,key}' = %(key)s
+   and jsonb_typeof(provider_metadata #> '{timing,took_seconds}') = 'number'
+ order by created_at desc limit %(limit)s
+"""

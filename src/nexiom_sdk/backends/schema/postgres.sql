@@ -1,0 +1,169 @@
+-- The table generation_jobs of nexiom_sdk, schema version 1, for PostgreSQL 15 and later and for Supabase.
+--
+-- It runs over nothing, over a generation_jobs of nine columns from before, or over itself: a second run changes nothing. No
+-- old row is lost, none is ever claimed, and its nine values stay as they are. Run it in one transaction, as the table's
+-- owner. Where Supabase's schema `auth` is missing, the last part (roles, policies, buckets) is left out.
+create table if not exists public.generation_jobs (  -- the user's nine columns
+  id uuid primary key default gen_random_uuid(),
+  type text not null default 'video',
+  prompt text not null,
+  model text,
+  duration_seconds numeric,
+  reference_media_path text,
+  status text not null default 'pending',
+  result_url text,
+  error_message text
+);
+alter table public.generation_jobs
+  -- the user's four more
+  add column if not exists provider text,
+  add column if not exists provider_job_id text,
+  add column if not exists quality_tier text,
+  add column if not exists provider_metadata jsonb not null default '{}',
+  -- what was asked, by whom, and the client's own key against a double tap
+  add column if not exists request jsonb not null default '{}',
+  add column if not exists user_id text,
+  add column if not exists client_key text,
+  -- what the worker needs
+  add column if not exists run_at timestamptz not null default now(),   -- next step; webhook and cancel set it to now()
+  add column if not exists leased_until timestamptz,                    -- set by the claim; null or past: free
+  add column if not exists fence bigint not null default 0,             -- +1 with every claim; each worker write must match it
+  add column if not exists order_no integer not null default 0,         -- +1 with failover and resubmit only; "{id}.{order_no}" goes to the provider
+  add column if not exists attempts integer not null default 0,         -- failures in a row, in this phase
+  add column if not exists submit_started_at timestamptz,               -- committed before the paid POST goes out
+  add column if not exists cancel_requested_at timestamptz,
+  -- what came of it
+  add column if not exists result_path text,
+  add column if not exists error_code text,
+  add column if not exists progress real,                               -- 0 to 1
+  add column if not exists estimated_cost_usd numeric(12, 6),
+  add column if not exists cost_usd numeric(12, 6),
+  add column if not exists created_at timestamptz not null default now(),
+  add column if not exists updated_at timestamptz not null default now();
+
+do $$
+declare t constant regclass := 'public.generation_jobs';
+begin
+  if not exists (select from pg_attribute where attrelid = t and attname = 'duration_seconds' and atttypid = 'numeric'::regtype) then
+    alter table public.generation_jobs alter column duration_seconds type numeric;
+  end if;
+  if exists (select from pg_attribute where attrelid = t and attname = 'status' and not atthasdef) then  -- users may not set it
+    alter table public.generation_jobs alter column status set default 'pending';
+  end if;
+  -- Rows that were here before are never claimed: done if ended, else unknown, status as it was. A USING clause fires no trigger, as an UPDATE would.
+  if not exists (select from pg_attribute where attrelid = t and attname = 'phase' and not attisdropped) then
+    alter table public.generation_jobs add column phase text not null default 'unknown';
+    alter table public.generation_jobs alter column phase type text using case when status in ('completed', 'failed') then 'done' else phase end;
+    alter table public.generation_jobs alter column phase set default 'queued';
+  end if;
+  -- For video rows written from now on (NOT VALID spares the old ones; rows of another type are not our business).
+  if not exists (select from pg_constraint where conrelid = t and conname = 'generation_jobs_video_values') then
+    alter table public.generation_jobs
+      add constraint generation_jobs_phase_values check (phase in ('queued', 'submitting', 'waiting', 'saving', 'unknown', 'done')) not valid,
+      add constraint generation_jobs_video_values check (type is distinct from 'video' or (
+        status is not null and status in ('pending', 'processing', 'completed', 'failed')
+        and (quality_tier is null or quality_tier in ('standard', 'cinematic', 'ultra_realistic'))
+        and (duration_seconds is null or duration_seconds > 0 and duration_seconds < 'infinity'))) not valid,
+      add constraint generation_jobs_completed_has_result check (type is distinct from 'video' or status <> 'completed' or result_url is not null) not valid,
+      add constraint generation_jobs_waiting_has_id check (type is distinct from 'video' or phase <> 'waiting' or provider_job_id is not null) not valid;
+  end if;
+end $$;
+
+create index if not exists generation_jobs_due on public.generation_jobs (run_at)
+  where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving');
+create index if not exists generation_jobs_mine on public.generation_jobs (user_id, created_at desc);
+create index if not exists generation_jobs_recent on public.generation_jobs (created_at);  -- budgets and quotas count over all users
+create index if not exists generation_jobs_durations on public.generation_jobs ((provider_metadata #>> '{timing,key}'), created_at desc)
+  where status = 'completed';                                              -- how long jobs of one setting took
+create unique index if not exists generation_jobs_client_key on public.generation_jobs (coalesce(user_id, ''), client_key) where client_key is not null;
+create unique index if not exists generation_jobs_paid_once on public.generation_jobs (provider, provider_job_id) where type = 'video' and provider_job_id is not null;
+
+-- The claim, for every worker. `job` narrows it to one row and never widens it. No search_path of its own: the user's triggers run inside.
+create or replace function public.claim_generation_jobs(batch integer, lease_seconds double precision, job uuid default null)
+returns setof public.generation_jobs language sql volatile security invoker as $$
+  with due as (
+    select j.id from public.generation_jobs j
+     where j.type = 'video' and j.phase in ('queued', 'submitting', 'waiting', 'saving')
+       and j.run_at <= now() and (j.leased_until is null or j.leased_until < now())
+       and (job is null or j.id = job)
+     order by j.run_at limit batch for update skip locked)
+  update public.generation_jobs j
+     set leased_until = now() + make_interval(secs => lease_seconds), fence = j.fence + 1
+    from due where j.id = due.id
+  returning j.*
+$$;
+
+-- Idle workers hear of new jobs a moment earlier; nothing depends on it.
+create or replace function public.nexiom_tell_workers() returns trigger language plpgsql set search_path = '' as $$
+begin
+  perform pg_catalog.pg_notify('nexiom_jobs', '');
+  return null;
+end $$;
+create or replace trigger nexiom_tell_workers after insert on public.generation_jobs
+  for each statement execute function public.nexiom_tell_workers();
+
+-- Workers refuse a schema that they do not know.
+create or replace function public.nexiom_schema_version() returns integer language sql immutable security invoker set search_path = ''
+  as 'select 1';
+
+-- What the front end polls. INVOKER: the owner's policy below does the filtering.
+drop function if exists public.get_generation_job(uuid);  -- an older one may return other columns
+create function public.get_generation_job(job_id uuid)
+returns table (id uuid, type text, status text, progress real, result_url text, result_path text, error_code text, error_message text,
+               provider text, quality_tier text, created_at timestamptz, updated_at timestamptz)
+language sql stable security invoker set search_path = '' as $$
+  select j.id, j.type, j.status, j.progress, j.result_url, j.result_path, j.error_code, j.error_message,
+         j.provider, j.quality_tier, j.created_at, j.updated_at
+    from public.generation_jobs j where j.id = job_id
+$$;
+
+-- Supabase only, from here to the end.
+do $$
+declare foreign_policies text;
+begin
+  if to_regprocedure('auth.uid()') is null or to_regrole('authenticated') is null then return; end if;
+
+  alter table public.generation_jobs alter column user_id set default (auth.uid())::text;
+  alter table public.generation_jobs enable row level security;
+  revoke all on public.generation_jobs from public, anon, authenticated;
+  grant all on public.generation_jobs to service_role;  -- workers; bypasses the policies
+  grant select (id, type, prompt, model, duration_seconds, reference_media_path, status, result_url, error_message, provider, quality_tier,
+                request, user_id, client_key, result_path, error_code, progress, created_at, updated_at)
+     on public.generation_jobs to authenticated;
+  grant insert (type, prompt, model, provider, duration_seconds, reference_media_path, quality_tier, client_key, request)
+     on public.generation_jobs to authenticated;
+
+  drop policy if exists "nexiom: see own jobs" on public.generation_jobs;
+  create policy "nexiom: see own jobs" on public.generation_jobs for select to authenticated
+    using ((select auth.uid())::text = user_id);
+  drop policy if exists "nexiom: file own jobs" on public.generation_jobs;
+  create policy "nexiom: file own jobs" on public.generation_jobs for insert to authenticated
+    with check ((select auth.uid())::text = user_id
+      and octet_length(prompt) <= 65536 and octet_length(request::text) <= 65536
+      and (reference_media_path is null
+           or starts_with(reference_media_path, (select auth.uid())::text || '/') and reference_media_path !~ '(^|[/\\])\.{0,2}([/\\]|$)'));
+  select string_agg(quote_ident(policyname), ', ') into foreign_policies from pg_policies
+   where schemaname = 'public' and tablename = 'generation_jobs' and policyname not like 'nexiom: %';
+  if foreign_policies is not null then
+    raise warning 'generation_jobs also has the policies %: they add to ours, so drop what lets users see more than their own rows', foreign_policies;
+  end if;
+
+  revoke execute on function public.get_generation_job(uuid) from public, anon;
+  grant execute on function public.get_generation_job(uuid) to authenticated, service_role;
+  revoke execute on function public.claim_generation_jobs(integer, double precision, uuid) from public, anon, authenticated;
+  grant execute on function public.claim_generation_jobs(integer, double precision, uuid) to service_role;
+
+  revoke execute on function public.nexiom_schema_version() from public, anon, authenticated;
+  grant execute on function public.nexiom_schema_version() to service_role;
+  revoke execute on function public.nexiom_tell_workers() from public, anon, authenticated;
+
+  -- users put into inputs/<uid>/ and read inputs/<uid>/ and outputs/<uid>/; only workers write results
+  if to_regclass('storage.objects') is null then return; end if;
+  insert into storage.buckets (id, name, public) values ('inputs', 'inputs', false), ('outputs', 'outputs', false) on conflict do nothing;
+  drop policy if exists "nexiom: put own inputs" on storage.objects;
+  create policy "nexiom: put own inputs" on storage.objects for insert to authenticated
+    with check (bucket_id = 'inputs' and (storage.foldername(name))[1] = (select auth.uid())::text);
+  drop policy if exists "nexiom: see own media" on storage.objects;
+  create policy "nexiom: see own media" on storage.objects for select to authenticated
+    using (bucket_id in ('inputs', 'outputs') and (storage.foldername(name))[1] = (select auth.uid())::text);
+end $$;
