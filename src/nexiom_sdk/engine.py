@@ -14,6 +14,7 @@ from pathlib import Path
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageUnavailable
 from nexiom_sdk.following import Following
+from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.ordering import Ordering
 from nexiom_sdk.providers.looks import Looks
@@ -29,12 +30,13 @@ class Engine:
     Args:
         desk: Repository, store, providers, clock and the figures that steps need.
         spool: Folder of this machine for videos on their way to the store.
+        intake: Takes in rows that others wrote.
     """
 
-    def __init__(self, desk: Desk, *, spool: Path) -> None:
+    def __init__(self, desk: Desk, *, spool: Path, intake: Intake) -> None:
         self._desk = desk
         self._saving = Saving(desk=desk, spool=Spool(folder=spool, store=desk.store, door=desk.door, sink=desk.sink))
-        self._ordering = Ordering(desk=desk, saving=self._saving)
+        self._ordering = Ordering(desk=desk, saving=self._saving, intake=intake)
         self._following = Following(desk=desk, saving=self._saving, looks=Looks(door=desk.door))
 
     async def advance(self, job_id: str, *, watched: bool = False) -> GenerationJob:

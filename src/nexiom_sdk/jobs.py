@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from pydantic import Field, JsonValue, PrivateAttr
 
@@ -47,6 +47,8 @@ class Phase(enum.StrEnum):
     UNKNOWN = "unknown"  # the paid call may have been accepted and nobody can tell
     DONE = "done"  # nothing is left to do
 
+
+UNFIT = "unfit"  # entry of `provider_metadata`: why a row that others wrote cannot be carried out
 
 CLAIMABLE = (Phase.QUEUED, Phase.SUBMITTING, Phase.WAITING, Phase.SAVING)
 
@@ -370,6 +372,21 @@ class JobRepository(Protocol):
 
     async def aclose(self) -> None:
         """Release what the repository holds."""
+        ...
+
+
+@runtime_checkable
+class SupportsIntake(Protocol):
+    """A repository into which others insert rows, such as an app over Supabase's REST."""
+
+    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
+        """Write a step that also sets `request`, if every limit holds, in one transaction; the lease is left alone.
+
+        False if the fence has moved. The row itself is not counted in before its limits are asked.
+
+        Raises:
+            BudgetExceeded: A limit would be broken; nothing was written.
+        """
         ...
 
 

@@ -37,16 +37,24 @@ def created(
     job = GenerationJob(
         id=job_id,
         prompt=request.prompt,
-        reference_media_path=request.reference_media_path or _first_input(request),
-        quality_tier=choice.tier or request.quality_tier,
         request=request,
         user_id=user_id,
         client_key=client_key,
         run_at=now,
         created_at=now,
         updated_at=now,
+    )
+    return admitted(job, request, choice, now=now)
+
+
+def admitted(job: GenerationJob, request: VideoRequest, choice: Choice, *, now: datetime) -> GenerationJob:
+    """The wish was checked and a model was chosen for it; nothing was sent."""
+    chosen = job.evolve(
+        reference_media_path=request.reference_media_path or _first_input(request),
+        quality_tier=choice.tier or request.quality_tier,
+        request=request,
     ).with_metadata(choice=choice.model_dump(mode="json"), timing={"ordered_at": now.isoformat()})
-    return _ordered(job, choice.ranked[0]) if choice.ranked else job
+    return _ordered(chosen, choice.ranked[0]) if choice.ranked else chosen
 
 
 def intended(job: GenerationJob, spec: VideoSpec, *, now: datetime) -> GenerationJob:

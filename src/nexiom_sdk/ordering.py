@@ -29,6 +29,7 @@ from nexiom_sdk.errors import (
     StorageUnavailable,
     SubmissionUncertain,
 )
+from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoProvider
@@ -52,10 +53,12 @@ class Ordering:
     Args:
         desk: What every step needs.
         saving: The steps that follow when a provider answers with the video itself.
+        intake: Takes in rows that others wrote.
     """
 
     desk: Desk
     saving: Saving
+    intake: Intake
 
     async def submit(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
         """A queued job: commit the intent, order, commit the answer."""
@@ -64,6 +67,8 @@ class Ordering:
             error = JobCancelled("The job was cancelled before it was sent.", charged="no")
             return await desk.commit(job, moves.cancelled(job, error, state="not sent", now=desk.now()))
         try:
+            if job.choice is None:
+                job = await self.intake.admit(job)
             provider = desk.provider_of(job)
             submission = await desk.submission(job, provider)
         except StorageUnavailable as error:
@@ -229,7 +234,8 @@ class Ordering:
 
 def _unusable(job: GenerationJob, error: NexiomError) -> AuthenticationFailed:
     """The provider is not set up for this order: nothing was sent."""
-    unusable = AuthenticationFailed(f"{job.provider} cannot be used here: {error.message}")
+    which = f"{job.provider} cannot" if job.provider else "No provider can"
+    unusable = AuthenticationFailed(f"{which} be used here: {error.message}")
     unusable.next_step = error.next_step
     return unusable
 

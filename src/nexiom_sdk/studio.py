@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,8 +16,8 @@ from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import IllegalTransition, JobConflict, UnsupportedFeature, WaitTimeout
 from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
-from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Phase, VideoResult
-from nexiom_sdk.storage import ObjectStore, checked_user, output_key
+from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Limit, Phase, VideoResult
+from nexiom_sdk.storage import ObjectStore, output_key
 from nexiom_sdk.types import Choice, RequestFields, VideoRequest
 
 # The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.choosing import Chooser
     from nexiom_sdk.desk import Desk
     from nexiom_sdk.engine import Engine
+    from nexiom_sdk.intake import Intake
     from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.providers.registry import ProviderRegistry
@@ -162,7 +164,19 @@ class Studio:
     def _engine(self) -> Engine:
         from nexiom_sdk.engine import Engine
 
-        return Engine(self._desk, spool=self.settings.spool)
+        return Engine(self._desk, spool=self.settings.spool, intake=self._intake)
+
+    @cached_property
+    def _intake(self) -> Intake:
+        from nexiom_sdk.intake import Intake
+
+        return Intake(desk=self._desk, choose=self._chooser.choose, limits=self._limits)
+
+    def _limits(self, now: datetime) -> Sequence[Limit]:
+        from nexiom_sdk.governance import daily_budget
+
+        budget = self.settings.budget_usd_per_day
+        return () if budget is None else (daily_budget(budget, now=now),)
 
     def worker(self, *, concurrency: int = 16) -> Worker:
         """A worker over this studio's rows; the same as the command `nexiom worker`.
@@ -259,24 +273,12 @@ class Studio:
             StorageError: The row or a reference cannot be stored; nothing was spent.
         """
         from nexiom_sdk import moves
-        from nexiom_sdk.desk import card_of, model_chosen
-        from nexiom_sdk.governance import daily_budget
-        from nexiom_sdk.inputs import has_addresses, stage
+        from nexiom_sdk.desk import model_chosen
 
-        checked_user(user_id)
-        choice = self._chooser.choose(request, addresses=await has_addresses(self.store, request))
-        request = await stage(
-            request,
-            card=card_of(self._chooser.provider(choice.provider or ""), choice.model or ""),
-            store=self.store,
-            open_url=self._open_url,
-            user_id=user_id,
-            roots=self.settings.media_roots,
-        )
+        request, choice = await self._intake.prepared(request, user_id=user_id, roots=self.settings.media_roots)
         now = self._clock.now()
         new = moves.created(str(uuid.uuid4()), request, choice, user_id=user_id, client_key=client_key, now=now)
-        budget = self.settings.budget_usd_per_day
-        job = await self.repository.add(new, limits=() if budget is None else (daily_budget(budget, now=now),))
+        job = await self.repository.add(new, limits=self._limits(now))
         if job.id == new.id and choice.chosen is not None:
             self._sink(
                 JobCreated(

@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
+from nexiom_sdk.backends import outside_rows, rows
 from nexiom_sdk.backends import postgres_statements as sql
-from nexiom_sdk.backends import rows
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, NexiomError
 from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
@@ -72,9 +72,7 @@ class PostgresRepository:
         async def work(db: Connection) -> GenerationJob:
             nonlocal tries
             tries += 1
-            async with db.transaction() if limits else contextlib.nullcontext():
-                for over in sorted({_lock_of(limit) for limit in limits}):
-                    await db.execute(sql.LOCK_LIMIT, {"over": over})
+            async with _locked(db, limits):
                 if limits and (held := await _held(db, row)):
                     return rows.same_order(held, job)
                 for limit in limits:
@@ -112,11 +110,22 @@ class PostgresRepository:
         async def work(db: Connection) -> Sequence[Mapping[str, object]]:
             return await (await db.execute(sql.CLAIM, values)).fetchall()
 
-        return rows.readable(map(_values, await self._pool.run(work)))
+        return rows.readable(map(_values, await self._pool.run(work)), outside_rows.job_of)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         held = {"fence": fence, "run_at_read": utc(job.run_at_read)}
         return _uuid(job.id) is not None and await self._change(sql.SAVE, _row_of(job) | held)
+
+    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
+        row = _row_of(job) | {"request": _json_text(job.id, job.request), "fence": fence}
+
+        async def work(db: Connection) -> bool:
+            async with _locked(db, limits):
+                for limit in limits:
+                    rows.check_limit(limit, await _usage(db, limit.over, besides=job.id), job)
+                return (await db.execute(sql.ADMIT, row)).rowcount == 1
+
+        return await self._pool.run(work)
 
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
         values = {"id": _uuid(job_id), "fence": fence, "seconds": seconds}
@@ -172,7 +181,7 @@ class PostgresRepository:
         async def work(db: Connection) -> Sequence[Mapping[str, object]]:
             return await (await db.execute(statement, values)).fetchall()
 
-        return [rows.job_of(_values(row)) for row in await self._pool.run(work)]
+        return [outside_rows.job_of(_values(row)) for row in await self._pool.run(work)]
 
     async def _change(self, statement: bytes, values: Mapping[str, object]) -> bool:
         async def work(db: Connection) -> bool:
@@ -187,11 +196,21 @@ async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: boo
         return None
     statement = sql.BY_ID if row["client_key"] is None else sql.BY_CLIENT_KEY
     found = await (await db.execute(statement, row)).fetchone()
-    return None if found is None else rows.job_of(_values(found))
+    return None if found is None else outside_rows.job_of(_values(found))
 
 
-async def _usage(db: Connection, query: UsageQuery) -> Usage:
+@contextlib.asynccontextmanager
+async def _locked(db: Connection, limits: Sequence[Limit]) -> AsyncGenerator[None, None]:
+    """One transaction during which nobody else counts towards these limits; without any, none is needed."""
+    async with db.transaction() if limits else contextlib.nullcontext():
+        for over in sorted({_lock_of(limit) for limit in limits}):
+            await db.execute(sql.LOCK_LIMIT, {"over": over})
+        yield
+
+
+async def _usage(db: Connection, query: UsageQuery, *, besides: str | None = None) -> Usage:
     wanted = {
+        "besides": besides,
         "since": None if query.since is None else utc(query.since),
         "user_id": query.user_id,
         "quality_tier": query.quality_tier,

@@ -18,6 +18,7 @@ _CONDITIONS: Mapping[str, str] = {
         "type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < %(due_before)s "
         "and (leased_until is null or leased_until < now())"
     ),
+    "besides": "id <> %(besides)s",
     "user_id": "user_id = %(user_id)s",
     "quality_tier": "quality_tier = %(quality_tier)s",
     "provider": "provider = %(provider)s",
@@ -47,7 +48,7 @@ def listed(wanted: Mapping[str, object]) -> bytes:
 
 
 def usage(wanted: Mapping[str, object]) -> bytes:
-    """The sums over the rows for the values that are set."""
+    """The sums over the rows for the values that are set; the row `besides` is left out."""
     return f"{_USAGE} where {where(wanted)}".encode()
 
 
@@ -88,6 +89,13 @@ update public.generation_jobs
                      when run_at = %(run_at_read)s then %(run_at)s
                      else least(run_at, %(run_at)s) end,
        leased_until = case when %(leased_until)s::timestamptz is null then null else leased_until end
+ where id = %(id)s and fence = %(fence)s
+""".encode()
+
+# The lease is kept, and the request is written: the row came from others, who could not write all of it.
+ADMIT = f"""
+update public.generation_jobs
+   set {", ".join(f"{name} = {_bound(name)}" for name in (*SAVED, "request"))}, updated_at = now()
  where id = %(id)s and fence = %(fence)s
 """.encode()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from pydantic import ValidationError
@@ -59,8 +59,14 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
         raise unreadable(str(row["id"]), validation_sentences(error)) from error
 
 
-def readable(claimed: Iterable[Mapping[str, object]]) -> list[GenerationJob]:
+def readable(
+    claimed: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+) -> list[GenerationJob]:
     """The jobs of rows just leased, oldest first; one that cannot be read must not hold up the others.
+
+    Args:
+        claimed: The rows.
+        read: Reads one.
 
     Raises:
         StorageUnavailable: None of them can be read.
@@ -69,7 +75,7 @@ def readable(claimed: Iterable[Mapping[str, object]]) -> list[GenerationJob]:
     broken: StorageUnavailable | None = None
     for row in claimed:
         try:
-            jobs.append(job_of(row))
+            jobs.append(read(row))
         except StorageUnavailable as error:
             _log.error("%s", error, extra={"action": "unreadable_row"})
             broken = error

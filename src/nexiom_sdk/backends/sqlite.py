@@ -103,7 +103,7 @@ class SqliteRepository:
             values = {"now": _stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(limit, 0)}
             return db.execute(sql.CLAIM_ANY if job_id is None else sql.CLAIM_ONE, values).fetchall()
 
-        return rows.readable(map(_values, await self._write(work)))
+        return rows.readable(map(_values, await self._write(work)), rows.job_of)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:

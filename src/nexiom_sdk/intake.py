@@ -1,0 +1,121 @@
+"""From a wish to an order that may be sent: checked, a model chosen, references staged, bounds named.
+
+`Studio.submit` does it before it writes a row; the engine does it for rows that an app wrote itself, first of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from nexiom_sdk import moves
+from nexiom_sdk.desk import Desk, Overtaken, card_of, model_chosen
+from nexiom_sdk.errors import IllegalTransition, InvalidInput
+from nexiom_sdk.inputs import has_addresses, stage
+from nexiom_sdk.jobs import UNFIT, GenerationJob, Limit, SupportsIntake
+from nexiom_sdk.storage import ANYBODY, checked_user
+from nexiom_sdk.types import Choice, VideoRequest
+
+# What an app says in columns of their own instead of in `request`.
+_COLUMNS = ("prompt", "model", "provider", "duration_seconds", "reference_media_path", "quality_tier")
+
+
+class Choose(Protocol):
+    """Chooses a model for a request, or raises why none fits."""
+
+    def __call__(self, request: VideoRequest, *, addresses: bool) -> Choice: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Takes wishes in.
+
+    Args:
+        desk: What every step needs.
+        choose: Chooses a model.
+        limits: The bounds that hold at a moment.
+    """
+
+    desk: Desk
+    choose: Choose
+    limits: Callable[[datetime], Sequence[Limit]]
+
+    async def prepared(
+        self, request: VideoRequest, *, user_id: str | None, roots: Sequence[Path]
+    ) -> tuple[VideoRequest, Choice]:
+        """The request with its references in `inputs`, and the model chosen for it.
+
+        Args:
+            request: What is wanted.
+            user_id: Whose job it will be.
+            roots: Folders from which local files may be read.
+
+        Raises:
+            RequestError: It cannot be carried out.
+            ConfigurationError: No provider is set up for it.
+            StorageError: A reference cannot be stored.
+        """
+        desk = self.desk
+        checked_user(user_id)
+        choice = self.choose(request, addresses=await has_addresses(desk.store, request))
+        card = card_of(desk.provider(choice.provider or ""), choice.model or "")
+        staged = await stage(request, card=card, store=desk.store, open_url=desk.open_url, user_id=user_id, roots=roots)
+        return staged, choice
+
+    async def admit(self, job: GenerationJob) -> GenerationJob:
+        """A row that was inserted by others, made into what `submit` would have written; its lease is kept.
+
+        Raises:
+            RequestError: It cannot be carried out, or breaks a budget.
+            ConfigurationError: No provider is set up for it.
+            StorageError: The row or a reference cannot be written.
+        """
+        desk = self.desk
+        if not isinstance(desk.repository, SupportsIntake):
+            msg = f"Job {job.id} names no model that was chosen for it."
+            raise IllegalTransition(msg, job_id=job.id)
+        wish = _only_own_media(_asked(job), job.user_id)
+        request, choice = await self.prepared(wish, user_id=job.user_id, roots=())
+        chosen = moves.admitted(job, request, choice, now=desk.now())
+        if not await desk.repository.admit(chosen, fence=job.fence, limits=self.limits(desk.now())):
+            raise Overtaken
+        if choice.chosen is not None:
+            desk.sink(model_chosen(chosen, choice.chosen))
+        return chosen.as_read()
+
+
+def _asked(job: GenerationJob) -> VideoRequest:
+    """The request of a row, completed by its columns; they must not say another thing.
+
+    Raises:
+        InvalidInput: They do, or the request makes no sense.
+    """
+    unfit = job.provider_metadata.get(UNFIT)
+    if unfit is not None:
+        raise InvalidInput(str(unfit))
+    missing: dict[str, object] = {}
+    for name in _COLUMNS:
+        said, asked = getattr(job, name), getattr(job.request, name)
+        if said is not None and asked is None:
+            missing[name] = said
+        elif said is not None and said != asked:
+            raise InvalidInput(f"The column {name} and the request's {name} say different things.")
+    return job.request.evolve(**missing)
+
+
+def _only_own_media(request: VideoRequest, user_id: str | None) -> VideoRequest:
+    """The request, if all it refers to is in its user's folder or at a public address.
+
+    Raises:
+        InvalidInput: Something is not: an app's user must not get at files of this machine, or of others.
+    """
+    folder = f"{user_id or ANYBODY}/"
+    for media in request.references:
+        own = media.input_path is not None and media.input_path.startswith(folder)
+        if not own and not (media.url or "").startswith("https://"):
+            msg = "A reference is neither in the folder of the job's user in inputs, nor at an https address."
+            raise InvalidInput(msg, next_step="Upload it to inputs/<user id>/ and name that path.")
+    return request

@@ -1,0 +1,171 @@
+"""Rows that an app inserts itself, over the columns that Supabase's policy lets it write, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from media_rig import FOX
+from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
+from nexiom_sdk.backends.memory import MemoryStore
+from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.events import Event, ModelChosen
+from nexiom_sdk.jobs import JobStatus, Phase
+from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.storage import in_chunks, input_key
+from nexiom_sdk.testing import FakeProvider
+from postgres_rig import jobs_database
+from rig import policy_over
+
+
+class App:
+    """An app that inserts rows, and a studio that works on them."""
+
+    def __init__(self, url: str, home: Path, fake: FakeProvider, **settings: object) -> None:
+        self.url, self.fake = url, fake
+        self.events: list[Event] = []
+        registry = ProviderRegistry(entry_points=[])
+        registry.register(fake.name, lambda config, /, *, http=None: fake)
+        self.repository = PostgresRepository(url)
+        self.store = MemoryStore()
+        self.studio = Studio(
+            settings=Settings(home=home, **settings),  # type: ignore[arg-type]
+            repository=self.repository,
+            store=self.store,
+            registry=registry,
+            policy=policy_over(*(f"{fake.name}/{card.model}" for card in fake.models)),
+            sinks=[self.events.append],
+        )
+
+    def insert(self, **columns: object) -> str:
+        """A wish, as the app writes it."""
+        values = {"prompt": "a fox in snow", **columns}
+        if "request" in values:
+            values["request"] = json.dumps(values["request"])
+        with psycopg.connect(self.url, autocommit=True) as db:
+            names = sql.SQL(", ").join(map(sql.Identifier, values))
+            marks = sql.SQL(", ").join(map(sql.Placeholder, values))
+            statement = sql.SQL("insert into generation_jobs ({}) values ({}) returning id").format(names, marks)
+            return str(db.execute(statement, values).fetchone()[0])  # type: ignore[index]
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with jobs_database() as made:
+        yield made
+
+
+@pytest.fixture
+async def app(url: str, tmp_path: Path) -> AsyncIterator[App]:
+    app = App(url, tmp_path, FakeProvider("acme"))
+    yield app
+    await app.repository.aclose()
+
+
+async def first_step(app: App, **columns: object) -> GenerationJob:
+    return await app.studio.advance(app.insert(**columns))
+
+
+async def test_a_wish_becomes_what_submit_would_have_written(app: App) -> None:
+    app.fake.hang()
+    columns = {"quality_tier": "cinematic", "duration_seconds": 4, "client_key": "tap-1", "user_id": "u1"}
+    job = await first_step(app, **columns, request={"resolution": "720p", "strict": False})
+    wish = VideoRequest(
+        prompt="a fox in snow", quality_tier="cinematic", duration_seconds=4.0, resolution="720p", strict=False
+    )
+    ordered = await app.studio.submit(wish, user_id="u1", defer=True)
+    assert job.phase is Phase.WAITING
+    assert job.request == ordered.request == wish
+    for name in ("provider", "model", "duration_seconds", "quality_tier", "estimated_cost_usd", "user_id", "choice"):
+        assert getattr(job, name) == getattr(ordered, name), name
+    assert [event.job_id for event in app.events if isinstance(event, ModelChosen)] == [job.id, ordered.id]
+
+
+async def test_a_wish_is_made_into_a_video(app: App) -> None:
+    app.fake.succeed()
+    job_id = app.insert(user_id="u1")
+    result = await app.studio.wait(job_id, timeout_seconds=30)
+    assert result.path.startswith(f"u1/{job_id}/")
+    assert len(app.fake.submissions) == 1
+
+
+async def test_a_second_process_goes_on_with_the_whole_request(app: App, url: str) -> None:
+    app.fake.hang()
+    job = await first_step(app, request={"aspect_ratio": "1:1"}, provider="acme")
+    other = PostgresRepository(url)
+    read = await other.get(job.id)
+    await other.aclose()
+    assert read is not None
+    assert (read.request.aspect_ratio, read.request.provider, read.request.prompt) == ("1:1", "acme", "a fox in snow")
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"request": {"resolution": "9p"}}, "resolution"),
+        ({"request": {"prompt": "something else"}}, "prompt say different things"),
+        ({"duration_seconds": 5, "request": {"duration_seconds": 8}}, "duration_seconds say different things"),
+        ({"provider": "acme", "request": {"provider": "other"}}, "provider say different things"),
+        ({"prompt": ""}, "empty"),
+        ({"request": {"media": [{"file": "/etc/hostname"}]}}, "neither in the folder"),
+        ({"request": {"media": [{"data": "eHg="}]}}, "neither in the folder"),
+        ({"request": {"media": [{"url": "gs://bucket/secret.png"}]}}, "neither in the folder"),
+        ({"request": {"media": [{"url": "https://127.0.0.1/a.png"}]}}, "127.0.0.1"),
+        ({"user_id": "u1", "reference_media_path": "u2/fox.png"}, "neither in the folder"),
+        ({"user_id": "u1", "reference_media_path": "u1/../u2/fox.png"}, "u1/../u2"),
+        ({"user_id": "u1", "reference_media_path": "u1/fox.png"}, "There is no reference"),
+        ({"user_id": "a/b"}, "cannot be the name of a folder"),
+        ({"duration_seconds": 900}, "No model fits"),
+    ],
+)
+async def test_a_wish_that_cannot_be_carried_out_fails_in_words_for_its_user_and_costs_nothing(
+    app: App, columns: Mapping[str, object], words: str
+) -> None:
+    job = await first_step(app, **columns)
+    assert (job.status, job.phase, job.cost_usd) == (JobStatus.FAILED, Phase.DONE, Decimal(0))
+    assert job.error_code in {"invalid_input", "unsafe_url"}
+    assert words in str(job.error_message)
+    assert app.fake.submissions == []
+
+
+async def test_a_wish_for_a_provider_that_is_not_here_says_so(app: App) -> None:
+    job = await first_step(app, provider="nobody")
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "authentication_failed")
+    assert "nobody" in str(job.error_message)
+
+
+async def test_a_reference_in_the_users_own_folder_goes_to_the_provider(app: App) -> None:
+    app.fake.hang()
+    await app.store.put(input_key("u1/fox.png"), in_chunks(FOX), media_type="image/png")
+    job = await first_step(app, user_id="u1", reference_media_path="u1/fox.png")
+    assert job.phase is Phase.WAITING
+    [submission] = app.fake.submissions
+    assert [media.media_type for media in submission.spec.media] == ["image/png"]
+
+
+async def test_wishes_are_held_to_the_budget_however_many_come_at_once(url: str, tmp_path: Path) -> None:
+    app = App(url, tmp_path, FakeProvider("acme"), budget_usd_per_day=Decimal("1.00"))
+    for _ in range(25):
+        app.fake.hang()
+    wishes = [app.insert() for _ in range(25)]
+    jobs = await asyncio.gather(*(app.studio.advance(wish) for wish in wishes))
+    await app.repository.aclose()
+    taken = [job for job in jobs if job.phase is Phase.WAITING]
+    assert len(taken) == len(app.fake.submissions) == Decimal("1.00") // (taken[0].estimated_cost_usd or 1)
+    assert {job.error_code for job in jobs if job not in taken} == {"budget_exceeded"}
+
+
+async def test_where_others_cannot_insert_a_row_without_a_choice_is_a_defect(rig_of: object) -> None:
+    rig = rig_of(FakeProvider("acme"))  # type: ignore[operator]
+    job = await rig.submitted()
+    await rig.repository.save(job.with_metadata(choice=None), fence=job.fence)
+    failed = await rig.studio.advance(job.id)
+    assert failed.status is JobStatus.FAILED
+    assert "names no model" in str(failed.error_message)
