@@ -19,11 +19,12 @@ from pydantic import SecretStr
 
 from nexiom_sdk.backends import rows
 from nexiom_sdk.backends.postgres_words import in_our_words
-from nexiom_sdk.errors import ConfigurationError, StorageUnavailable
+from nexiom_sdk.errors import ConfigurationError, StorageError, StorageUnavailable
 
 SCHEMA_VERSION = 1
 MOST_CONNECTIONS = 10
 PATIENCE_SECONDS = 30.0  # for one operation, waiting for a connection and for locks included
+CONNECTION_SECONDS = 10.0  # of them, for a connection: long enough for the restart of a server
 TRIES = 3
 
 Connection: TypeAlias = psycopg.AsyncConnection[DictRow]
@@ -89,6 +90,9 @@ class PostgresPool:
                     except psycopg.Error as error:
                         if not tries_left or not _worth_another_try(error):
                             raise in_our_words(error, self.place) from error
+        except UnicodeError as error:
+            msg = f"The table cannot hold this value: {error}."
+            raise StorageError(msg) from error
         except TimeoutError as error:
             msg = f"The database {self.place} did not answer within {PATIENCE_SECONDS:g} s."
             raise StorageUnavailable(msg) from error
@@ -98,7 +102,7 @@ class PostgresPool:
         """Call `heard` for every notification until the connection breaks; behind a pooler, return at once.
 
         Raises:
-            NexiomError: The database cannot be reached.
+            StorageUnavailable: The database cannot be reached.
         """
         try:
             async with await self._connected() as connection:
@@ -121,10 +125,9 @@ class PostgresPool:
     async def _once(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
         pool = await self._opened()
         try:
-            connection = await pool.getconn()
-        except PoolTimeout:
-            async with await self._connected():  # its error says why there is none; without one, all were in use
-                raise
+            connection = await pool.getconn(CONNECTION_SECONDS)
+        except PoolTimeout as error:
+            raise await self._why_none(error) from error
         try:
             return await work(connection)
         except psycopg.OperationalError:
@@ -132,6 +135,14 @@ class PostgresPool:
             raise
         finally:
             await pool.putconn(connection)
+
+    async def _why_none(self, error: PoolTimeout) -> StorageError:
+        """The pool does not say why it has no connection; one that is made by hand does, unless all were in use."""
+        try:
+            async with await self._connected():
+                return in_our_words(error, self.place)
+        except psycopg.Error as reason:
+            return in_our_words(reason, self.place)
 
     async def _opened(self) -> AsyncConnectionPool[Connection]:
         if self._closed:
@@ -151,7 +162,7 @@ class PostgresPool:
             kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
             min_size=1,
             max_size=MOST_CONNECTIONS,
-            timeout=PATIENCE_SECONDS / TRIES,
+            reconnect_timeout=CONNECTION_SECONDS,  # then whoever needs one begins anew, without its growing pauses
             open=False,
         )
         await pool.open()
@@ -197,7 +208,5 @@ async def _direct(connection: Connection) -> bool:
 
 
 def _worth_another_try(error: psycopg.Error) -> bool:
-    if isinstance(error, PoolTimeout):
-        return False
     broken = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in {"08", "57"}
     return (broken and not isinstance(error, psycopg.errors.QueryCanceled)) or isinstance(error, _AGAIN)
