@@ -140,7 +140,7 @@ def test_output_into_a_folder_is_named_after_the_job(command: Command, tmp_path:
     said = command("generate", "a fox", "--provider", "wired", "-o", str(folder), script="done")
     [copy] = folder.iterdir()
     assert said.out == f"{copy}\n"
-    assert re.fullmatch(r"[0-9a-f]{32}\.mp4", copy.name)
+    assert re.fullmatch(r"[0-9a-f-]{36}\.mp4", copy.name)
 
 
 def test_an_output_that_cannot_be_written_leaves_the_video_and_says_where_it_is(

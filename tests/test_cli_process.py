@@ -31,7 +31,7 @@ def test_ctrl_c_leaves_the_job_alive_and_prints_the_command_that_resumes_it(tmp_
     said = process.end()
     assert (said.code, said.out) == (130, "")
     last = said.err.splitlines()[-1]
-    found = re.fullmatch(r"next: nexiom (jobs watch ([0-9a-f]{32}) --output fox\.mp4)", last)
+    found = re.fullmatch(r"next: nexiom (jobs watch ([0-9a-f-]{36}) --output fox\.mp4)", last)
     assert found, said.err
     assert "Traceback" not in said.err
     [job] = map(json.loads, nexiom(tmp_path, "jobs", "list", "--json").stdout.splitlines())
@@ -102,7 +102,7 @@ def test_a_terminal_sees_a_live_line_that_goes_away(tmp_path: Path) -> None:
     said = process.end()
     assert said.code == 130
     assert said.err.count("\x1b[?25l") == said.err.count("\x1b[?25h") == 1  # the cursor is back
-    assert re.search(r"nexiom jobs watch [0-9a-f]{32}$", said.err.splitlines()[-1])
+    assert re.search(r"nexiom jobs watch [0-9a-f-]{36}$", said.err.splitlines()[-1])
 
 
 def test_a_terminal_gets_its_cursor_back_even_when_nobody_waits_for_the_end(tmp_path: Path) -> None:

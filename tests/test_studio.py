@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from nexiom_sdk import JobStatus, Media, Settings, Studio, VideoRequest
+from nexiom_sdk import GenerationJob, JobStatus, Media, Settings, Studio, VideoRequest
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import (
+    AuthenticationFailed,
     BudgetExceeded,
     ContentRejected,
     IdempotencyConflict,
@@ -24,7 +25,7 @@ from nexiom_sdk.errors import (
     UnknownProvider,
     WaitTimeout,
 )
-from nexiom_sdk.jobs import JobQuery, Phase
+from nexiom_sdk.jobs import JobQuery, Limit, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from rig import Rig
@@ -302,3 +303,18 @@ async def test_a_cancelled_job_is_not_ordered_again(rig_of: RigOf, clock: Virtua
     with pytest.raises(IllegalTransition, match="was cancelled"):
         await rig.studio.resubmit(job.id)
     assert fake.calls == []
+
+
+async def test_the_first_step_is_submits_own_however_soon_a_worker_looks(rig_of: RigOf) -> None:
+    rig = rig_of(FakeProvider("acme").refuse(AuthenticationFailed("The key is wrong.")))
+    add = rig.repository.add
+
+    async def seen_at_once(job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
+        added = await add(job, limits=limits)
+        assert await rig.repository.claim(limit=9, lease_seconds=60) == []
+        return added
+
+    rig.repository.add = seen_at_once  # type: ignore[method-assign]
+    job = await rig.studio.submit(VideoRequest(prompt="a fox in snow"))
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "authentication_failed")
+    assert job == await rig.studio.get(job.id)

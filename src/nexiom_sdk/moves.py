@@ -47,6 +47,11 @@ def created(
     return admitted(job, request, choice, now=now)
 
 
+def held(job: GenerationJob, *, until: datetime) -> GenerationJob:
+    """A new row that whoever inserts it also takes the first step of: it is as if it was claimed at once."""
+    return job.evolve(leased_until=until, fence=job.fence + 1)
+
+
 def admitted(job: GenerationJob, request: VideoRequest, choice: Choice, *, now: datetime) -> GenerationJob:
     """The wish was checked and a model was chosen for it; nothing was sent."""
     chosen = job.evolve(

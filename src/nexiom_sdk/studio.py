@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -278,6 +278,8 @@ class Studio:
         request, choice = await self._intake.prepared(request, user_id=user_id, roots=self.settings.media_roots)
         now = self._clock.now()
         new = moves.created(str(uuid.uuid4()), request, choice, user_id=user_id, client_key=client_key, now=now)
+        if not defer:
+            new = moves.held(new, until=now + timedelta(seconds=self.settings.lease_seconds))
         job = await self.repository.add(new, limits=self._limits(now))
         if job.id == new.id and choice.chosen is not None:
             self._sink(
@@ -286,7 +288,9 @@ class Studio:
                 )
             )
             self._sink(model_chosen(job, choice.chosen))
-        return job if defer else await self.advance(job.id)
+        if defer:
+            return job
+        return await (self._engine.step(job) if job.id == new.id else self.advance(job.id))
 
     async def get(self, job_id: str) -> GenerationJob:
         """The row as it is.
