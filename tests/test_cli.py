@@ -26,6 +26,7 @@ EXPECTED_CODES = {
     "ConfigurationError": 3, "MissingCredentials": 3, "UnknownProvider": 3, "PluginError": 3, "InvalidPolicy": 3,
     "RequestError": 2, "UnsupportedFeature": 2, "NoCandidate": 4, "BudgetExceeded": 4, "IdempotencyConflict": 2,
     "ProviderError": 1, "AuthenticationFailed": 1, "QuotaExhausted": 1, "RateLimited": 1, "ProviderUnavailable": 1,
+    "ProviderBusy": 1,
     "ContentRejected": 1, "InvalidInput": 2, "SubmissionUncertain": 6, "MalformedResponse": 1, "ModelRetired": 1,
     "GenerationFailed": 1, "ResultExpired": 1, "ResultInvalid": 1, "ResponseTooLarge": 1, "UnsafeUrl": 1, "TimedOut": 1,
     "JobError": 1, "JobNotFound": 2, "JobConflict": 2, "WaitTimeout": 7, "IllegalTransition": 2, "JobCancelled": 1,

@@ -14,6 +14,7 @@ from nexiom_sdk.errors import (
     JobCancelled,
     MalformedResponse,
     NexiomError,
+    ProviderBusy,
     UnsupportedFeature,
 )
 from nexiom_sdk.jobs import GenerationJob, Phase
@@ -49,7 +50,7 @@ class Following:
             outcome = await self.looks.look(provider, operation)
         except NexiomError as error:
             # A look that did not work says nothing about the job: it never ends one that is still within its time.
-            return await (self._overdue(job) if self._over(job) else desk.later(job, error))
+            return await (self._overdue(job, error) if self._over(job) else desk.later(job, error))
         match outcome:
             case Running():
                 return await self._running(job, provider, outcome, watched=watched)
@@ -110,6 +111,8 @@ class Following:
                 f"{provider.name} cannot stop an order: it goes on there, and its cost is open.", charged="unknown"
             )
             return await desk.commit(job, moves.cancelled(job, error, state="not possible", now=desk.now()))
+        except ProviderBusy:
+            raise  # it was not asked
         except NexiomError as error:
             state, trouble = "not possible", error.message
         going_on = job.evolve(run_at=desk.now(), leased_until=None)
@@ -123,10 +126,11 @@ class Following:
     def _over(self, job: GenerationJob) -> bool:
         return self.desk.past(job, "submit_answered_at", self.desk.deadline_seconds)
 
-    async def _overdue(self, job: GenerationJob) -> GenerationJob:
+    async def _overdue(self, job: GenerationJob, trouble: NexiomError | None = None) -> GenerationJob:
         desk = self.desk
         deadline = desk.deadline_seconds or 0.0
-        if desk.past(job, "submit_answered_at", deadline + schedule.LATE_WINDOW_SECONDS):
+        asked = not isinstance(trouble, ProviderBusy)  # who could not even ask gives up on nothing
+        if asked and desk.past(job, "submit_answered_at", deadline + schedule.LATE_WINDOW_SECONDS):
             return await desk.commit(job, job.evolve(phase=Phase.DONE, run_at=desk.now(), leased_until=None))
         return await desk.commit(job, moves.timed_out(job, after_seconds=deadline, now=desk.now()))
 

@@ -75,6 +75,11 @@ def delayed(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> Gene
     return job.evolve(run_at=run_at, attempts=job.attempts + 1, leased_until=None).with_metadata(trouble=error.message)
 
 
+def put_off(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
+    """This step was not even begun, so it counts as no attempt; it is taken at `run_at`."""
+    return job.evolve(run_at=run_at, leased_until=None).with_metadata(trouble=error.message)
+
+
 def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at: datetime) -> GenerationJob:
     """The provider took the order."""
     return job.evolve(

@@ -1,6 +1,7 @@
 """The steps before a provider has the order: where money is spent, once.
 
-The intent is committed, then the paid call is made, then its answer is committed. The call is sent again only when it
+A place at the provider's gate is taken, then the intent is committed, then the paid call is made at once, then its
+answer is committed. The call is sent again only when it
 certainly never left, when the provider documents the answer as a refusal, or when it carries a key that makes both one
 order. A job found between intent and answer is settled by what its adapter declares: `key`, `lookup` or `none`.
 """
@@ -25,12 +26,13 @@ from nexiom_sdk.errors import (
     JobCancelled,
     NexiomError,
     PluginError,
+    ProviderBusy,
     StorageError,
     StorageUnavailable,
     SubmissionUncertain,
 )
-from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.providers.calls import call
+from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.providers.calls import call, call_once
 from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoProvider
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.saving import Saving
@@ -43,6 +45,7 @@ _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_SECONDS = 60.0  # longest that one JSON call may take
 SUBMITS_BEFORE_FALLBACK = 3
+PAUSE_WITHOUT_A_PLACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class Ordering:
     saving: Saving
 
     async def submit(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
-        """A queued job: commit the intent, order, commit the answer."""
+        """A queued job: take a place, commit the intent, order, commit the answer."""
         desk = self.desk
         if job.cancel_requested_at is not None:
             error = JobCancelled("The job was cancelled before it was sent.", charged="no")
@@ -72,14 +75,7 @@ class Ordering:
             return await self._refused(job, _unusable(job, error))
         except NexiomError as error:
             return await self._refused(job, error)
-        if not await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds):
-            raise Overtaken
-        leased_at = desk.clock.monotonic()
-        intent = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
-        if desk.clock.monotonic() - leased_at > desk.lease_seconds / 2:
-            # This process was frozen: the lease may end before the call does. Nothing was sent, so nothing is lost.
-            return await desk.commit(intent, moves.unsent(intent, run_at=desk.now(), attempts=job.attempts))
-        return await self._order(intent, provider, submission, watched=watched)
+        return await self._order(job, provider, submission, watched=watched)
 
     async def settle(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
@@ -101,41 +97,71 @@ class Ordering:
     async def _order(
         self, job: GenerationJob, provider: VideoProvider, submission: Submission, *, watched: bool
     ) -> GenerationJob:
-        ordering = self._order_and_record(job, provider, submission, watched=watched)
+        desk = self.desk
+        try:
+            place = await desk.door.enter(provider.name)
+        except ProviderBusy as error:
+            pause = PAUSE_WITHOUT_A_PLACE_SECONDS * (0.5 + desk.luck())
+            return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
+        ordering = self._order_from(place, job, provider, submission, watched=watched)
         if provider.submission_recovery == "key":
             return await ordering  # the same call again is the same order, so this one may be cut short
         return await _to_its_end(ordering)
 
-    async def _order_and_record(
-        self, job: GenerationJob, provider: VideoProvider, submission: Submission, *, watched: bool
+    async def _order_from(
+        self,
+        place: contextlib.ExitStack,
+        job: GenerationJob,
+        provider: VideoProvider,
+        submission: Submission,
+        *,
+        watched: bool,
     ) -> GenerationJob:
+        """Order from a place at the gate: between the intent and the call, nothing is waited for."""
         desk = self.desk
-        try:
-            answer = await call(
-                desk.door,
-                provider.name,
-                "submit",
-                lambda: provider.submit(submission),
-                answers=(Operation, Succeeded),
-            )
-        except NexiomError as error:
-            error.message = redact(error.message, (submission.callback_url or "",))  # refusals quote what was sent
-            if isinstance(error, GenerationFailed):
-                return await desk.end(job, error)
-            if error.charged == "no":
-                return await self._refused(job, error)
-            not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
-            if not_set_up and provider.submission_recovery != "key":
-                # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
-                return await self._refused(job, _unusable(job, error))
-            return await (
-                self._uncertain(job, error) if provider.submission_recovery == "none" else desk.later(job, error)
-            )
+        with place:
+            if not await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds):
+                raise Overtaken
+            leased_at = desk.clock.monotonic()
+            if job.phase is Phase.QUEUED:
+                attempts = job.attempts
+                job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
+                if desk.clock.monotonic() - leased_at > desk.lease_seconds / 2:
+                    # The lease may end before the call does. Nothing was sent, so nothing is lost.
+                    return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=attempts))
+            try:
+                answer: Operation | Succeeded | NexiomError = await call_once(
+                    desk.door,
+                    provider.name,
+                    "submit",
+                    lambda: provider.submit(submission),
+                    answers=(Operation, Succeeded),
+                )
+            except NexiomError as error:
+                answer = error
         match answer:
             case Operation():
                 return await self._taken(job, provider, answer, watched=watched)
             case Succeeded():
                 return await self.saving.begin(job, answer)
+            case _:
+                answer.message = redact(
+                    answer.message, (submission.callback_url or "",)
+                )  # refusals quote what was sent
+                return await self._not_taken(job, provider, answer)
+
+    async def _not_taken(self, job: GenerationJob, provider: VideoProvider, error: NexiomError) -> GenerationJob:
+        if isinstance(error, GenerationFailed):
+            return await self.desk.end(job, error)
+        if error.charged == "no":
+            return await self._refused(job, error)
+        not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
+        if not_set_up and provider.submission_recovery != "key":
+            # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
+            return await self._refused(job, _unusable(job, error))
+        if provider.submission_recovery == "none":
+            return await self._uncertain(job, error)
+        return await self.desk.later(job, error)
 
     async def _taken(
         self, job: GenerationJob, provider: VideoProvider, operation: Operation, *, watched: bool
@@ -198,6 +224,7 @@ class Ordering:
                 # It may have gone to an API, or by keys, that are not set up here: who cannot look there knows nothing.
                 msg = f"Whether {provider.name} took the order cannot be seen here: its model is not set up."
                 raise SubmissionUncertain(msg)
+            settled = self._intended_before(job, 2 * (desk.lease_seconds + CALL_TIMEOUT_SECONDS))
             found = await call(
                 desk.door,
                 provider.name,
@@ -207,12 +234,12 @@ class Ordering:
             )
         except NexiomError as error:
             # Not to be able to look is no reason to order again, and none to keep a user waiting for ever.
-            given_up = self._intended_before(job, desk.deadline_seconds)
+            given_up = self._intended_before(job, desk.deadline_seconds) and not isinstance(error, ProviderBusy)
             return await (self._uncertain(job, error) if given_up else desk.later(job, error))
         if found is not None:
             return await self._taken(job, provider, found, watched=watched)
-        if self._intended_before(job, 2 * (desk.lease_seconds + CALL_TIMEOUT_SECONDS)):
-            # Any call that was on its way has arrived by now, and this look came after it: the order was never taken.
+        if settled:
+            # Any call that was on its way had arrived before this look was made: the order was never taken.
             return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=job.attempts))
         return await desk.later(job, SubmissionUncertain(f"{provider.name} does not show the order yet."))
 

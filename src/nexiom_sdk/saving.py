@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
-from nexiom_sdk.errors import ConfigurationError, NexiomError, ResultExpired, ResultInvalid, StorageUnavailable
+from nexiom_sdk.errors import (
+    ConfigurationError,
+    NexiomError,
+    ProviderBusy,
+    ResultExpired,
+    ResultInvalid,
+    StorageUnavailable,
+)
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
@@ -55,8 +62,8 @@ class Saving:
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
         match error:
-            case StorageUnavailable() | ConfigurationError():
-                return True  # ours to mend: the job waits for it
+            case StorageUnavailable() | ConfigurationError() | ProviderBusy():
+                return True  # ours to mend, or not even asked: the job waits for it
             case ResultInvalid() | ResultExpired():
                 return job.attempts + 1 < TRIES_FOR_A_USABLE_RESULT
             case _:
