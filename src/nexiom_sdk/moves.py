@@ -49,13 +49,14 @@ def created(
     return _ordered(job, choice.ranked[0]) if choice.ranked else job
 
 
-def intended(job: GenerationJob, spec: VideoSpec, *, now: datetime) -> GenerationJob:
-    """The paid call goes out next; the lease is kept."""
+def intended(job: GenerationJob, spec: VideoSpec | None, *, now: datetime) -> GenerationJob:
+    """The paid call goes out next, or went out already where nothing is sent; the lease is kept."""
+    job = job.evolve(phase=Phase.SUBMITTING, status=JobStatus.PROCESSING, submit_started_at=now)
+    if spec is None:
+        return job
     sent = spec.model_dump(mode="json", exclude={"prompt", "negative_prompt", "media"}, exclude_none=True)
     media: list[JsonValue] = [{"role": one.role, "media_type": one.media_type} for one in spec.media]
-    return job.evolve(phase=Phase.SUBMITTING, status=JobStatus.PROCESSING, submit_started_at=now).with_metadata(
-        request={**sent, "media": media} if media else sent
-    )
+    return job.with_metadata(request={**sent, "media": media} if media else sent)
 
 
 def unsent(job: GenerationJob, *, run_at: datetime, attempts: int) -> GenerationJob:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from types import NoneType
 from typing import TypeVar
 
@@ -32,8 +33,10 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
 )
 from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.kept_answers import KeptAnswer
 from nexiom_sdk.providers.calls import call, call_once
-from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoProvider
+from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
+from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.types import Operation, Submission, Succeeded
@@ -55,14 +58,19 @@ class Ordering:
     Args:
         desk: What every step needs.
         saving: The steps that follow when a provider answers with the video itself.
+        recovery: Answers that came while the row could not be written.
     """
 
     desk: Desk
     saving: Saving
+    recovery: Recovery
 
     async def submit(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
         """A queued job: take a place, commit the intent, order, commit the answer."""
         desk = self.desk
+        known = await self._known(job)
+        if known is not None:
+            return known
         if job.cancel_requested_at is not None:
             error = JobCancelled("The job was cancelled before it was sent.", charged="no")
             return await desk.commit(job, moves.cancelled(job, error, state="not sent", now=desk.now()))
@@ -80,6 +88,9 @@ class Ordering:
     async def settle(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
         desk = self.desk
+        known = await self._known(job)
+        if known is not None:
+            return known
         try:
             provider = desk.provider_of(job)
         except ConfigurationError as error:
@@ -143,7 +154,7 @@ class Ordering:
             case Operation():
                 return await self._taken(job, provider, answer, watched=watched)
             case Succeeded():
-                return await self.saving.begin(job, answer)
+                return await self._delivered(job, provider, answer)
             case _:
                 answer.message = redact(
                     answer.message, (submission.callback_url or "",)
@@ -166,19 +177,23 @@ class Ordering:
     async def _taken(
         self, job: GenerationJob, provider: VideoProvider, operation: Operation, *, watched: bool
     ) -> GenerationJob:
-        desk = self.desk
-        gap = schedule.next_look(
-            await desk.pace(job, provider, watched=watched), since_submit_seconds=0.0, luck=desk.luck()
-        )
+        desk, answer = self.desk, KeptAnswer.to(job, operation)
         try:
+            gap = schedule.next_look(
+                await desk.pace(job, provider, watched=watched), since_submit_seconds=0.0, luck=desk.luck()
+            )
             return await desk.commit(job, moves.answered(job, operation, now=desk.now(), run_at=desk.after(gap)))
         except Overtaken:
             # The id is money already spent: it is recorded even though somebody else has the job by now.
-            if not await desk.repository.adopt_late_id(job.id, job.order_no, provider.name, operation.id):
-                await self._stop_second_order(job, provider, operation)
+            try:
+                await self.recovery.record(answer)
+            except StorageUnavailable as error:
+                await self.recovery.keep(answer)
+                raise Unrecorded(partial(self.recovery.record, answer), error) from error
             raise
-        except StorageUnavailable:
-            raise
+        except StorageUnavailable as error:
+            await self.recovery.keep(answer)
+            raise Unrecorded(partial(self.recovery.record, answer), error) from error
         except StorageError:
             # The answer did come: no row must say that it was lost, and nobody may order again without looking.
             msg = f"{provider.name} took the order and named it {printable(operation.id, 80)}, as another job is named."
@@ -186,17 +201,26 @@ class Ordering:
             clash = SubmissionUncertain(msg, next_step=hint)
             return await desk.commit(job, moves.unknown(job, clash, now=desk.now()))
 
-    async def _stop_second_order(self, job: GenerationJob, provider: VideoProvider, operation: Operation) -> None:
-        _log.error(
-            "job %s: %s also took order %s, which no row holds; it may be charged",
-            job.id,
-            provider.name,
-            operation.id,
-            extra={"action": "second_order"},
-        )
-        if isinstance(provider, SupportsCancel):
-            with contextlib.suppress(NexiomError):
-                await call(self.desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
+    async def _delivered(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> GenerationJob:
+        """The provider answered with the video itself."""
+        outcome = await self.saving.spooled(job, provider, outcome)
+        try:
+            finished = await self.saving.finish(job, outcome)
+        except StorageUnavailable as error:
+            raise Unrecorded(partial(self.saving.begin, job, outcome), error) from error
+        return await self.saving.save(finished, outcome.assets)
+
+    async def _known(self, job: GenerationJob) -> GenerationJob | None:
+        """The job with an answer that this machine kept when the row could not be written; None where there is none."""
+        answer = await self.recovery.kept.of(job)
+        if answer is not None:
+            await self.recovery.record(answer)
+            return await self.desk.repository.get(job.id)
+        if not await self.saving.spool.files(job):
+            return None
+        if job.phase is Phase.QUEUED:
+            job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))
+        return await self.saving.begin(job, Succeeded(assets=()))
 
     async def _refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """Certainly not taken and not charged: send it again later, ask elsewhere, or give up."""
