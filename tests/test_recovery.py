@@ -180,6 +180,16 @@ async def test_a_second_order_that_was_kept_is_told_and_stopped(
     assert (fake.calls, _kept(rig)) == (["submit", "cancel"], [])
 
 
+async def test_an_order_that_another_job_holds_is_not_stopped(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = CancellableFakeProvider("acme", clock=clock, submission_recovery="none").hang()
+    rig = rig_of(fake)
+    row = await _ordered_in_an_outage(rig, fake)
+    other = await rig.submitted(prompt="another")
+    assert await rig.repository.adopt_late_id(other.id, 0, "acme", f"order-{row.order_key}")
+    await rig.studio._engine.recover()
+    assert (fake.calls, _kept(rig)) == (["submit"], [])
+
+
 async def test_an_answer_to_a_job_of_another_database_is_left_alone(rig_of: RigOf, clock: VirtualClock) -> None:
     fake = CancellableFakeProvider("acme", clock=clock)
     rig = rig_of(fake)
