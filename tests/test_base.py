@@ -220,7 +220,9 @@ async def test_an_order_that_is_not_known_is_lost_unless_it_is_very_young(clock:
         with pytest.raises(ProviderUnavailable):
             await adapter.poll(operation)
         clock.advance(2)
-        assert await adapter.poll(operation) == Failed(code="generation_failed", message="Acme knows no order a1.")
+        assert await adapter.poll(operation) == Failed(
+            code="generation_failed", message="Acme knows no order a1.", lost=True
+        )
         assert isinstance(await adapter.poll(Operation(id="never heard of")), Failed)
 
 

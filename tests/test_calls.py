@@ -14,6 +14,7 @@ from nexiom_sdk.errors import (
     FAILURE_CODES,
     NexiomError,
     PluginError,
+    ProviderBusy,
     ProviderUnavailable,
     RateLimited,
 )
@@ -403,3 +404,16 @@ async def test_an_adapter_may_fetch_without_a_generator(
     provider.fetch = lambda _: answer()  # type: ignore[assignment, method-assign, return-value]
     end, _ = await _finish(_read(door, provider), clock)
     assert end == expected or type(end) is expected
+
+
+@pytest.mark.parametrize("operation", RETRIED)
+async def test_a_call_that_gets_no_place_is_not_tried_again_and_was_no_attempt(
+    operation: Verb, door: Door, clock: VirtualClock, events: list[Event]
+) -> None:
+    narrow = Door(clock=clock, sink=door.sink, concurrency=1)
+    held, send = await narrow.enter("acme"), Counting()
+    end, pauses = await _finish(call(narrow, "acme", operation, send), clock)
+    assert isinstance(end, ProviderBusy)
+    assert (send.calls, pauses, _told(events)) == (0, [10.0], [])
+    held.close()
+    assert await call(narrow, "acme", operation, send) == "answer"

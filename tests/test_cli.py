@@ -26,6 +26,7 @@ EXPECTED_CODES = {
     "ConfigurationError": 3, "MissingCredentials": 3, "UnknownProvider": 3, "PluginError": 3, "InvalidPolicy": 3,
     "RequestError": 2, "UnsupportedFeature": 2, "NoCandidate": 4, "BudgetExceeded": 4, "IdempotencyConflict": 2,
     "ProviderError": 1, "AuthenticationFailed": 1, "QuotaExhausted": 1, "RateLimited": 1, "ProviderUnavailable": 1,
+    "ProviderBusy": 1,
     "ContentRejected": 1, "InvalidInput": 2, "SubmissionUncertain": 6, "MalformedResponse": 1, "ModelRetired": 1,
     "GenerationFailed": 1, "ResultExpired": 1, "ResultInvalid": 1, "ResponseTooLarge": 1, "UnsafeUrl": 1, "TimedOut": 1,
     "JobError": 1, "JobNotFound": 2, "JobConflict": 2, "WaitTimeout": 7, "IllegalTransition": 2, "JobCancelled": 1,
@@ -299,6 +300,17 @@ def test_detach_orders_and_says_how_to_watch(command: Command) -> None:
     assert said.out == f"nexiom jobs watch {job_id} --output 'my fox.mp4'\n"
 
 
+def test_detach_does_not_say_that_an_order_is_on_its_way_when_nothing_could_be_sent(command: Command) -> None:
+    said = command("generate", "x", "--provider", "wired", "--detach", script="down")
+    [line] = command("jobs", "list").out.splitlines()
+    job_id = line.split("\t")[0]
+    assert (said.code, said.out) == (0, f"nexiom jobs watch {job_id}\n")
+    assert "The order is written down; wired did not take it yet: Wired could not be reached: no" in said.err
+    assert f"A worker or `nexiom jobs watch {job_id}` sends it." in said.err
+    assert "on its way" not in said.err
+    assert "\x1b" not in said.err
+
+
 def test_a_timeout_leaves_the_job_and_says_how_to_go_on(command: Command) -> None:
     said = command(
         "--home", str(command.home), "generate", "x", "--provider", "wired", "--timeout", "0.1", script="hang"
@@ -341,6 +353,12 @@ def test_an_uncertain_order_is_resolved_with_the_id_that_was_found(command: Comm
     command("generate", "x", "--provider", "wired", script="lose")
     job_id, status, *_ = command("jobs", "list").out.split("\t")
     assert status == "uncertain"
+    typo = command("jobs", "resolve", job_id, "--provider-job-id", "fuond-1")
+    assert (typo.code, typo.out) == (2, "")
+    assert "no order fuond-1" in typo.err
+    assert "Nothing was changed." in typo.err
+    assert "charged" not in typo.err
+    assert f"nexiom jobs resubmit {job_id}" in typo.err.splitlines()[-1]
     said = command("jobs", "resolve", job_id, "--provider-job-id", "found-1")
     assert said.code == 0
     assert re.search(r"^provider_job_id +found-1$", command("jobs", "show", job_id).out, re.MULTILINE)

@@ -93,3 +93,12 @@ def test_the_live_line_drops_what_there_is_no_room_for_and_stays_one_line(width:
     assert "40 %" in text
     assert ("about $0.84" in text) is (width >= 80)
     assert ("━" in text) is (width >= 120)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [(None, "it was not sent yet."), ("acme is busy.", "acme did not take it yet: acme is busy.")],
+)
+def test_an_order_that_is_only_written_down_says_why_and_who_sends_it(trouble: str | None, why: str) -> None:
+    job = job_at(Phase.QUEUED).with_metadata(trouble=trouble)
+    assert words.unsent(job) == f"The order is written down; {why} A worker or `nexiom jobs watch j1` sends it."

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from batch_fake import BatchFake
-from nexiom_sdk.errors import InvalidInput, MalformedResponse, NexiomError, PluginError, ProviderUnavailable
+from nexiom_sdk.errors import (
+    InvalidInput,
+    MalformedResponse,
+    NexiomError,
+    PluginError,
+    ProviderBusy,
+    ProviderUnavailable,
+)
 from nexiom_sdk.events import Event, ProviderCalled
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.looks import Looks
@@ -163,3 +170,18 @@ async def test_a_later_round_serves_those_who_come_later(looks: Looks) -> None:
     await _all(looks, fake, orders[:2])
     await _all(looks, fake, orders[2:])
     assert [len(batch) for batch in fake.batches] == [2, 2]
+
+
+async def test_a_call_that_hangs_holds_those_whom_it_is_about_and_nobody_else(looks: Looks) -> None:
+    fake = BatchFake()
+    fake.takes = asyncio.Event()
+    orders = await fake.taken(5)
+    early = asyncio.create_task(_all(looks, fake, orders[:2]))
+    while not fake.batches:
+        await asyncio.sleep(0)
+    late = await _all(looks, fake, orders[2:])
+    assert [type(one) for one in late] == [ProviderBusy] * 3
+    assert not early.done()
+    fake.takes.set()
+    assert all(isinstance(one, Running) for one in await early)
+    assert [len(batch) for batch in fake.batches] == [2]

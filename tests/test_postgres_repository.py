@@ -100,7 +100,7 @@ async def test_limits_over_the_same_rows_in_any_order_do_not_wait_for_each_other
     ("change", "named"),
     [
         (
-            "update generation_jobs set request = '{\"prompt\": 5}', provider_metadata = '{\"choice\": {}}' where id = %s",
+            """update generation_jobs set request = '{"prompt": 5}', provider_metadata = '{"choice": {}}' where id = %s""",
             "prompt",
         ),
         ("update generation_jobs set request = '[]', provider_metadata = '{\"choice\": {}}' where id = %s", "request"),

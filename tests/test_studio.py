@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -21,13 +22,18 @@ from nexiom_sdk.errors import (
     JobConflict,
     JobNotFound,
     MissingCredentials,
+    NexiomError,
     NoCandidate,
+    PluginError,
+    ProviderError,
+    ProviderUnavailable,
     UnknownProvider,
     WaitTimeout,
 )
 from nexiom_sdk.jobs import JobQuery, Limit, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
+from nexiom_sdk.types import Failed, Operation, Poll
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -318,3 +324,69 @@ async def test_the_first_step_is_submits_own_however_soon_a_worker_looks(rig_of:
     job = await rig.studio.submit(VideoRequest(prompt="a fox in snow"))
     assert (job.status, job.error_code) == (JobStatus.FAILED, "authentication_failed")
     assert job == await rig.studio.get(job.id)
+
+
+async def _lost(rig: Rig) -> GenerationJob:
+    lost = await rig.step(await rig.submitted())
+    assert lost.phase is Phase.UNKNOWN
+    return lost
+
+
+async def test_a_mistyped_id_changes_nothing_and_the_right_one_can_follow(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().succeed()
+    rig = rig_of(fake)
+    lost = await _lost(rig)
+    with pytest.raises(InvalidInput, match="There is no order typo") as caught:
+        await rig.studio.resolve(lost.id, provider_job_id="typo")
+    assert (caught.value.charged, caught.value.job_id) == (None, lost.id)
+    assert f"nexiom jobs resubmit {lost.id}" in caught.value.next_step
+    assert await rig.studio.get(lost.id) == lost
+    await rig.studio.resolve(lost.id, provider_job_id=f"order-{lost.order_key}")
+    assert (await rig.steps(lost)).status is JobStatus.COMPLETED
+    assert len(fake.accepted) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (Failed(code="generation_failed", message="Acme knows no order typo.", lost=True), InvalidInput),
+        (ProviderError("Acme answered 404", status=404), InvalidInput),
+        (ProviderError("Acme answered 418", status=418), ProviderError),
+        (ProviderUnavailable("the status page is down"), ProviderUnavailable),
+        (AuthenticationFailed("key refused"), AuthenticationFailed),
+        (ValueError("a defect"), PluginError),
+    ],
+    ids=repr,
+)
+async def test_an_order_that_is_not_there_or_cannot_be_looked_at_now_leaves_the_job_as_it_is(
+    said: Failed | Exception, kind: type[NexiomError], rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer()
+    rig = rig_of(fake)
+    lost = await _lost(rig)
+
+    async def poll(operation: Operation, /) -> Poll:
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    fake.poll = poll  # type: ignore[method-assign]
+    resolving = asyncio.create_task(rig.studio.resolve(lost.id, provider_job_id="typo"))
+    while not resolving.done():
+        await asyncio.sleep(0)
+        rig.clock.advance(rig.clock.until_next() or 0.0)
+    error = resolving.exception()
+    assert type(error) is kind
+    assert "othing was changed" in error.message
+    assert error.charged is None
+    if kind is not InvalidInput:
+        assert error.next_step.startswith("Try it again later.")
+    assert await rig.studio.get(lost.id) == lost
+
+
+async def test_an_order_that_is_there_and_failed_ends_the_job_as_it_ended(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().fail("content_rejected")
+    rig = rig_of(fake)
+    lost = await _lost(rig)
+    row = await rig.studio.resolve(lost.id, provider_job_id=f"order-{lost.order_key}")
+    assert (row.phase, row.error_code) == (Phase.DONE, "content_rejected")

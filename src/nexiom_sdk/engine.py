@@ -12,16 +12,21 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageUnavailable
+from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageError, StorageUnavailable
 from nexiom_sdk.following import Following
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.kept_answers import KeptAnswers
 from nexiom_sdk.ordering import Ordering
 from nexiom_sdk.providers.looks import Looks
+from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.spool import Spool
 
 _log = logging.getLogger(__name__)
+
+RECOVER_EVERY_SECONDS = 300.0
+RECOVER_AGAIN_SECONDS = 5.0
 
 
 class Engine:
@@ -35,9 +40,39 @@ class Engine:
 
     def __init__(self, desk: Desk, *, spool: Path, intake: Intake) -> None:
         self._desk = desk
-        self._saving = Saving(desk=desk, spool=Spool(folder=spool, store=desk.store, door=desk.door, sink=desk.sink))
-        self._ordering = Ordering(desk=desk, saving=self._saving, intake=intake)
+        spooled = Spool(folder=spool, store=desk.store, door=desk.door, sink=desk.sink)
+        self._recovery = Recovery(desk=desk, kept=KeptAnswers(folder=spool / "answers"), spool=spooled)
+        self._saving = Saving(desk=desk, spool=spooled)
+        self._ordering = Ordering(desk=desk, saving=self._saving, recovery=self._recovery, intake=intake)
         self._following = Following(desk=desk, saving=self._saving, looks=Looks(door=desk.door))
+        self._recover_at = float("-inf")
+
+    async def check_order(self, job: GenerationJob, provider_job_id: str) -> None:
+        """Look whether the provider has the order that a person names; nothing is written.
+
+        Raises:
+            InvalidInput: It knows no such order.
+            ProviderUnavailable: It cannot be looked at now.
+            ConfigurationError: The provider cannot be used here.
+        """
+        await self._following.check(job, provider_job_id)
+
+    async def recover(self) -> None:
+        """Put right what was left on this machine when a database or a process went away; it spends nothing.
+
+        Answers that no row could take are recorded, files of orders that are over are removed. A worker calls this
+        again and again: it does something every five minutes, and at once when there is an answer to record.
+        """
+        clock = self._desk.clock
+        if clock.monotonic() < self._recover_at:
+            return
+        pause = RECOVER_EVERY_SECONDS
+        try:
+            await self._recovery.all()
+        except (StorageError, OSError) as error:
+            pause = RECOVER_AGAIN_SECONDS
+            _log.warning("what was left here cannot be put right now: %s", error, extra={"action": "not_recovered"})
+        self._recover_at = clock.monotonic() + pause
 
     async def advance(self, job_id: str, *, watched: bool = False) -> GenerationJob:
         """Take one step if the job is due and free; else give it as it is.
@@ -62,7 +97,11 @@ class Engine:
             raise
         if claimed:
             await self.step(claimed[0], watched=watched)
-        return await self.row(job_id)
+        job = await self.row(job_id)
+        if job.phase is Phase.UNKNOWN and (answer := await self._recovery.kept.of(job)) is not None:
+            await self._recovery.record(answer)
+            return await self.row(job_id)
+        return job
 
     async def step(self, job: GenerationJob, *, watched: bool = False) -> GenerationJob:
         """Take one step of a job that was just claimed.
@@ -73,17 +112,7 @@ class Engine:
         """
         try:
             async with self._heartbeat(job):
-                match job.phase:
-                    case Phase.QUEUED:
-                        return await self._ordering.submit(job, watched=watched)
-                    case Phase.SUBMITTING:
-                        return await self._ordering.settle(job, watched=watched)
-                    case Phase.WAITING:
-                        return await self._following.look(job, watched=watched)
-                    case Phase.SAVING:
-                        return await self._saving.save(job)
-                    case Phase.UNKNOWN | Phase.DONE:
-                        return job
+                return await self._step(job, watched=watched)
         except Overtaken:
             _log.warning("job %s: another worker took over", job.id, extra={"action": "overtaken"})
             return await self.row(job.id)
@@ -95,6 +124,24 @@ class Engine:
         except asyncio.CancelledError:
             await self._release(job)
             raise
+
+    async def _step(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
+        try:
+            match job.phase:
+                case Phase.QUEUED:
+                    return await self._ordering.submit(job, watched=watched)
+                case Phase.SUBMITTING:
+                    return await self._ordering.settle(job, watched=watched)
+                case Phase.WAITING:
+                    return await self._following.look(job, watched=watched)
+                case Phase.SAVING:
+                    return await self._saving.save(job)
+                case Phase.UNKNOWN | Phase.DONE:
+                    return job
+        except Unrecorded as answer:
+            self._recover_at = float("-inf")
+            await self._recovery.insist(answer)
+            return await self.row(job.id)
 
     async def row(self, job_id: str) -> GenerationJob:
         """The row as it is.

@@ -17,6 +17,7 @@ NexiomError                   code · charged · next_step · cause · job_id
 │   ├── QuotaExhausted        no retry · elsewhere
 │   ├── RateLimited           retry · elsewhere after retries
 │   ├── ProviderUnavailable   retry · elsewhere after retries
+│   │   └── ProviderBusy      its calls take long, so this one was not made · never elsewhere
 │   ├── ContentRejected       final
 │   ├── InvalidInput          final (also a RequestError and a ValueError: we find most of them ourselves)
 │   ├── SubmissionUncertain   final until a person decides
@@ -274,6 +275,15 @@ class ProviderUnavailable(ProviderError):
     retryable = True
     fallback = True
     default_next_step = "Check the network and the provider's status page; the job tries again by itself."
+
+
+class ProviderBusy(ProviderUnavailable):
+    """Other calls to the provider take so long that this one was not made: it says nothing about any order."""
+
+    code = "provider_busy"
+    fallback = False
+    default_charged: ClassVar[Charged | None] = None
+    default_next_step = "Nothing has to be done; the job tries again by itself."
 
 
 class ContentRejected(ProviderError):

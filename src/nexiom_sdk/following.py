@@ -11,9 +11,11 @@ from nexiom_sdk.errors import (
     Charged,
     GenerationFailed,
     IllegalTransition,
+    InvalidInput,
     JobCancelled,
     MalformedResponse,
     NexiomError,
+    ProviderBusy,
     UnsupportedFeature,
 )
 from nexiom_sdk.jobs import GenerationJob, Phase
@@ -23,6 +25,8 @@ from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
 from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
 from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
 from nexiom_sdk.wording import printable
+
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Following:
             outcome = await self.looks.look(provider, operation)
         except NexiomError as error:
             # A look that did not work says nothing about the job: it never ends one that is still within its time.
-            return await (self._overdue(job) if self._over(job) else desk.later(job, error))
+            return await (self._overdue(job, error) if self._over(job) else desk.later(job, error))
         match outcome:
             case Running():
                 return await self._running(job, provider, outcome, watched=watched)
@@ -59,6 +63,28 @@ class Following:
                 return await self._failed(job, outcome)
             case Cancelled():
                 return await self._stopped(job, outcome.reason, outcome.charged or "unknown")
+
+    async def check(self, job: GenerationJob, provider_job_id: str) -> None:
+        """Look whether the provider has an order of this id; nothing is written.
+
+        Raises:
+            InvalidInput: It knows no such order.
+            NexiomError: It cannot be looked at now.
+        """
+        shown = printable(provider_job_id, 80)
+        try:
+            seen = await self.looks.look(self.desk.provider_of(job), Operation(id=provider_job_id))
+        except InvalidInput as error:
+            raise _no_such_order(job, error.message) from error
+        except NexiomError as error:
+            if getattr(error, "status", None) == _NOT_FOUND:
+                raise _no_such_order(job, error.message) from error
+            error.message = f"Order {shown} cannot be looked at now, so nothing was changed: {error.message}"
+            error.next_step = f"Try it again later. {error.next_step}"
+            error.charged, error.job_id = None, job.id  # of the look there is nothing to say, of the order too little
+            raise
+        if isinstance(seen, Failed) and seen.lost:
+            raise _no_such_order(job, printable(seen.message) or f"{job.provider} knows no order {shown}.")
 
     async def _running(
         self, job: GenerationJob, provider: VideoProvider, running: Running, *, watched: bool
@@ -110,6 +136,8 @@ class Following:
                 f"{provider.name} cannot stop an order: it goes on there, and its cost is open.", charged="unknown"
             )
             return await desk.commit(job, moves.cancelled(job, error, state="not possible", now=desk.now()))
+        except ProviderBusy:
+            raise  # it was not asked
         except NexiomError as error:
             state, trouble = "not possible", error.message
         going_on = job.evolve(run_at=desk.now(), leased_until=None)
@@ -123,12 +151,23 @@ class Following:
     def _over(self, job: GenerationJob) -> bool:
         return self.desk.past(job, "submit_answered_at", self.desk.deadline_seconds)
 
-    async def _overdue(self, job: GenerationJob) -> GenerationJob:
+    async def _overdue(self, job: GenerationJob, trouble: NexiomError | None = None) -> GenerationJob:
         desk = self.desk
         deadline = desk.deadline_seconds or 0.0
-        if desk.past(job, "submit_answered_at", deadline + schedule.LATE_WINDOW_SECONDS):
+        asked = not isinstance(trouble, ProviderBusy)  # who could not even ask gives up on nothing
+        if asked and desk.past(job, "submit_answered_at", deadline + schedule.LATE_WINDOW_SECONDS):
             return await desk.commit(job, job.evolve(phase=Phase.DONE, run_at=desk.now(), leased_until=None))
         return await desk.commit(job, moves.timed_out(job, after_seconds=deadline, now=desk.now()))
+
+
+def _no_such_order(job: GenerationJob, said: str) -> InvalidInput:
+    hint = (
+        "Check the id at the provider, whole and as it is written there, and resolve the job again; "
+        f"if the order is not there, `nexiom jobs resubmit {job.id}`."
+    )
+    return InvalidInput(
+        f"There is no such order: {said} Nothing was changed.", next_step=hint, charged=None, job_id=job.id
+    )
 
 
 def _operation_of(job: GenerationJob) -> Operation:

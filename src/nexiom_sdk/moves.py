@@ -62,13 +62,14 @@ def admitted(job: GenerationJob, request: VideoRequest, choice: Choice, *, now: 
     return _ordered(chosen, choice.ranked[0]) if choice.ranked else chosen
 
 
-def intended(job: GenerationJob, spec: VideoSpec, *, now: datetime) -> GenerationJob:
-    """The paid call goes out next; the lease is kept."""
+def intended(job: GenerationJob, spec: VideoSpec | None, *, now: datetime) -> GenerationJob:
+    """The paid call goes out next, or went out already where nothing is sent; the lease is kept."""
+    job = job.evolve(phase=Phase.SUBMITTING, status=JobStatus.PROCESSING, submit_started_at=now)
+    if spec is None:
+        return job
     sent = spec.model_dump(mode="json", exclude={"prompt", "negative_prompt", "media"}, exclude_none=True)
     media: list[JsonValue] = [{"role": one.role, "media_type": one.media_type} for one in spec.media]
-    return job.evolve(phase=Phase.SUBMITTING, status=JobStatus.PROCESSING, submit_started_at=now).with_metadata(
-        request={**sent, "media": media} if media else sent
-    )
+    return job.with_metadata(request={**sent, "media": media} if media else sent)
 
 
 def unsent(job: GenerationJob, *, run_at: datetime, attempts: int) -> GenerationJob:
@@ -86,6 +87,11 @@ def unsent(job: GenerationJob, *, run_at: datetime, attempts: int) -> Generation
 def delayed(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
     """This step did not work out; the same step is tried again at `run_at`."""
     return job.evolve(run_at=run_at, attempts=job.attempts + 1, leased_until=None).with_metadata(trouble=error.message)
+
+
+def put_off(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
+    """This step was not even begun, so it counts as no attempt; it is taken at `run_at`."""
+    return job.evolve(run_at=run_at, leased_until=None).with_metadata(trouble=error.message)
 
 
 def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at: datetime) -> GenerationJob:

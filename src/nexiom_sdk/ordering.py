@@ -1,8 +1,9 @@
 """The steps before a provider has the order: where money is spent, once.
 
-The intent is committed, then the paid call is made, then its answer is committed. The call is sent again only when it
-certainly never left, when the provider documents the answer as a refusal, or when it carries a key that makes both one
-order. A job found between intent and answer is settled by what its adapter declares: `key`, `lookup` or `none`.
+A place at the provider's gate is taken, then the intent is committed, then the paid call is made at once, then its
+answer is committed. The call is sent again only when it certainly never left, when the provider documents the answer as
+a refusal, or when it carries a key that makes both one order. A job found between intent and answer is settled by what
+its adapter declares: `key`, `lookup` or `none`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from types import NoneType
 from typing import TypeVar
 
@@ -25,14 +27,17 @@ from nexiom_sdk.errors import (
     JobCancelled,
     NexiomError,
     PluginError,
+    ProviderBusy,
     StorageError,
     StorageUnavailable,
     SubmissionUncertain,
 )
 from nexiom_sdk.intake import Intake
-from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.providers.calls import call
-from nexiom_sdk.providers.protocol import SupportsCancel, SupportsLookup, VideoProvider
+from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.kept_answers import KeptAnswer
+from nexiom_sdk.providers.calls import call, call_once
+from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
+from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.types import Operation, Submission, Succeeded
@@ -44,6 +49,7 @@ _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_SECONDS = 60.0  # longest that one JSON call may take
 SUBMITS_BEFORE_FALLBACK = 3
+PAUSE_WITHOUT_A_PLACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +60,20 @@ class Ordering:
         desk: What every step needs.
         saving: The steps that follow when a provider answers with the video itself.
         intake: Takes in rows that others wrote.
+        recovery: Answers that came while the row could not be written.
     """
 
     desk: Desk
     saving: Saving
     intake: Intake
+    recovery: Recovery
 
     async def submit(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
-        """A queued job: commit the intent, order, commit the answer."""
+        """A queued job: take a place, commit the intent, order, commit the answer."""
         desk = self.desk
+        known = await self._known(job)
+        if known is not None:
+            return known
         if job.cancel_requested_at is not None:
             error = JobCancelled("The job was cancelled before it was sent.", charged="no")
             return await desk.commit(job, moves.cancelled(job, error, state="not sent", now=desk.now()))
@@ -77,18 +88,14 @@ class Ordering:
             return await self._refused(job, _unusable(job, error))
         except NexiomError as error:
             return await self._refused(job, error)
-        if not await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds):
-            raise Overtaken
-        leased_at = desk.clock.monotonic()
-        intent = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
-        if desk.clock.monotonic() - leased_at > desk.lease_seconds / 2:
-            # This process was frozen: the lease may end before the call does. Nothing was sent, so nothing is lost.
-            return await desk.commit(intent, moves.unsent(intent, run_at=desk.now(), attempts=job.attempts))
-        return await self._order(intent, provider, submission, watched=watched)
+        return await self._order(job, provider, submission, watched=watched)
 
     async def settle(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
         desk = self.desk
+        known = await self._known(job)
+        if known is not None:
+            return known
         try:
             provider = desk.provider_of(job)
         except ConfigurationError as error:
@@ -106,58 +113,91 @@ class Ordering:
     async def _order(
         self, job: GenerationJob, provider: VideoProvider, submission: Submission, *, watched: bool
     ) -> GenerationJob:
-        ordering = self._order_and_record(job, provider, submission, watched=watched)
+        desk = self.desk
+        try:
+            place = await desk.door.enter(provider.name)
+        except ProviderBusy as error:
+            pause = PAUSE_WITHOUT_A_PLACE_SECONDS * (0.5 + desk.luck())
+            return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
+        ordering = self._order_from(place, job, provider, submission, watched=watched)
         if provider.submission_recovery == "key":
             return await ordering  # the same call again is the same order, so this one may be cut short
         return await _to_its_end(ordering)
 
-    async def _order_and_record(
-        self, job: GenerationJob, provider: VideoProvider, submission: Submission, *, watched: bool
+    async def _order_from(
+        self,
+        place: contextlib.ExitStack,
+        job: GenerationJob,
+        provider: VideoProvider,
+        submission: Submission,
+        *,
+        watched: bool,
     ) -> GenerationJob:
+        """Order from a place at the gate: between the intent and the call, nothing is waited for."""
         desk = self.desk
-        try:
-            answer = await call(
-                desk.door,
-                provider.name,
-                "submit",
-                lambda: provider.submit(submission),
-                answers=(Operation, Succeeded),
-            )
-        except NexiomError as error:
-            error.message = redact(error.message, (submission.callback_url or "",))  # refusals quote what was sent
-            if isinstance(error, GenerationFailed):
-                return await desk.end(job, error)
-            if error.charged == "no":
-                return await self._refused(job, error)
-            not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
-            if not_set_up and provider.submission_recovery != "key":
-                # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
-                return await self._refused(job, _unusable(job, error))
-            return await (
-                self._uncertain(job, error) if provider.submission_recovery == "none" else desk.later(job, error)
-            )
+        with place:
+            leased_at = desk.clock.monotonic()  # before the store is asked: its answer may have been long on the way
+            if not await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds):
+                raise Overtaken
+            if job.phase is Phase.QUEUED:
+                attempts = job.attempts
+                job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
+                if desk.clock.monotonic() - leased_at > desk.lease_seconds / 2:
+                    # The lease may end before the call does. Nothing was sent, so nothing is lost.
+                    return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=attempts))
+            try:
+                answer: Operation | Succeeded | NexiomError = await call_once(
+                    desk.door,
+                    provider.name,
+                    "submit",
+                    lambda: provider.submit(submission),
+                    answers=(Operation, Succeeded),
+                )
+            except NexiomError as error:
+                answer = error
         match answer:
             case Operation():
                 return await self._taken(job, provider, answer, watched=watched)
             case Succeeded():
-                return await self.saving.begin(job, answer)
+                return await self._delivered(job, provider, answer)
+            case _:
+                # Refusals quote what was sent.
+                answer.message = redact(answer.message, (submission.callback_url or "",))
+                return await self._not_taken(job, provider, answer)
+
+    async def _not_taken(self, job: GenerationJob, provider: VideoProvider, error: NexiomError) -> GenerationJob:
+        if isinstance(error, GenerationFailed):
+            return await self.desk.end(job, error)
+        if error.charged == "no":
+            return await self._refused(job, error)
+        not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
+        if not_set_up and provider.submission_recovery != "key":
+            # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
+            return await self._refused(job, _unusable(job, error))
+        if provider.submission_recovery == "none":
+            return await self._uncertain(job, error)
+        return await self.desk.later(job, error)
 
     async def _taken(
         self, job: GenerationJob, provider: VideoProvider, operation: Operation, *, watched: bool
     ) -> GenerationJob:
-        desk = self.desk
-        gap = schedule.next_look(
-            await desk.pace(job, provider, watched=watched), since_submit_seconds=0.0, luck=desk.luck()
-        )
+        desk, answer = self.desk, KeptAnswer.to(job, operation)
         try:
+            gap = schedule.next_look(
+                await desk.pace(job, provider, watched=watched), since_submit_seconds=0.0, luck=desk.luck()
+            )
             return await desk.commit(job, moves.answered(job, operation, now=desk.now(), run_at=desk.after(gap)))
         except Overtaken:
             # The id is money already spent: it is recorded even though somebody else has the job by now.
-            if not await desk.repository.adopt_late_id(job.id, job.order_no, provider.name, operation.id):
-                await self._stop_second_order(job, provider, operation)
+            try:
+                await self.recovery.record(answer)
+            except StorageUnavailable as error:
+                await self.recovery.keep(answer)
+                raise Unrecorded(partial(self.recovery.record, answer), error) from error
             raise
-        except StorageUnavailable:
-            raise
+        except StorageUnavailable as error:
+            await self.recovery.keep(answer)
+            raise Unrecorded(partial(self.recovery.record, answer), error) from error
         except StorageError:
             # The answer did come: no row must say that it was lost, and nobody may order again without looking.
             msg = f"{provider.name} took the order and named it {printable(operation.id, 80)}, as another job is named."
@@ -165,17 +205,26 @@ class Ordering:
             clash = SubmissionUncertain(msg, next_step=hint)
             return await desk.commit(job, moves.unknown(job, clash, now=desk.now()))
 
-    async def _stop_second_order(self, job: GenerationJob, provider: VideoProvider, operation: Operation) -> None:
-        _log.error(
-            "job %s: %s also took order %s, which no row holds; it may be charged",
-            job.id,
-            provider.name,
-            operation.id,
-            extra={"action": "second_order"},
-        )
-        if isinstance(provider, SupportsCancel):
-            with contextlib.suppress(NexiomError):
-                await call(self.desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
+    async def _delivered(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> GenerationJob:
+        """The provider answered with the video itself."""
+        outcome = await self.saving.spooled(job, provider, outcome)
+        try:
+            finished = await self.saving.finish(job, outcome)
+        except StorageUnavailable as error:
+            raise Unrecorded(partial(self.saving.begin, job, outcome), error) from error
+        return await self.saving.save(finished, outcome.assets)
+
+    async def _known(self, job: GenerationJob) -> GenerationJob | None:
+        """The job with an answer that this machine kept when the row could not be written; None where there is none."""
+        answer = await self.recovery.kept.of(job)
+        if answer is not None:
+            await self.recovery.record(answer)
+            return await self.desk.repository.get(job.id)
+        if not await self.saving.spool.files(job):
+            return None
+        if job.phase is Phase.QUEUED:
+            job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))
+        return await self.saving.begin(job, Succeeded(assets=()))
 
     async def _refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """Certainly not taken and not charged: send it again later, ask elsewhere, or give up."""
@@ -203,6 +252,7 @@ class Ordering:
                 # It may have gone to an API, or by keys, that are not set up here: who cannot look there knows nothing.
                 msg = f"Whether {provider.name} took the order cannot be seen here: its model is not set up."
                 raise SubmissionUncertain(msg)
+            settled = self._intended_before(job, 2 * (desk.lease_seconds + CALL_TIMEOUT_SECONDS))
             found = await call(
                 desk.door,
                 provider.name,
@@ -212,12 +262,12 @@ class Ordering:
             )
         except NexiomError as error:
             # Not to be able to look is no reason to order again, and none to keep a user waiting for ever.
-            given_up = self._intended_before(job, desk.deadline_seconds)
+            given_up = self._intended_before(job, desk.deadline_seconds) and not isinstance(error, ProviderBusy)
             return await (self._uncertain(job, error) if given_up else desk.later(job, error))
         if found is not None:
             return await self._taken(job, provider, found, watched=watched)
-        if self._intended_before(job, 2 * (desk.lease_seconds + CALL_TIMEOUT_SECONDS)):
-            # Any call that was on its way has arrived by now, and this look came after it: the order was never taken.
+        if settled:
+            # Any call that was on its way had arrived before this look was made: the order was never taken.
             return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=job.attempts))
         return await desk.later(job, SubmissionUncertain(f"{provider.name} does not show the order yet."))
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
-from nexiom_sdk.errors import ConfigurationError, NexiomError, ResultExpired, ResultInvalid, StorageUnavailable
+from nexiom_sdk.errors import (
+    ConfigurationError,
+    NexiomError,
+    ProviderBusy,
+    ResultExpired,
+    ResultInvalid,
+    StorageUnavailable,
+)
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
@@ -31,8 +38,21 @@ class Saving:
 
     async def begin(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         """The provider is done: commit that, then save, while its addresses are fresh."""
-        saving = await self.desk.commit(job, moves.finished(job, outcome, now=self.desk.now()))
-        return await self.save(saving, outcome.assets)
+        return await self.save(await self.finish(job, outcome), outcome.assets)
+
+    async def finish(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
+        """The provider is done: commit that."""
+        return await self.desk.commit(job, moves.finished(job, outcome, now=self.desk.now()))
+
+    async def spooled(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> Succeeded:
+        """The answer to an order is the video itself: it goes into the spool first, for nobody may give it twice."""
+        if not outcome.assets:
+            return outcome
+        try:
+            await self.spool.fetch(job, provider, outcome.assets)
+        except NexiomError:
+            return outcome  # saving meets the same trouble, and knows what it means
+        return replace(outcome, assets=())
 
     async def save(self, job: GenerationJob, assets: tuple[Asset, ...] = ()) -> GenerationJob:
         """Fetch, check and store; what fails for now is tried again, with the file kept where there is one."""
@@ -55,8 +75,8 @@ class Saving:
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
         match error:
-            case StorageUnavailable() | ConfigurationError():
-                return True  # ours to mend: the job waits for it
+            case StorageUnavailable() | ConfigurationError() | ProviderBusy():
+                return True  # ours to mend, or not even asked: the job waits for it
             case ResultInvalid() | ResultExpired():
                 return job.attempts + 1 < TRIES_FOR_A_USABLE_RESULT
             case _:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,18 @@ class Spool:
         """The files of the job's present order need not wait here any more."""
         await to_its_end(_remove, self._order(job))
 
+    async def orders(self) -> tuple[tuple[str, int], ...]:
+        """The orders whose files wait here: job and number."""
+        return await to_its_end(_orders, self.folder)
+
+    async def drop_order(self, job_id: str, order_no: int) -> None:
+        """The files of an order that is over need not wait here any more."""
+        await to_its_end(_remove, self.folder / f"{job_id}.{order_no}")
+
+    async def sweep(self) -> None:
+        """Remove what a process left half fetched when it died, after a day."""
+        await to_its_end(_sweep, self.folder)
+
     def _order(self, job: GenerationJob) -> Path:
         return self.folder / job.order_key
 
@@ -165,6 +178,17 @@ def _publish(partial: Path, order: Path) -> tuple[Path, ...]:
 
 def _files(order: Path) -> tuple[Path, ...]:
     return tuple(sorted(order.iterdir())) if order.is_dir() else ()
+
+
+def _orders(spool: Path) -> tuple[tuple[str, int], ...]:
+    names = [one.name.rpartition(".") for one in spool.iterdir() if one.is_dir()] if spool.is_dir() else []
+    return tuple((job_id, int(order_no)) for job_id, _, order_no in names if job_id and order_no.isdecimal())
+
+
+def _sweep(spool: Path) -> None:
+    if spool.is_dir():
+        with tempfile.TemporaryDirectory(suffix=_PARTIAL, dir=spool) as fresh:
+            sweep_beside(Path(fresh), f"*{_PARTIAL}")
 
 
 def _remove(folder: Path) -> None:

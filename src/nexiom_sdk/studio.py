@@ -384,7 +384,7 @@ class Studio:
         return await self.advance(job_id)
 
     async def resolve(self, job_id: str, *, provider_job_id: str) -> GenerationJob:
-        """Go on with an uncertain order that a person found at the provider.
+        """Go on with an uncertain order that a person found at the provider, once a look has shown that it is there.
 
         Args:
             job_id: The job.
@@ -394,11 +394,16 @@ class Studio:
             JobNotFound: There is no such job.
             IllegalTransition: The job is not uncertain.
             JobConflict: Another job holds this id.
+            InvalidInput: The provider knows no such order; nothing was changed.
+            ProviderUnavailable: The order cannot be looked at now; nothing was changed.
+            ConfigurationError: The provider cannot be used here; nothing was changed.
         """
         job = await self.get(job_id)
         if job.phase is not Phase.UNKNOWN and job.provider_job_id != provider_job_id:
             msg = f"Job {job_id} is {job.phase}: only an uncertain order can be resolved."
             raise IllegalTransition(msg, job_id=job_id)
+        if job.phase is Phase.UNKNOWN:
+            await self._engine.check_order(job, provider_job_id)
         if not await self.repository.adopt_late_id(job_id, job.order_no, job.provider or "", provider_job_id):
             msg = f"Order {provider_job_id} cannot be given to job {job_id}: another job has it, or this one moved on."
             raise JobConflict(msg, job_id=job_id)

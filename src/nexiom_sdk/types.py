@@ -397,12 +397,14 @@ class Failed:
         message: The provider's reason, in a sentence.
         charged: Whether the provider charges for it; None where the class of the code knows.
         cost_usd: What the provider says it charged.
+        lost: The provider knows no such order, any more or at all.
     """
 
     code: str
     message: str
     charged: Charged | None = None
     cost_usd: Decimal | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

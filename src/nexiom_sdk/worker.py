@@ -78,6 +78,7 @@ class Worker:
         failures = 0
         try:
             while not self._stopping.is_set():
+                await self._engine.recover()
                 try:
                     claimed = await self._claim()
                 except NexiomError as error:

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from nexiom_sdk.errors import MissingCredentials, SubmissionUncertain
+from nexiom_sdk.errors import MissingCredentials, ProviderUnavailable, SubmissionUncertain
 from nexiom_sdk.models import ModelCard, Price
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.testing import FakeProvider, sample_video
-from nexiom_sdk.types import Operation, Submission, Succeeded
+from nexiom_sdk.types import Operation, Poll, Running, Submission, Succeeded
 
 CARD = ModelCard(
     model="w1",
@@ -29,7 +29,7 @@ CARD = ModelCard(
 
 
 class Wired(FakeProvider):
-    """`done`, `hang`, `stuck`, `lose`, or `fail:CODE`."""
+    """`done`, `hang`, `stuck`, `down`, `lose`, or `fail:CODE`."""
 
     config_env: ClassVar[Mapping[str, str]] = {"script": "WIRED_SCRIPT"}
 
@@ -44,6 +44,8 @@ class Wired(FakeProvider):
         match word:
             case "hang":
                 self.progress(*[0.4] * 1000)
+            case "down":
+                self.refuse(ProviderUnavailable("Wired could not be reached: no \x1b[31mroute\x1b[0m."))
             case "lose":
                 self.refuse(SubmissionUncertain("The line broke."))
             case "fail":
@@ -57,3 +59,7 @@ class Wired(FakeProvider):
         if self._stuck:
             await asyncio.to_thread(threading.Event().wait)
         return await super().submit(submission)
+
+    async def poll(self, operation: Operation, /) -> Poll:
+        """The order `found-1` is one that somebody found at the provider."""
+        return Running() if operation.id == "found-1" else await super().poll(operation)

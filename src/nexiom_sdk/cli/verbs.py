@@ -16,11 +16,11 @@ from pydantic import JsonValue
 from nexiom_sdk import moves
 from nexiom_sdk.cli.output import Output
 from nexiom_sdk.cli.session import Session
-from nexiom_sdk.cli.words import finish, local_file, stopped
+from nexiom_sdk.cli.words import finish, local_file, stopped, unsent
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import InvalidInput, MissingCredentials, NoCandidate, StorageError, WaitTimeout
 from nexiom_sdk.events import Event, Sink
-from nexiom_sdk.jobs import GenerationJob, JobStatus, VideoResult
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import VideoRequest
 from nexiom_sdk.wording import unknown
@@ -160,8 +160,11 @@ def _nothing_is_set_up(session: Session, request: VideoRequest) -> bool:
 def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
     if job.status is JobStatus.FAILED:
         raise job.failure()
-    done = job.status is JobStatus.COMPLETED
-    session.output.outcome(job, "The video is done." if done else text, command=session.watch_command(job.id))
+    if job.status is JobStatus.COMPLETED:
+        text = "The video is done."
+    elif job.phase is Phase.QUEUED:
+        text = unsent(job)
+    session.output.outcome(job, text, command=session.watch_command(job.id))
 
 
 async def _follow(session: Session, job: GenerationJob, following: Following) -> None:

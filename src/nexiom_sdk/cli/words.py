@@ -172,6 +172,13 @@ def local_file(url: str) -> Path | None:
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
+def unsent(job: GenerationJob) -> str:
+    """Why an order is not on its way yet, and who sends it."""
+    trouble = job.provider_metadata.get("trouble")
+    why = f"{job.provider} did not take it yet: {printable(str(trouble))}" if trouble else "it was not sent yet."
+    return f"The order is written down; {why} A worker or `nexiom jobs watch {job.id}` sends it."
+
+
 def stopped(job: GenerationJob) -> str:
     """What cancelling did."""
     if job.status is JobStatus.COMPLETED:

@@ -193,7 +193,8 @@ class HttpProvider(ABC):
         age = (reply.received_at - datetime.fromisoformat(stamp)).total_seconds() if isinstance(stamp, str) else None
         if age is not None and age < _GRACE_SECONDS:
             raise self.error(ProviderUnavailable, reply)
-        return Failed(code="generation_failed", message=f"{self.title} knows no order {printable(operation.id, 80)}.")
+        msg = f"{self.title} knows no order {printable(operation.id, 80)}."
+        return Failed(code="generation_failed", message=msg, lost=True)
 
     def look_refused(self, operation: Operation, reply: Reply, /) -> Failed:
         """What it means when a look is refused: the order is not known any more, or the look did not work.

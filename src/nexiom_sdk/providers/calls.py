@@ -5,7 +5,6 @@ It holds a gate for each provider, retries looks and fetches but never an order,
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
@@ -15,8 +14,9 @@ from typing import Literal, TypeAlias, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.errors import NexiomError, PluginError, ProviderError, RateLimited
+from nexiom_sdk.errors import NexiomError, PluginError, ProviderBusy, ProviderError, RateLimited
 from nexiom_sdk.events import ProviderCalled, Sink, Sinks
+from nexiom_sdk.providers.gates import Gate
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.types import Asset
 
@@ -40,6 +40,7 @@ class Door:
         sink: Who is told of each attempt.
         concurrency: Most calls at once to one provider.
         spacing_seconds: Least time between the starts of two calls to one provider.
+        patience_seconds: Longest wait for a place at a provider's gate while none comes free.
         random: Numbers from 0 to 1, for jitter.
     """
 
@@ -47,26 +48,32 @@ class Door:
     sink: Sink
     concurrency: int = 8
     spacing_seconds: float = 0.0
+    patience_seconds: float = 10.0
     random: Callable[[], float] = random.random
-    _gates: dict[str, asyncio.Semaphore] = field(init=False, repr=False, default_factory=dict[str, asyncio.Semaphore])
-    _next_start: dict[str, float] = field(init=False, repr=False, default_factory=dict[str, float])
+    _gates: dict[str, Gate] = field(init=False, repr=False, default_factory=dict[str, Gate])
 
-    @contextlib.asynccontextmanager
-    async def gate(self, provider: str) -> AsyncGenerator[None, None]:
-        """Hold one of the provider's places while a call runs."""
-        async with self._gates.setdefault(provider, asyncio.Semaphore(self.concurrency)):
-            now = self.clock.monotonic()
-            start = max(now, self._next_start.get(provider, now))
-            self._next_start[provider] = start + self.spacing_seconds
-            if start > now:
-                await self.clock.sleep(start - now)
-            yield
+    async def enter(self, provider: str) -> contextlib.ExitStack:
+        """Take one of the provider's places; closing what is given frees it.
+
+        Raises:
+            ProviderBusy: None came free in time; nothing was sent.
+        """
+        gate = self._gates.get(provider)
+        if gate is None:
+            gate = self._gates[provider] = Gate(
+                provider=provider,
+                clock=self.clock,
+                places=self.concurrency,
+                spacing_seconds=self.spacing_seconds,
+                patience_seconds=self.patience_seconds,
+            )
+        return await gate.enter()
 
 
 async def call(
     door: Door, provider: str, operation: Verb, send: Callable[[], Awaitable[T]], *, answers: tuple[type, ...] = ()
 ) -> T:
-    """Make one call to a provider.
+    """Take a place at the provider's gate and make one call; looks that fail for now are made again.
 
     Args:
         door: The gates.
@@ -78,8 +85,10 @@ async def call(
     Raises:
         NexiomError: What the adapter raised.
         PluginError: The adapter raised something that it should not.
+        ProviderBusy: No place came free in time; nothing was sent.
 
     Example:
+        >>> import asyncio
         >>> from nexiom_sdk.clock import SystemClock
         >>> from nexiom_sdk.testing import FakeProvider
         >>> door, fake = Door(clock=SystemClock(), sink=lambda event: print(event.outcome)), FakeProvider("acme")
@@ -88,14 +97,32 @@ async def call(
     """
 
     async def attempt(number: int) -> T:
-        async with door.gate(provider):
-            with _told(door, provider, operation, number):
-                answer = await send()
-                if answers and not isinstance(answer, answers):
-                    raise TypeError(type(answer).__name__)
-                return answer
+        with await door.enter(provider):
+            return await call_once(door, provider, operation, send, answers=answers, attempt=number)
 
     return await _retried(door, attempt) if operation in _RETRIED else await attempt(1)
+
+
+async def call_once(
+    door: Door,
+    provider: str,
+    operation: Verb,
+    send: Callable[[], Awaitable[T]],
+    *,
+    answers: tuple[type, ...] = (),
+    attempt: int = 1,
+) -> T:
+    """Make one call at once, for whoever holds a place at the provider's gate; the arguments are those of `call`.
+
+    Raises:
+        NexiomError: What the adapter raised.
+        PluginError: The adapter raised something that it should not.
+    """
+    with _told(door, provider, operation, attempt):
+        answer = await send()
+        if answers and not isinstance(answer, answers):
+            raise TypeError(type(answer).__name__)
+        return answer
 
 
 async def fetch(door: Door, provider: VideoProvider, asset: Asset) -> AsyncGenerator[bytes, None]:
@@ -109,14 +136,15 @@ async def fetch(door: Door, provider: VideoProvider, asset: Asset) -> AsyncGener
     """
 
     async def begin(number: int) -> tuple[contextlib.AsyncExitStack, AsyncIterator[bytes], bytes]:
-        async with contextlib.AsyncExitStack() as stack, door.gate(provider.name):
-            stack.enter_context(_told(door, provider.name, "fetch", number))
-            chunks = provider.fetch(asset)
-            close: Callable[[], Awaitable[None]] | None = getattr(chunks, "aclose", None)
-            if close is not None:
-                stack.push_async_callback(close)
-            first = await _next(chunks)
-            return stack.pop_all(), chunks, first
+        with await door.enter(provider.name):
+            async with contextlib.AsyncExitStack() as stack:
+                stack.enter_context(_told(door, provider.name, "fetch", number))
+                chunks = provider.fetch(asset)
+                close: Callable[[], Awaitable[None]] | None = getattr(chunks, "aclose", None)
+                if close is not None:
+                    stack.push_async_callback(close)
+                first = await _next(chunks)
+                return stack.pop_all(), chunks, first
 
     stack, chunks, chunk = await _retried(door, begin)
     async with stack:
@@ -177,6 +205,8 @@ async def _retried(door: Door, attempt: Callable[[int], Awaitable[T]]) -> T:
 
 def _worth_another_try(error: BaseException) -> bool:
     """A longer wait than ours is for the job's schedule, not for a sleeping coroutine."""
+    if isinstance(error, ProviderBusy):
+        return False
     return getattr(error, "retryable", False) is True and (_asked(error) or 0.0) <= LONGEST_PAUSE_SECONDS
 
 

@@ -84,7 +84,7 @@ class LocalProvider:
     async def poll(self, operation: Operation, /) -> Poll:
         """There is nothing to look at: every order is finished when it is taken."""
         message = f"local finishes at once; it has no running order {operation.id}."
-        return Failed(code="invalid_input", message=message, charged="no")
+        return Failed(code="invalid_input", message=message, charged="no", lost=True)
 
     async def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
         """The bytes of the preview, in chunks."""

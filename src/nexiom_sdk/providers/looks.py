@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import get_args
 
-from nexiom_sdk.errors import NexiomError, ProviderError, ProviderUnavailable, RateLimited
+from nexiom_sdk.errors import NexiomError, ProviderBusy, ProviderError, ProviderUnavailable, RateLimited
 from nexiom_sdk.providers.calls import Door, call
 from nexiom_sdk.providers.protocol import SupportsBatchPoll, VideoProvider
 from nexiom_sdk.types import Operation, Poll
@@ -62,6 +62,7 @@ class _Rounds:
     provider: SupportsBatchPoll
     waiting: deque[_Waiting] = field(default_factory=deque["_Waiting"])
     serving: asyncio.Task[None] | None = None
+    calling: bool = False
     next_start: float = 0.0
 
     async def join(self, operation: Operation) -> Poll | None:
@@ -70,7 +71,22 @@ class _Rounds:
         self.waiting.append(look)
         if self.serving is None:
             self.serving = asyncio.create_task(self._serve(), name=f"nexiom looks at {self.name}")
-        return await look.answer
+        patience = asyncio.create_task(self._give_up(look), name=f"nexiom waits to look at {self.name}")
+        try:
+            return await look.answer
+        finally:
+            patience.cancel()
+
+    async def _give_up(self, look: _Waiting) -> None:
+        """A call that hangs holds those whom it is about, and nobody else."""
+        door = self.looks.door
+        while look in self.waiting:
+            await door.clock.sleep(door.patience_seconds)
+            if not self.calling or look not in self.waiting:
+                continue
+            self.waiting.remove(look)
+            msg = f"{self.name} is busy: its last call did not end within {door.patience_seconds:g} s."
+            look.settle(ProviderBusy(msg, provider=self.name))
 
     async def _serve(self) -> None:
         clock = self.looks.door.clock
@@ -80,11 +96,13 @@ class _Rounds:
                 self.next_start = clock.monotonic() + getattr(self.provider, "batch_spacing_seconds", 0.0)
                 places = min(len(self.waiting), max(int(self.provider.batch_size), 1))
                 batch = [self.waiting.popleft() for _ in range(places)]
+                self.calling = True
                 await self._round([one for one in batch if not one.answer.done()])
+                self.calling = False
         except Exception as error:  # noqa: BLE001 - an adapter's attributes are foreign data: each look is told alone
             _log.warning("%s cannot be looked at in batches: %s", self.name, type(error).__name__)
         finally:
-            self.serving = None
+            self.serving, self.calling = None, False
             while self.waiting:
                 self.waiting.popleft().settle(None)
 

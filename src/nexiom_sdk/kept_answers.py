@@ -1,0 +1,152 @@
+"""Answers that were paid for and that no row could take yet: files in the spool, until a database has them.
+
+A file is whole or not there, on the disk before anybody goes on, and for its owner only. It holds the id and state of
+an order, which are no secrets, and no prompt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pydantic import JsonValue, ValidationError
+
+from nexiom_sdk.disk import sweep_beside, to_its_end
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.types import Frozen, Operation
+
+_log = logging.getLogger(__name__)
+
+_PARTIAL = ".part"
+
+
+class KeptAnswer(Frozen):
+    """An order that a provider took.
+
+    Args:
+        job_id: Whose order it is.
+        order_no: Which of the job's orders.
+        provider: Who took it.
+        provider_job_id: The provider's id of the order.
+        state: What the adapter needs again when it looks.
+        warnings: What the provider ignored or changed.
+    """
+
+    job_id: str
+    order_no: int
+    provider: str
+    provider_job_id: str
+    state: Mapping[str, JsonValue]
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def to(cls, job: GenerationJob, operation: Operation) -> Self:
+        """The answer to the present order of a job."""
+        return cls(
+            job_id=job.id,
+            order_no=job.order_no,
+            provider=job.provider or "",
+            provider_job_id=operation.id,
+            state=operation.state,
+            warnings=operation.warnings,
+        )
+
+    @property
+    def operation(self) -> Operation:
+        """The provider's handle of the order."""
+        return Operation(id=self.provider_job_id, state=self.state, warnings=self.warnings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswers:
+    """A folder with one file for each answer.
+
+    Args:
+        folder: Where they are; made when the first one is kept.
+
+    Example:
+        >>> import asyncio
+        >>> kept = KeptAnswers(folder=Path(tempfile.mkdtemp()) / "answers")
+        >>> answer = KeptAnswer(job_id="j1", order_no=0, provider="acme", provider_job_id="order-7", state={})
+        >>> asyncio.run(kept.keep(answer))
+        >>> [one.provider_job_id for one in asyncio.run(kept.all())]
+        ['order-7']
+    """
+
+    folder: Path
+
+    async def keep(self, answer: KeptAnswer) -> None:
+        """Put an answer on the disk.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        await to_its_end(_write, self._file(answer), answer.model_dump_json().encode())
+
+    async def of(self, job: GenerationJob) -> KeptAnswer | None:
+        """The answer to the job's present order, if it is kept here."""
+        return next(iter(await to_its_end(_read, self.folder, f"{job.order_key}.")), None)
+
+    async def all(self) -> tuple[KeptAnswer, ...]:
+        """Every answer that is kept here."""
+        return await to_its_end(_read, self.folder, "")
+
+    async def drop(self, answer: KeptAnswer) -> None:
+        """The row has it."""
+        await to_its_end(_remove, self._file(answer))
+
+    def _file(self, answer: KeptAnswer) -> Path:
+        # Two answers to one order are two orders at the provider: the second one must not take the file of the first.
+        mark = hashlib.sha256(f"{answer.provider}|{answer.provider_job_id}".encode()).hexdigest()[:16]
+        return self.folder / f"{answer.job_id}.{answer.order_no}.{mark}.json"
+
+
+def _write(file: Path, data: bytes) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(suffix=_PARTIAL, dir=file.parent)  # for the owner only
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as writing:
+            writing.write(data)
+            writing.flush()
+            os.fsync(descriptor)
+        sweep_beside(partial, f"*{_PARTIAL}")
+        partial.replace(file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    for folder in (file.parent, file.parent.parent):  # the name itself has to be on the disk as well
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read(folder: Path, beginning: str) -> tuple[KeptAnswer, ...]:
+    try:
+        files = sorted(file for file in folder.iterdir() if file.name.startswith(beginning) and file.suffix == ".json")
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(answer for file in files if (answer := _answer_in(file)) is not None)
+
+
+def _answer_in(file: Path) -> KeptAnswer | None:
+    try:
+        return KeptAnswer.model_validate_json(file.read_bytes())
+    except FileNotFoundError:  # somebody recorded it meanwhile
+        return None
+    except (OSError, ValidationError) as error:
+        # It may hold the id of an order that was paid for: a person has to look, and nothing is removed.
+        _log.error("%s cannot be read: %s", file, type(error).__name__, extra={"action": "answer_unreadable"})
+        return None
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
