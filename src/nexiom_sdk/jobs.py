@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from pydantic import Field, JsonValue, PrivateAttr
 
@@ -368,6 +368,22 @@ class JobRepository(Protocol):
 
     async def aclose(self) -> None:
         """Release what the repository holds."""
+        ...
+
+
+@runtime_checkable
+class SupportsHints(Protocol):
+    """Optional for a `JobRepository`: it can tell when rows may have become due, before somebody looks.
+
+    A hint shortens a worker's rest and decides nothing: with none, or with too many, the results are the same.
+    """
+
+    async def hinted(self) -> None:
+        """Return as soon as rows may have become due; one that cannot tell now waits until it is cancelled.
+
+        A hint that came while nobody waited counts for the next call. It never raises. Time alone makes no hint: a row
+        whose `run_at` is reached is found by the next look.
+        """
         ...
 
 

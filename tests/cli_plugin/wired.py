@@ -15,7 +15,7 @@ from nexiom_sdk.errors import MissingCredentials, SubmissionUncertain
 from nexiom_sdk.models import ModelCard, Price
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.testing import FakeProvider, sample_video
-from nexiom_sdk.types import Operation, Submission, Succeeded
+from nexiom_sdk.types import Operation, Poll, Submission, Succeeded
 
 CARD = ModelCard(
     model="w1",
@@ -29,7 +29,7 @@ CARD = ModelCard(
 
 
 class Wired(FakeProvider):
-    """`done`, `hang`, `stuck`, `lose`, or `fail:CODE`."""
+    """`done`, `hang`, `stuck`, `slow:SECONDS`, `deaf:PORT`, `lose`, or `fail:CODE`."""
 
     config_env: ClassVar[Mapping[str, str]] = {"script": "WIRED_SCRIPT"}
 
@@ -39,10 +39,13 @@ class Wired(FakeProvider):
             msg = "The provider 'wired' has no script."
             raise MissingCredentials(msg, next_step="Set WIRED_SCRIPT.")
         word, _, code = script.get_secret_value().partition(":")
-        super().__init__("wired", models=(CARD,), submission_recovery="none" if word in {"lose", "stuck"} else "key")
+        paid = word in {"lose", "stuck", "slow"}
+        super().__init__("wired", models=(CARD,), submission_recovery="none" if paid else "key")
         self._stuck = word == "stuck"
+        self._slow_seconds = float(code) if word == "slow" else 0.0
+        self._port = int(code) if word == "deaf" else None
         match word:
-            case "hang":
+            case "hang" | "slow" | "deaf":
                 self.progress(*[0.4] * 1000)
             case "lose":
                 self.refuse(SubmissionUncertain("The line broke."))
@@ -52,8 +55,20 @@ class Wired(FakeProvider):
                 self.answer_at_once(data=sample_video())
 
     async def submit(self, submission: Submission, /) -> Operation | Succeeded:
-        """The paid call; `stuck`: its answer never comes."""
+        """The paid call; `stuck`: its answer never comes; `slow`: it comes late."""
         logging.getLogger("nexiom_sdk.wired").warning("chatter that nobody asked for")
         if self._stuck:
             await asyncio.to_thread(threading.Event().wait)
+        await asyncio.sleep(self._slow_seconds)
         return await super().submit(submission)
+
+    async def poll(self, operation: Operation, /) -> Poll:
+        """A look; `deaf`: a server on loopback takes the question and never answers."""
+        if self._port is not None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            writer.write(b"GET /orders HTTP/1.1\r\n\r\n")
+            try:
+                await reader.read(1)
+            finally:
+                writer.close()
+        return await super().poll(operation)
