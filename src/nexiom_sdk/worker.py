@@ -181,7 +181,7 @@ class Worker:
         for step in late:
             step.cancel()
         _log.warning(
-            "%d steps did not end in time and are cut short; their jobs go on elsewhere", len(late), extra=extra
+            "%d steps did not end in time and are cut short; whoever claims their jobs goes on", len(late), extra=extra
         )
         await asyncio.wait(late, timeout=2 * RELEASE_SECONDS)
         for job in self._steps.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from decimal import Decimal
@@ -29,7 +30,7 @@ CARD = ModelCard(
 
 
 class Wired(FakeProvider):
-    """`done`, `hang`, `stuck`, `slow:SECONDS`, `deaf:PORT`, `lose`, or `fail:CODE`."""
+    """`done`, `hang`, `stuck`, `slow:SECONDS`, `deaf:PORT`, `lose`, `burst`, or `fail:CODE`."""
 
     config_env: ClassVar[Mapping[str, str]] = {"script": "WIRED_SCRIPT"}
 
@@ -42,10 +43,11 @@ class Wired(FakeProvider):
         paid = word in {"lose", "stuck", "slow"}
         super().__init__("wired", models=(CARD,), submission_recovery="none" if paid else "key")
         self._stuck = word == "stuck"
+        self._bursts = word == "burst"
         self._slow_seconds = float(code) if word == "slow" else 0.0
         self._port = int(code) if word == "deaf" else None
         match word:
-            case "hang" | "slow" | "deaf":
+            case "hang" | "slow" | "deaf" | "burst":
                 self.progress(*[0.4] * 1000)
             case "lose":
                 self.refuse(SubmissionUncertain("The line broke."))
@@ -59,6 +61,8 @@ class Wired(FakeProvider):
         logging.getLogger("nexiom_sdk.wired").warning("chatter that nobody asked for")
         if self._stuck:
             await asyncio.to_thread(threading.Event().wait)
+        if self._bursts:
+            self._burst(submission)
         await asyncio.sleep(self._slow_seconds)
         return await super().submit(submission)
 
@@ -72,3 +76,11 @@ class Wired(FakeProvider):
             finally:
                 writer.close()
         return await super().poll(operation)
+
+    def _burst(self, submission: Submission) -> None:
+        """Log a defect whose text nobody may see."""
+        try:
+            int(f"{submission.spec.prompt} {os.environ.get('WIRED_SECRET')}")
+        except ValueError:
+            where = "https://wired.example/v.mp4?sig=CANARY4713"
+            logging.getLogger("nexiom_sdk.wired").exception("it burst at %s", where, extra={"action": "burst"})

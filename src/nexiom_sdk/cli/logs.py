@@ -58,8 +58,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": redact(record.getMessage()).partition("\n")[0],
         }
-        told: object = getattr(record, "nexiom", None)
-        event: Mapping[str, object] = told if isinstance(told, Mapping) else {}
+        event: Mapping[str, object] = getattr(record, "nexiom", None) or {}  # as `logging_sink` leaves it
         for name in ("action", "job_id"):
             value: object = getattr(record, name, None) or event.get(name)
             if isinstance(value, str):
