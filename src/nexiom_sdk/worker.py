@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.engine import RELEASE_SECONDS, Engine
@@ -123,7 +123,7 @@ class Worker:
 
     async def _claim(self, limit: int) -> int:
         """Look at the table, even if no step is free: who is told of it hears that the table is within reach."""
-        jobs = await self._repository.claim(limit=limit, lease_seconds=self._lease_seconds)
+        jobs = await self._claimed(limit)
         now, waited = self._clock.now(), 0.0
         for job in jobs:
             waited = max(waited, (now - job.run_at).total_seconds())
@@ -132,6 +132,19 @@ class Worker:
             step.add_done_callback(self._steps.pop)
         self._sink(WorkerTicked(claimed=len(jobs), running=len(self._steps), oldest_due_seconds=round(waited, 3)))
         return len(jobs)
+
+    async def _claimed(self, limit: int) -> Sequence[GenerationJob]:
+        """Due jobs; none where the database has still not answered a moment after `stop` was called."""
+        claiming = asyncio.ensure_future(self._repository.claim(limit=limit, lease_seconds=self._lease_seconds))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({claiming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not claiming.done():
+                await asyncio.wait({claiming}, timeout=RELEASE_SECONDS)
+            return claiming.result() if claiming.done() else ()
+        finally:
+            stopping.cancel()
+            claiming.cancel()  # what it may have leased all the same is free again when the lease has run out
 
     async def _step(self, job: GenerationJob) -> None:
         extra = {"action": "step_failed", "job_id": job.id}
