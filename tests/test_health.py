@@ -84,14 +84,18 @@ async def test_the_event_loop_does_not_wait_for_the_disk(tmp_path: Path, clock: 
     file = tmp_path / "health"
     os.mkfifo(tmp_path / ".health.part")  # a write to it waits for a reader that never comes
     health = HealthFile(file, clock=clock)
+    health(WorkerTicked(claimed=0, running=0))
+    hanging = health._writing
     async with asyncio.timeout(5):
         for _ in range(3):
-            health(WorkerTicked(claimed=0, running=0))  # one write hangs; the others are not queued behind it
             clock.advance(2)
+            health(WorkerTicked(claimed=0, running=0))
             await asyncio.sleep(0)
-    reader = os.open(tmp_path / ".health.part", os.O_RDONLY | os.O_NONBLOCK)
+    still = health._writing
+    reader = os.open(tmp_path / ".health.part", os.O_RDONLY | os.O_NONBLOCK)  # lets the write end
     await health.remove()
     os.close(reader)
+    assert still is hanging  # threads do not queue up behind a disk that hangs
 
 
 async def test_a_clean_end_takes_it_away_and_may_come_twice(tmp_path: Path, clock: VirtualClock) -> None:
