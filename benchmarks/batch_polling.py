@@ -29,6 +29,7 @@ from nexiom_sdk.providers.kling import KlingProvider
 from nexiom_sdk.testing import LoopbackServer, VirtualClock
 from nexiom_sdk.testing.wires.kling import KlingWire
 from nexiom_sdk.types import Asset, Poll, SubmissionRecovery
+from nexiom_sdk.worker_defaults import STEPS_AT_ONCE
 
 QUIET_SECONDS, COUNTED_SECONDS = 240.0, 60.0
 MODEL = "kling-3.0"
@@ -119,7 +120,7 @@ def _told(done: OneByOne, orders: int) -> tuple[float, float, float]:
 
 async def _main(orders: int, latency_seconds: float) -> None:
     print(f"{orders} orders in flight, {latency_seconds:g} s a call, {orders / 10:g} looks a second are due")
-    for concurrency in (16, 64):
+    for concurrency in (16, STEPS_AT_ONCE):
         calls: list[float] = []
         for kind in (OneByOne, Together):
             with tempfile.TemporaryDirectory() as home:

@@ -61,11 +61,12 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.setenv("NEXIOM_HOME", str(tmp_path / "home"))
     monkeypatch.syspath_prepend(str(PLUGIN))
     monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("nexiom_sdk")
-    before, level = logger.handlers[:], logger.level
+    loggers = [logging.getLogger(name) for name in ("nexiom_sdk", "asyncio")]
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
     yield Command(tmp_path / "home", capsys, monkeypatch)
-    logger.handlers[:] = before  # the command sets up the log of its process, which others share here
-    logger.setLevel(level)
+    for logger, handlers, level in before:  # the command sets up the log of its process, which others share here
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

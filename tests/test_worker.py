@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 from collections.abc import Callable
 
+import pytest
+from typer.main import get_command
+
 from batch_fake import BatchFake
-from nexiom_sdk import JobStatus
+from nexiom_sdk import JobStatus, Studio
+from nexiom_sdk.cli.app import app
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.events import WorkerTicked
 from nexiom_sdk.jobs import JobQuery, Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
+from nexiom_sdk.worker import Worker
+from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -79,22 +87,167 @@ async def test_stopping_lets_running_steps_end(rig_of: RigOf) -> None:
     assert (await rig.studio.get(job.id)).phase is Phase.WAITING
 
 
-async def test_a_database_that_is_down_is_waited_for(rig_of: RigOf) -> None:
+async def test_steps_that_do_not_end_in_time_are_cut_short_and_another_worker_goes_on_at_once(
+    rig_of: RigOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeProvider("acme", models=QUICK).hang()
+    rig = rig_of(fake, time=SystemClock())
+    job = await rig.submitted()
+    looking = asyncio.Event()
+
+    async def deaf(operation: object) -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    fake.poll = deaf  # type: ignore[assignment, method-assign]
+    running = asyncio.create_task((worker := rig.studio.worker(drain_seconds=0.05)).run())
+    await looking.wait()
+    worker.stop()
+    async with asyncio.timeout(5):
+        await running
+    await asyncio.sleep(0.001)
+    [claimed] = await rig.repository.claim(limit=1, lease_seconds=60)
+    assert claimed.id == job.id
+    assert _actions(caplog) == ["draining"]
+
+
+async def test_an_order_whose_answer_could_not_be_had_again_is_waited_for_and_spoken_of(
+    rig_of: RigOf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nexiom_sdk.worker.RELEASE_SECONDS", 0.02)
+    fake = FakeProvider("acme", submission_recovery="none").hang()
+    rig = rig_of(fake, time=SystemClock())
+    submit, started, go_on = fake.submit, asyncio.Event(), asyncio.Event()
+
+    async def slow(submission: object) -> object:
+        started.set()
+        await go_on.wait()
+        return await submit(submission)  # type: ignore[arg-type]
+
+    fake.submit = slow  # type: ignore[assignment, method-assign]
+    job = await rig.submitted()
+    running = asyncio.create_task((worker := rig.studio.worker(drain_seconds=0.02)).run())
+    await started.wait()
+    worker.stop()
+    await asyncio.wait({running}, timeout=0.3)
+    assert not running.done()
+    assert _actions(caplog) == ["draining", "kept_waiting"]
+    assert caplog.records[-1].__dict__["job_id"] == job.id
+    assert "its order is on the way" in caplog.records[-1].getMessage()
+    go_on.set()
+    await running
+    assert (await rig.studio.get(job.id)).phase is Phase.WAITING
+
+
+async def test_a_database_that_hangs_does_not_keep_a_worker_from_ending(
+    rig_of: RigOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nexiom_sdk.engine.RELEASE_SECONDS", 0.05)
+    fake = FakeProvider("acme", models=QUICK).hang()
+    rig = rig_of(fake, time=SystemClock())
+    for _ in range(20):
+        await rig.submitted()
+    looking = asyncio.Semaphore(0)
+
+    async def deaf(*_: object, **__: object) -> None:
+        looking.release()
+        await asyncio.Event().wait()
+
+    fake.poll = deaf  # type: ignore[assignment, method-assign]
+    running = asyncio.create_task((worker := rig.studio.worker(drain_seconds=0.05)).run())
+    await looking.acquire()
+    rig.repository.extend = deaf  # type: ignore[assignment, method-assign]
+    worker.stop()
+    async with asyncio.timeout(3):
+        await running
+
+
+async def test_a_look_that_hangs_does_not_keep_a_worker_from_ending(
+    rig_of: RigOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nexiom_sdk.worker.RELEASE_SECONDS", 0.05)
+    rig = rig_of(FakeProvider("acme").hang(), time=SystemClock())
+    looking = asyncio.Event()
+
+    async def deaf(**_: object) -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    rig.repository.claim = deaf  # type: ignore[assignment, method-assign]
+    running = asyncio.create_task((worker := rig.studio.worker()).run())
+    await looking.wait()
+    worker.stop()
+    async with asyncio.timeout(3):
+        await running
+
+
+def test_the_number_of_steps_and_the_time_to_end_are_the_same_wherever_they_are_not_given() -> None:
+    for made in (Worker, Studio.worker):
+        defaults = {name: one.default for name, one in inspect.signature(made).parameters.items()}
+        assert (defaults["concurrency"], defaults["drain_seconds"]) == (STEPS_AT_ONCE, DRAIN_SECONDS)
+    options: list[object] = getattr(get_command(app), "commands", {})["worker"].params
+    defaults = {str(getattr(one, "name", "")): getattr(one, "default", None) for one in options}
+    assert (defaults["concurrency"], defaults["drain_seconds"]) == (STEPS_AT_ONCE, DRAIN_SECONDS)
+
+
+async def test_a_database_that_is_down_is_waited_for_and_spoken_of_when_it_goes_and_comes(
+    rig_of: RigOf, caplog: pytest.LogCaptureFixture
+) -> None:
     fake = FakeProvider("acme", models=QUICK).succeed()
     rig = rig_of(fake, time=_Hurried())
     job = await rig.submitted()
-    claim, failures = rig.repository.claim, 3
-
-    async def flaky(*, limit: int, lease_seconds: float, job_id: str | None = None) -> object:
-        nonlocal failures
-        failures -= 1
-        if failures >= 0:
-            raise StorageUnavailable("The database is down.")
-        return await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
-
-    rig.repository.claim = flaky  # type: ignore[assignment, method-assign]
+    _break(rig, looks=5)
     await _until_done(rig, 1)
     assert (await rig.studio.get(job.id)).status is JobStatus.COMPLETED
+    assert _actions(caplog) == ["no_rows", "rows_again"]
+
+
+async def test_a_look_for_cron_does_not_wait_for_a_database_that_is_down(rig_of: RigOf) -> None:
+    rig = rig_of(FakeProvider("acme").hang(), time=SystemClock())
+    await rig.submitted()
+    _break(rig, looks=1)
+    with pytest.raises(StorageUnavailable, match="is down"):
+        await rig.studio.worker().run(once=True)
+    await rig.studio.worker().run(once=True)
+
+
+async def test_a_worker_without_a_free_step_still_shows_that_it_reaches_the_table(rig_of: RigOf) -> None:
+    fake = FakeProvider("acme", models=QUICK)
+    clock = VirtualClock(auto=True)
+    rig = rig_of(fake, time=clock)
+
+    async def slow(submission: object) -> object:
+        await clock.sleep(3600)
+        raise StorageUnavailable("enough")
+
+    fake.submit = slow  # type: ignore[assignment, method-assign]
+    for _ in range(3):
+        await rig.submitted()
+    running = asyncio.create_task((worker := rig.studio.worker(concurrency=2)).run())
+    await clock.sleep(60)
+    worker.stop()
+    await running
+    ticks = [one for one in rig.events if isinstance(one, WorkerTicked)]
+    assert sum(one.claimed for one in ticks) == 2
+    assert 6 <= len(ticks) <= 8
+
+
+async def test_what_comes_due_while_there_is_work_is_claimed_soon_and_together(rig_of: RigOf) -> None:
+    clock = VirtualClock(auto=True)
+    rig = rig_of(
+        FakeProvider("acme", models=(fake_card(min_poll_seconds=10, typical_seconds=0.001),)).hang(), time=clock
+    )
+    running = asyncio.create_task((worker := rig.studio.worker()).run())
+    for _ in range(120):  # one comes due about every 0.1 s
+        await rig.submitted()
+        await clock.sleep(10 / 120)
+    await clock.sleep(50)
+    worker.stop()
+    await running
+    busy = [one for one in rig.events if isinstance(one, WorkerTicked) and one.claimed]
+    claimed = sum(one.claimed for one in busy)
+    assert claimed / len(busy) > 2
+    assert 0.05 < sum(one.claimed * one.oldest_due_seconds for one in busy) / claimed < 0.4
 
 
 async def test_a_defect_in_one_step_does_not_stop_the_others(rig_of: RigOf) -> None:
@@ -119,7 +272,28 @@ async def test_a_worker_tells_what_it_does(rig_of: RigOf) -> None:
     rig = rig_of(FakeProvider("acme").hang(), time=SystemClock())
     await rig.submitted()
     await rig.studio.worker().run(once=True)
-    assert WorkerTicked(claimed=1, running=1) in rig.events
+    [tick] = [one for one in rig.events if isinstance(one, WorkerTicked) and one.claimed]
+    assert (tick.claimed, tick.running) == (1, 1)
+    assert 0 <= tick.oldest_due_seconds < 30
+
+
+def _actions(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the log says from warnings on."""
+    return [one.__dict__["action"] for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+def _break(rig: Rig, *, looks: int) -> None:
+    """Let the next looks at the table fail."""
+    claim = rig.repository.claim
+
+    async def flaky(*, limit: int, lease_seconds: float, job_id: str | None = None) -> object:
+        nonlocal looks
+        looks -= 1
+        if looks >= 0:
+            raise StorageUnavailable("The database is down.")
+        return await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
+
+    rig.repository.claim = flaky  # type: ignore[assignment, method-assign]
 
 
 class _Hurried(SystemClock):

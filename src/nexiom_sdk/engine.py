@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 RECOVER_EVERY_SECONDS = 300.0
 RECOVER_AGAIN_SECONDS = 5.0
+RELEASE_SECONDS = 2.0  # a lease that cannot be given back soon runs out by itself
 
 
 class Engine:
@@ -114,7 +115,8 @@ class Engine:
             async with self._heartbeat(job):
                 return await self._step(job, watched=watched)
         except Overtaken:
-            _log.warning("job %s: another worker took over", job.id, extra={"action": "overtaken"})
+            extra = {"action": "overtaken", "job_id": job.id}
+            _log.warning("job %s: another worker took over", job.id, extra=extra)
             return await self.row(job.id)
         except NexiomError:
             raise
@@ -157,8 +159,10 @@ class Engine:
 
     async def _release(self, job: GenerationJob) -> None:
         """Whoever goes on need not wait for the lease to run out."""
-        with contextlib.suppress(NexiomError):
-            await asyncio.shield(self._desk.repository.extend(job.id, fence=job.fence, seconds=0.0))
+        releasing = asyncio.ensure_future(self._desk.repository.extend(job.id, fence=job.fence, seconds=0.0))
+        releasing.add_done_callback(lambda done: done.cancelled() or done.exception())  # a failure is none of ours
+        await asyncio.wait({releasing}, timeout=RELEASE_SECONDS)
+        releasing.cancel()  # a database that is down must not keep a worker from ending
 
     @contextlib.asynccontextmanager
     async def _heartbeat(self, job: GenerationJob) -> AsyncGenerator[None, None]:

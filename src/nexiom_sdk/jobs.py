@@ -390,6 +390,22 @@ class SupportsIntake(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsHints(Protocol):
+    """Optional for a `JobRepository`: it can tell when rows may have become due, before somebody looks.
+
+    A hint shortens a worker's rest and decides nothing: with none, or with too many, the results are the same.
+    """
+
+    async def hinted(self) -> None:
+        """Return as soon as rows may have become due; one that cannot tell now waits until it is cancelled.
+
+        A hint that came while nobody waited counts for the next call. It never raises. Time alone makes no hint: a row
+        whose `run_at` is reached is found by the next look.
+        """
+        ...
+
+
 def utc(moment: datetime) -> datetime:
     """The moment in UTC; a naive one is taken to be UTC already."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

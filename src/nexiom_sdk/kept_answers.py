@@ -91,15 +91,19 @@ class KeptAnswers:
 
     async def of(self, job: GenerationJob) -> KeptAnswer | None:
         """The answer to the job's present order, if it is kept here."""
-        return next(iter(await to_its_end(_read, self.folder, f"{job.order_key}.")), None)
+        return next(iter(await self._beginning(f"{job.order_key}.")), None)
 
     async def all(self) -> tuple[KeptAnswer, ...]:
         """Every answer that is kept here."""
-        return await to_its_end(_read, self.folder, "")
+        return await self._beginning("")
 
     async def drop(self, answer: KeptAnswer) -> None:
         """The row has it."""
         await to_its_end(_remove, self._file(answer))
+
+    async def _beginning(self, name: str) -> tuple[KeptAnswer, ...]:
+        # The folder is nearly never there, and every order asks: one look at its name is cheaper than a thread.
+        return await to_its_end(_read, self.folder, name) if self.folder.exists() else ()
 
     def _file(self, answer: KeptAnswer) -> Path:
         # Two answers to one order are two orders at the provider: the second one must not take the file of the first.

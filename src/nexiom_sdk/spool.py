@@ -67,7 +67,8 @@ class Spool:
 
     async def files(self, job: GenerationJob) -> tuple[Path, ...]:
         """The files of the job's present order that wait here, in order; empty where this machine has none."""
-        return await to_its_end(_files, self._order(job))
+        order = self._order(job)
+        return await to_its_end(_files, order) if order.exists() else ()  # every order asks, and nearly none has any
 
     async def fetch(self, job: GenerationJob, provider: VideoProvider, assets: Sequence[Asset]) -> tuple[Path, ...]:
         """Fetch every asset of an order; they appear here all at once.
@@ -115,7 +116,7 @@ class Spool:
 
     async def orders(self) -> tuple[tuple[str, int], ...]:
         """The orders whose files wait here: job and number."""
-        return await to_its_end(_orders, self.folder)
+        return await to_its_end(_orders, self.folder) if self.folder.exists() else ()
 
     async def drop_order(self, job_id: str, order_no: int) -> None:
         """The files of an order that is over need not wait here any more."""
@@ -123,7 +124,8 @@ class Spool:
 
     async def sweep(self) -> None:
         """Remove what a process left half fetched when it died, after a day."""
-        await to_its_end(_sweep, self.folder)
+        if self.folder.exists():
+            await to_its_end(_sweep, self.folder)
 
     def _order(self, job: GenerationJob) -> Path:
         return self.folder / job.order_key
@@ -181,14 +183,13 @@ def _files(order: Path) -> tuple[Path, ...]:
 
 
 def _orders(spool: Path) -> tuple[tuple[str, int], ...]:
-    names = [one.name.rpartition(".") for one in spool.iterdir() if one.is_dir()] if spool.is_dir() else []
+    names = [one.name.rpartition(".") for one in spool.iterdir() if one.is_dir()]
     return tuple((job_id, int(order_no)) for job_id, _, order_no in names if job_id and order_no.isdecimal())
 
 
 def _sweep(spool: Path) -> None:
-    if spool.is_dir():
-        with tempfile.TemporaryDirectory(suffix=_PARTIAL, dir=spool) as fresh:
-            sweep_beside(Path(fresh), f"*{_PARTIAL}")
+    with tempfile.TemporaryDirectory(suffix=_PARTIAL, dir=spool) as fresh:
+        sweep_beside(Path(fresh), f"*{_PARTIAL}")
 
 
 def _remove(folder: Path) -> None:

@@ -19,6 +19,7 @@ from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Limit, Phase, VideoResult
 from nexiom_sdk.storage import ObjectStore, output_key
 from nexiom_sdk.types import Choice, RequestFields, VideoRequest
+from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
 # The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
 if TYPE_CHECKING:
@@ -178,11 +179,12 @@ class Studio:
         budget = self.settings.budget_usd_per_day
         return () if budget is None else (daily_budget(budget, now=now),)
 
-    def worker(self, *, concurrency: int = 16) -> Worker:
+    def worker(self, *, concurrency: int = STEPS_AT_ONCE, drain_seconds: float = DRAIN_SECONDS) -> Worker:
         """A worker over this studio's rows; the same as the command `nexiom worker`.
 
         Args:
-            concurrency: Most steps at once.
+            concurrency: Most steps at once. A step mostly waits; calls at once are bounded for each provider.
+            drain_seconds: Time that running steps get to end after `stop`.
         """
         from nexiom_sdk.worker import Worker
 
@@ -193,6 +195,7 @@ class Studio:
             sink=self._sink,
             concurrency=concurrency,
             lease_seconds=self.settings.lease_seconds,
+            drain_seconds=drain_seconds,
         )
 
     async def generate(

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.engine import Engine
+from nexiom_sdk.engine import RELEASE_SECONDS, Engine
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.events import Sink, WorkerTicked
-from nexiom_sdk.jobs import GenerationJob, JobRepository
+from nexiom_sdk.jobs import GenerationJob, JobRepository, Phase, SupportsHints
+from nexiom_sdk.outage import Outage
 from nexiom_sdk.schedule import backoff
+from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
 _log = logging.getLogger(__name__)
 
 BATCH = 10  # claims in batches of about ten cost one commit and keep latency low (measured, design of 2026-11)
+BUSY_SECONDS = 0.25  # between two looks while there is work: what came due meanwhile is claimed and asked for together
+LEAST_REST_SECONDS = 0.05  # a storm of hints must not become a storm of claims
+FULL_SECONDS = 10.0  # a worker without a free step still shows, this often, that it reaches the table
 
 
 class Worker:
@@ -29,13 +34,13 @@ class Worker:
         sink: Who is told.
         concurrency: Most steps at once.
         lease_seconds: How long a claimed job is owned.
-        idle_seconds: Wait between two looks at an empty table.
+        idle_seconds: Wait between two looks at an empty table; a hint of the repository ends it.
         drain_seconds: Time that running steps get to end after `stop`.
         luck: Random numbers from 0 to 1, for jitter.
 
     Example:
         ```python
-        worker = studio.worker(concurrency=16)
+        worker = studio.worker()
         await worker.run()
         ```
     """
@@ -47,10 +52,10 @@ class Worker:
         repository: JobRepository,
         clock: Clock,
         sink: Sink,
-        concurrency: int = 16,
+        concurrency: int = STEPS_AT_ONCE,
         lease_seconds: float = 60.0,
         idle_seconds: float = 1.0,
-        drain_seconds: float = 10.0,
+        drain_seconds: float = DRAIN_SECONDS,
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._engine = engine
@@ -63,79 +68,140 @@ class Worker:
         self._drain_seconds = drain_seconds
         self._luck = luck
         self._stopping = asyncio.Event()
-        self._steps: set[asyncio.Task[None]] = set()
+        self._steps: dict[asyncio.Task[None], GenerationJob] = {}
+        self._outage = Outage(clock)
 
     def stop(self) -> None:
-        """Claim nothing more; `run` returns when the running steps have ended."""
+        """Claim nothing more; `run` returns when the running steps have ended.
+
+        They get `drain_seconds`, then they are cut short and give their leases back. A step is not cut short while the
+        answer to an order is on its way that could not be had again.
+        """
         self._stopping.set()
 
     async def run(self, *, once: bool = False) -> None:
-        """Work until `stop` is called.
+        """Work until `stop` is called. A database that is down is waited for.
 
         Args:
             once: Return as soon as nothing is due: for cron.
+
+        Raises:
+            StorageError: With `once`, the rows cannot be read; the next run tries again.
         """
-        failures = 0
+        hint = asyncio.create_task(self._hint(), name="nexiom hint")
+        reached = False
         try:
             while not self._stopping.is_set():
-                await self._engine.recover()
+                wanted = min(self._concurrency - len(self._steps), BATCH)
                 try:
-                    claimed = await self._claim()
+                    claimed = await self._claim(wanted)
                 except NexiomError as error:
-                    failures += 1
-                    pause = backoff(failures, luck=self._luck())
-                    _log.warning(
-                        "no jobs can be read, next try in %.0f s: %s", pause, error, extra={"action": "no_rows"}
-                    )
-                    await self._rest(pause)
+                    if once:
+                        raise
+                    reached = False
+                    await self._wait_for_the_database(error)
                     continue
-                failures = 0
-                if once and not claimed and not self._steps:
-                    return
-                if len(self._steps) >= self._concurrency or (once and not claimed):
-                    await self._any_step_or_stop()
-                elif not claimed:
-                    await self._rest(self._idle_seconds * (0.9 + 0.2 * self._luck()))
+                if not reached:
+                    reached = True
+                    self._outage.over()
+                await self._engine.recover()
+                if claimed and (once or claimed == wanted):
+                    continue  # there may be more
+                if once or not wanted:
+                    if not self._steps:
+                        return
+                    await self._rest(FULL_SECONDS, *self._steps)
+                    continue
+                await self._rest(LEAST_REST_SECONDS)
+                await self._rest(self._pause(busy=bool(claimed)), hint)
+                if hint.done():
+                    hint = asyncio.create_task(self._hint(), name="nexiom hint")
         finally:
+            hint.cancel()
             await self._drain()
 
-    async def _claim(self) -> int:
-        free = min(self._concurrency - len(self._steps), BATCH)
-        jobs = await self._repository.claim(limit=free, lease_seconds=self._lease_seconds) if free else ()
+    async def _claim(self, limit: int) -> int:
+        """Look at the table, even if no step is free: who is told of it hears that the table is within reach."""
+        jobs = await self._claimed(limit)
+        now, waited = self._clock.now(), 0.0
         for job in jobs:
+            waited = max(waited, (now - job.run_at).total_seconds())
             step = asyncio.create_task(self._step(job), name=f"nexiom step {job.id}")
-            self._steps.add(step)
-            step.add_done_callback(self._steps.discard)
-        self._sink(WorkerTicked(claimed=len(jobs), running=len(self._steps)))
+            self._steps[step] = job
+            step.add_done_callback(self._steps.pop)
+        self._sink(WorkerTicked(claimed=len(jobs), running=len(self._steps), oldest_due_seconds=round(waited, 3)))
         return len(jobs)
 
+    async def _claimed(self, limit: int) -> Sequence[GenerationJob]:
+        """Due jobs; none where the database has still not answered a moment after `stop` was called."""
+        claiming = asyncio.ensure_future(self._repository.claim(limit=limit, lease_seconds=self._lease_seconds))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({claiming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not claiming.done():
+                await asyncio.wait({claiming}, timeout=RELEASE_SECONDS)
+            return claiming.result() if claiming.done() else ()
+        finally:
+            stopping.cancel()
+            claiming.cancel()  # what it may have leased all the same is free again when the lease has run out
+
     async def _step(self, job: GenerationJob) -> None:
+        extra = {"action": "step_failed", "job_id": job.id}
         try:
             await self._engine.step(job)
         except NexiomError as error:
-            _log.warning(
-                "job %s: the step is left to the next lease: %s", job.id, error, extra={"action": "step_failed"}
-            )
+            _log.warning("job %s: the step is left to the next lease: %s", job.id, error, extra=extra)
         except Exception:  # noqa: BLE001 - a defect in one step must not stop the worker from serving the others
-            _log.exception("job %s: a defect in its step; it is left to the next lease", job.id)
+            _log.exception("job %s: a defect in its step; it is left to the next lease", job.id, extra=extra)
 
-    async def _any_step_or_stop(self) -> None:
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({stopping, *self._steps}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+    async def _wait_for_the_database(self, error: NexiomError) -> None:
+        pause = backoff(self._outage.failures + 1, luck=self._luck())
+        self._outage.failed(error, pause_seconds=pause)
+        await self._rest(pause)
 
-    async def _rest(self, seconds: float) -> None:
-        sleeping = asyncio.create_task(self._clock.sleep(seconds))
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (sleeping, stopping):
-            task.cancel()
+    def _pause(self, *, busy: bool) -> float:
+        pause = min(self._idle_seconds, BUSY_SECONDS) if busy else self._idle_seconds
+        return max(pause * (0.9 + 0.2 * self._luck()) - LEAST_REST_SECONDS, 0.0)
+
+    async def _hint(self) -> None:
+        """Until the repository hints that rows may be due; for ever where it has no hints."""
+        if isinstance(self._repository, SupportsHints):
+            try:
+                await self._repository.hinted()
+                return
+            except Exception as error:  # noqa: BLE001 - a hint is a courtesy: without it the table is looked at anyway
+                _log.warning("no hints of due jobs: %s", type(error).__name__, extra={"action": "no_hints"})
+        await asyncio.get_running_loop().create_future()
+
+    async def _rest(self, seconds: float, *signs: asyncio.Task[None]) -> None:
+        """Until the time is over, one of the signs comes, or `stop` is called."""
+        own = (asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._stopping.wait()))
+        try:
+            await asyncio.wait({*own, *signs}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in own:
+                one.cancel()
 
     async def _drain(self) -> None:
         if not self._steps:
             return
-        _log.info("waiting for %d steps to end", len(self._steps), extra={"action": "draining"})
+        extra = {"action": "draining"}
+        _log.info("up to %.0f s for %d steps to end", self._drain_seconds, len(self._steps), extra=extra)
         _, late = await asyncio.wait(self._steps, timeout=self._drain_seconds)
+        if not late:
+            return
         for step in late:
             step.cancel()
+        _log.warning(
+            "%d steps did not end in time and are cut short; whoever claims their jobs goes on", len(late), extra=extra
+        )
+        await asyncio.wait(late, timeout=2 * RELEASE_SECONDS)
+        for job in self._steps.values():
+            _log.warning("job %s: %s", job.id, _why_it_goes_on(job), extra={"action": "kept_waiting", "job_id": job.id})
         await asyncio.gather(*late, return_exceptions=True)
+
+
+def _why_it_goes_on(job: GenerationJob) -> str:
+    if job.phase in {Phase.QUEUED, Phase.SUBMITTING}:
+        return "its order is on the way and the answer could not be had again: it is waited for"
+    return "a file of it is being written to its end"

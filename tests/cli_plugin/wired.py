@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from decimal import Decimal
@@ -29,7 +30,7 @@ CARD = ModelCard(
 
 
 class Wired(FakeProvider):
-    """`done`, `hang`, `stuck`, `down`, `lose`, or `fail:CODE`."""
+    """`done`, `hang`, `stuck`, `slow:SECONDS`, `deaf:PORT`, `down`, `lose`, `burst`, or `fail:CODE`."""
 
     config_env: ClassVar[Mapping[str, str]] = {"script": "WIRED_SCRIPT"}
 
@@ -39,10 +40,14 @@ class Wired(FakeProvider):
             msg = "The provider 'wired' has no script."
             raise MissingCredentials(msg, next_step="Set WIRED_SCRIPT.")
         word, _, code = script.get_secret_value().partition(":")
-        super().__init__("wired", models=(CARD,), submission_recovery="none" if word in {"lose", "stuck"} else "key")
+        paid = word in {"lose", "stuck", "slow"}
+        super().__init__("wired", models=(CARD,), submission_recovery="none" if paid else "key")
         self._stuck = word == "stuck"
+        self._bursts = word == "burst"
+        self._slow_seconds = float(code) if word == "slow" else 0.0
+        self._port = int(code) if word == "deaf" else None
         match word:
-            case "hang":
+            case "hang" | "slow" | "deaf" | "burst":
                 self.progress(*[0.4] * 1000)
             case "down":
                 self.refuse(ProviderUnavailable("Wired could not be reached: no \x1b[31mroute\x1b[0m."))
@@ -54,12 +59,32 @@ class Wired(FakeProvider):
                 self.answer_at_once(data=sample_video())
 
     async def submit(self, submission: Submission, /) -> Operation | Succeeded:
-        """The paid call; `stuck`: its answer never comes."""
+        """The paid call; `stuck`: its answer never comes; `slow`: it comes late."""
         logging.getLogger("nexiom_sdk.wired").warning("chatter that nobody asked for")
         if self._stuck:
             await asyncio.to_thread(threading.Event().wait)
+        if self._bursts:
+            self._burst(submission)
+        await asyncio.sleep(self._slow_seconds)
         return await super().submit(submission)
 
     async def poll(self, operation: Operation, /) -> Poll:
-        """The order `found-1` is one that somebody found at the provider."""
-        return Running() if operation.id == "found-1" else await super().poll(operation)
+        """A look; `found-1` is an order that somebody found; `deaf`: a server on loopback never answers."""
+        if operation.id == "found-1":
+            return Running()
+        if self._port is not None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            writer.write(b"GET /orders HTTP/1.1\r\n\r\n")
+            try:
+                await reader.read(1)
+            finally:
+                writer.close()
+        return await super().poll(operation)
+
+    def _burst(self, submission: Submission) -> None:
+        """Log a defect whose text nobody may see."""
+        try:
+            int(f"{submission.spec.prompt} {os.environ.get('WIRED_SECRET')}")
+        except ValueError:
+            where = "https://wired.example/v.mp4?sig=CANARY4713"
+            logging.getLogger("nexiom_sdk.wired").exception("it burst at %s", where, extra={"action": "burst"})

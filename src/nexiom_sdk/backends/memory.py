@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -43,6 +44,7 @@ class MemoryRepository:
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._jobs: dict[str, GenerationJob] = {}
+        self._news = asyncio.Event()
         self._closed = False
 
     @classmethod
@@ -162,6 +164,11 @@ class MemoryRepository:
         took = [one.get("took_seconds") for one in timings if isinstance(one, dict) and one.get("key") == key]
         return [float(one) for one in took if isinstance(one, int | float)][: max(limit, 0)]
 
+    async def hinted(self) -> None:
+        """Wait until a row is written that a claim would take; all who wait in one process are told together."""
+        await self._news.wait()
+        self._news.clear()
+
     async def aclose(self) -> None:
         self._closed = True
 
@@ -212,5 +219,7 @@ class MemoryRepository:
                 raise rows.refused(job.id, f"a length of {job.duration_seconds:g} s is impossible")
             if not held_before and self._holder(job.provider, job.provider_job_id):
                 raise rows.refused(job.id, "another job holds this id of the provider")
+        if job.phase in CLAIMABLE and job.leased_until is None and job.run_at <= self._now():
+            self._news.set()
         self._jobs[job.id] = job.as_read()
         return self._jobs[job.id]

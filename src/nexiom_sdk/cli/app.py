@@ -43,6 +43,7 @@ from nexiom_sdk.cli.options import (
     request_of,
 )
 from nexiom_sdk.errors import NexiomError
+from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
 _log = logging.getLogger(__name__)
 
@@ -221,11 +222,19 @@ def estimate(
     run_in_session(lambda session: verbs.estimate(session, request), output=output_for(json=json), home=context.obj)
 
 
-@app.command(epilog=examples("nexiom worker --concurrency 32", "nexiom worker --once   (for cron)"))
+@app.command(
+    epilog=examples("nexiom worker --json --health-file /run/nexiom/health", "nexiom worker --once   (for cron)")
+)
 def worker(
     context: typer.Context,
     *,
-    concurrency: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Most steps at once.")] = 16,
+    concurrency: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Most steps at once.")] = STEPS_AT_ONCE,
+    drain_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Time that running steps get to end when it is stopped.")
+    ] = DRAIN_SECONDS,
+    health_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write this file anew after each look at the table.")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="End as soon as nothing is due.")] = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -235,16 +244,24 @@ def worker(
     Running steps are finished first. Start as many workers as you like, on as many machines.
     """
     from nexiom_sdk.cli import verbs
-    from nexiom_sdk.cli.session import run_in_session
+    from nexiom_sdk.cli.session import Session, run_in_session
     from nexiom_sdk.events import logging_sink
+    from nexiom_sdk.health import HealthFile
 
     output = output_for(json=json, quiet=quiet)
+    health = None if health_file is None else HealthFile(health_file)
+
+    async def verb(session: Session) -> None:
+        await verbs.work(session, concurrency=concurrency, drain_seconds=drain_seconds, once=once)
+        if health is not None:
+            await health.remove()
+
     run_in_session(
-        lambda session: verbs.work(session, concurrency=concurrency, once=once),
+        verb,
         output=output,
         home=context.obj,
-        log_by_default=None if json else "warning",
-        sinks=(logging_sink, verbs.told_to(output)),
+        log_by_default="warning",
+        sinks=(logging_sink, verbs.told_to(output), *(() if health is None else (health,))),
     )
 
 

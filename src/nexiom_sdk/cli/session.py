@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import shlex
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from nexiom_sdk.cli.exits import INTERRUPTED, Interrupted, Problem
+from nexiom_sdk.cli.logs import log_to_standard_error
 from nexiom_sdk.cli.options import lexical
-from nexiom_sdk.cli.output import Output
+from nexiom_sdk.cli.output import JsonLines, Output
 from nexiom_sdk.config import Settings
-from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.events import Sink, logging_sink
 from nexiom_sdk.studio import Studio
-from nexiom_sdk.wording import unknown
 
 _PATIENCE_SECONDS = 1.0
-_LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(kw_only=True)
@@ -85,7 +81,7 @@ def run_in_session(
     fields = {"home": home} if home else {}
     roots = {"media_roots": (lexical(reference).parent,)} if reference else {}
     settings = Settings.from_env(None, **fields, **roots)
-    _log_to_standard_error(settings.log_level or log_by_default)
+    log_to_standard_error(settings.log_level or log_by_default, as_json=isinstance(output, JsonLines))
 
     async def main() -> None:
         async with Studio(settings=settings, sinks=sinks) as studio:
@@ -141,25 +137,3 @@ def _interruption(session: Session) -> Problem:
         job_id=session.job_id,
         exit_code=INTERRUPTED,
     )
-
-
-class _ToStandardError(logging.Handler):
-    """Looks `sys.stderr` up each time, because the live line puts its own in its place."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(self.format(record) + "\n")
-
-
-def _log_to_standard_error(level: str | None) -> None:
-    logger = logging.getLogger("nexiom_sdk")
-    logger.handlers.clear()
-    if level is None:
-        logger.addHandler(logging.NullHandler())  # without any handler, Python prints warnings by itself
-        return
-    if level.lower() not in _LEVELS:
-        msg = f"NEXIOM_LOG is set to something impossible: {unknown('log level', level, _LEVELS)}"
-        raise ConfigurationError(msg, next_step="Correct or unset NEXIOM_LOG.")
-    handler = _ToStandardError()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(level.upper())

@@ -118,9 +118,9 @@ async def resubmit(session: Session, job_id: str) -> None:
     _say_outcome(session, await session.studio.resubmit(job_id), "The job is ordered again.")
 
 
-async def work(session: Session, *, concurrency: int, once: bool) -> None:
+async def work(session: Session, *, concurrency: int, drain_seconds: float, once: bool) -> None:
     """Work through due jobs until told to stop."""
-    worker = session.studio.worker(concurrency=concurrency)
+    worker = session.studio.worker(concurrency=concurrency, drain_seconds=drain_seconds)
     session.stop = worker.stop
     kind = session.studio.settings.database.partition(":")[0]  # the rest of the address may hold a password
     start: dict[str, JsonValue] = {"concurrency": concurrency, "once": once, "database": kind}
