@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 from nexiom_sdk.backends import rows
+from nexiom_sdk.backends.due_rows import is_due
 from nexiom_sdk.backends.memory_store import MemoryStore, check_url
+from nexiom_sdk.backends.row_index import RowIndex
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.jobs import (
     CLAIMABLE,
@@ -43,6 +46,7 @@ class MemoryRepository:
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._jobs: dict[str, GenerationJob] = {}
+        self._index = RowIndex()
         self._closed = False
 
     @classmethod
@@ -52,10 +56,9 @@ class MemoryRepository:
         return cls(clock=clock)
 
     async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
-        key = (job.user_id or "", job.client_key)
-        for held in self._rows.values() if job.client_key is not None else ():
-            if (held.user_id or "", held.client_key) == key:
-                return rows.same_order(held, job)
+        held = None if job.client_key is None else self._index.with_client_key(job.user_id, job.client_key)
+        if held is not None:
+            return rows.same_order(self._rows[held], job)
         for limit in limits:
             rows.check_limit(limit, self._usage(limit.over), job)
         if job.id in self._rows:
@@ -67,30 +70,30 @@ class MemoryRepository:
         return self._rows.get(job_id)
 
     async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
-        found = [
+        before = None if query.before is None else utc(query.before)
+        ids: Iterable[str] = self._index.newest(before)
+        if query.provider is not None and query.provider_job_id is not None:
+            holder = self._index.with_order(query.provider, query.provider_job_id)
+            ids = () if holder is None else (holder,)
+        found = (
             job
-            for job in reversed(self._rows.values())
+            for job in map(self._rows.__getitem__, ids)
             if query.user_id in {None, job.user_id}
             and query.status in {None, job.status}
             and (not query.phases or job.phase in query.phases)
             and query.provider in {None, job.provider}
             and (query.provider_job_id is None or (job.type, job.provider_job_id) == ("video", query.provider_job_id))
-            and (query.before is None or job.created_at < utc(query.before))
-        ]
-        return sorted(found, key=lambda job: job.created_at, reverse=True)[: max(query.limit, 0)]
+            and (before is None or job.created_at < before)
+        )
+        return list(itertools.islice(found, max(query.limit, 0)))
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         now = self._now()
-        due = [
-            job
-            for job in self._rows.values()
-            if job.type == "video"
-            and job.phase in CLAIMABLE
-            and job.run_at <= now
-            and (job.leased_until is None or job.leased_until < now)
-            and job_id in {None, job.id}
-        ]
-        due = sorted(due, key=lambda job: job.run_at)[: max(limit, 0)]
+        if job_id is None:
+            due = self._index.due.take(self._rows, now=now, limit=limit)
+        else:
+            row = self._rows.get(job_id)
+            due = [row] if row is not None and limit > 0 and is_due(row, now) else []
         leased_until = now + timedelta(seconds=lease_seconds)
         return [self._write(job.evolve(leased_until=leased_until, fence=job.fence + 1)) for job in due]
 
@@ -158,12 +161,19 @@ class MemoryRepository:
         return self._usage(query)
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
-        timings = [
-            job.provider_metadata.get("timing")
-            for job in await self.list(JobQuery(status=JobStatus.COMPLETED, limit=len(self._rows)))
-        ]
-        took = [one.get("took_seconds") for one in timings if isinstance(one, dict) and one.get("key") == key]
-        return [float(one) for one in took if isinstance(one, int | float)][: max(limit, 0)]
+        if self._closed:
+            raise rows.closed()
+        return self._index.durations(key, limit)
+
+    def forget(self, job_id: str) -> None:
+        """Drop the row of a job that is done, so that a long run does not fill the memory; others are kept.
+
+        Args:
+            job_id: The job.
+        """
+        row = self._rows.get(job_id)
+        if row is not None and row.phase == Phase.DONE:
+            self._index.drop(self._jobs.pop(job_id))
 
     async def aclose(self) -> None:
         self._closed = True
@@ -193,14 +203,12 @@ class MemoryRepository:
 
     def _holder(self, provider: str | None, provider_job_id: str | None) -> GenerationJob | None:
         """The video job that holds this id of the provider."""
-        wanted = (provider, provider_job_id)
-        held = (job for job in self._rows.values() if job.type == "video" and None not in wanted)
-        return next((job for job in held if (job.provider, job.provider_job_id) == wanted), None)
+        holder = self._index.with_order(provider, provider_job_id)
+        return None if holder is None else self._rows[holder]
 
     def _write(self, job: GenerationJob) -> GenerationJob:
         """Put the row in place, under the rules that a database has as constraints."""
         before = self._jobs.get(job.id)
-        held_before = before is not None and before.provider_job_id == job.provider_job_id
         if job.type == "video":
             if job.status == JobStatus.COMPLETED and job.result_url is None:
                 raise rows.refused(job.id, "it is completed and has no result_url")
@@ -208,7 +216,8 @@ class MemoryRepository:
                 raise rows.refused(job.id, "it is waiting and has no provider_job_id")
             if job.duration_seconds is not None and not 0 < job.duration_seconds < math.inf:
                 raise rows.refused(job.id, f"a length of {job.duration_seconds:g} s is impossible")
-            if not held_before and self._holder(job.provider, job.provider_job_id):
+            if self._index.with_order(job.provider, job.provider_job_id) not in {None, job.id}:
                 raise rows.refused(job.id, "another job holds this id of the provider")
         self._jobs[job.id] = job.as_read()
+        self._index.put(before, job)
         return self._jobs[job.id]
