@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import random
+import statistics
+from collections.abc import Callable, Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nexiom_sdk.schedule import Pace, backoff, earliest_finish, next_look
+from nexiom_sdk.testing.simulated_providers import MODELS
 
 seconds = st.floats(0, 90_000)
 
@@ -74,3 +79,92 @@ def test_looks_are_spread_by_ten_percent_either_way() -> None:
 @given(st.integers(1, 10_000), st.floats(0, 1))
 def test_a_backoff_grows_to_a_minute_and_no_further(attempts: int, luck: float) -> None:
     assert 1.8 <= backoff(attempts, luck=luck) <= 66
+
+
+# The targets of the design, over jobs of ten models. A call takes 0.25 s; an idle worker looks for due rows each
+# second, and whoever takes a callback is taken to look at once.
+
+Times = Callable[[], float]
+CALL_SECONDS, IDLE_SECONDS, CALLBACK_SECONDS, CALLBACKS_THAT_ARRIVE = 0.25, 1.0, 1.0, 0.98
+
+
+def test_with_mixed_history_a_video_is_noticed_within_six_seconds_at_ten_looks_a_job() -> None:
+    lags, looks = watched_jobs(history_rows=20)
+    assert statistics.median(lags) <= 6
+    assert statistics.mean(looks) <= 10
+    assert statistics.quantiles(lags, n=20)[-1] <= 15
+
+
+def test_with_exact_history_a_video_is_noticed_within_six_seconds_at_seven_looks_a_job() -> None:
+    lags, looks = watched_jobs(history_rows=20, spread=0.25)
+    assert statistics.median(lags) <= 6
+    assert statistics.mean(looks) <= 7
+    assert statistics.quantiles(lags, n=20)[-1] <= 15
+
+
+def test_with_callbacks_a_video_is_noticed_within_a_second_and_a_half_at_four_looks_a_job() -> None:
+    lags, looks = watched_jobs(history_rows=20, callbacks=True, jobs_a_model=1200)
+    assert statistics.median(lags) <= 1.5
+    assert statistics.mean(looks) <= 4
+
+
+def test_without_history_the_figures_of_the_cards_do() -> None:
+    lags, looks = watched_jobs(history_rows=0)
+    assert statistics.median(lags) <= 6
+    assert statistics.mean(looks) <= 11
+
+
+def test_a_refusal_within_twelve_seconds_is_noticed_by_the_early_look_or_soon_after() -> None:
+    luck = random.Random(4)
+    lags, looks = watched_jobs(history_rows=20, ends=lambda: luck.uniform(0, 12))
+    assert statistics.median(lags) <= 7
+    assert statistics.mean(looks) <= 2
+
+
+def watched_jobs(
+    *,
+    history_rows: int,
+    spread: float | None = None,
+    callbacks: bool = False,
+    ends: Times | None = None,
+    jobs_a_model: int = 400,
+) -> tuple[Sequence[float], Sequence[int]]:
+    """Seconds from the end of each job to the answer that tells it, and how often it was looked at."""
+    luck = random.Random(3)
+    lags, looks = [], []
+    for model in MODELS:
+        sigma = model.spread if spread is None else spread
+        draw = _log_normal(luck, model.median_seconds, sigma)
+        for _ in range(jobs_a_model):
+            pace = Pace(
+                history_seconds=[draw() for _ in range(history_rows)],
+                typical_seconds=model.median_seconds,
+                floor_seconds=model.floor_seconds,
+                callback=callbacks,
+            )
+            lag, count = _one_job(luck, pace, draw() if ends is None else ends())
+            lags.append(lag)
+            looks.append(count)
+    return lags, looks
+
+
+def _log_normal(luck: random.Random, median_seconds: float, sigma: float) -> Times:
+    return lambda: median_seconds * luck.lognormvariate(0, sigma)
+
+
+def _one_job(luck: random.Random, pace: Pace, ends: float) -> tuple[float, int]:
+    now, looks, running_since = 0.0, 0, float("inf")
+    called_back = ends + CALLBACK_SECONDS if pace.callback and luck.random() < CALLBACKS_THAT_ARRIVE else float("inf")
+    while True:
+        gap = next_look(
+            pace,
+            since_submit_seconds=now,
+            since_running_seconds=now - running_since if looks else None,
+            luck=luck.random(),
+        )
+        due = now + gap + luck.uniform(0, IDLE_SECONDS)
+        looks += 1
+        now = (called_back if now < called_back < due else due) + CALL_SECONDS
+        if ends <= now:
+            return now - ends, looks
+        running_since = min(running_since, now)

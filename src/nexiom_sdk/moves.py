@@ -218,8 +218,13 @@ def schedule_key_of(job: GenerationJob) -> str:
 
 def candidate_of(job: GenerationJob) -> Candidate | None:
     """The model of the present order, with its terms."""
-    ranked = job.choice.ranked if job.choice else ()
-    return next((one for one in ranked if (one.provider, one.model) == (job.provider, job.model)), None)
+    # Read at each look: of the whole choice, with all that was dropped, only this one entry is made into a value.
+    stored = job.provider_metadata.get("choice")
+    ranked = stored.get("ranked") if isinstance(stored, dict) else None
+    for one in ranked if isinstance(ranked, list) else ():
+        if isinstance(one, dict) and (one.get("provider"), one.get("model")) == (job.provider, job.model):
+            return Candidate.model_validate(one)
+    return None
 
 
 def code_of(error: NexiomError) -> str:

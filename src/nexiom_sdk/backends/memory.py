@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 from nexiom_sdk.backends import rows
+from nexiom_sdk.backends.due_rows import is_due
 from nexiom_sdk.backends.memory_store import MemoryStore, check_url
+from nexiom_sdk.backends.row_index import RowIndex
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.jobs import (
     CLAIMABLE,
@@ -45,6 +48,7 @@ class MemoryRepository:
         self._clock = clock or SystemClock()
         self._jobs: dict[str, GenerationJob] = {}
         self._news = asyncio.Event()
+        self._index = RowIndex()
         self._closed = False
 
     @classmethod
@@ -54,10 +58,9 @@ class MemoryRepository:
         return cls(clock=clock)
 
     async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
-        key = (job.user_id or "", job.client_key)
-        for held in self._rows.values() if job.client_key is not None else ():
-            if (held.user_id or "", held.client_key) == key:
-                return rows.same_order(held, job)
+        held = None if job.client_key is None else self._index.with_client_key(job.user_id, job.client_key)
+        if held is not None:
+            return rows.same_order(self._rows[held], job)
         for limit in limits:
             rows.check_limit(limit, self._usage(limit.over), job)
         if job.id in self._rows:
@@ -69,27 +72,34 @@ class MemoryRepository:
         return self._rows.get(job_id)
 
     async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
-        found = [
+        before, due_before = (None if moment is None else utc(moment) for moment in (query.before, query.due_before))
+        now = self._now()
+        ids: Iterable[str] = self._index.newest(before)
+        if query.provider is not None and query.provider_job_id is not None:
+            holder = self._index.with_order(query.provider, query.provider_job_id)
+            ids = () if holder is None else (holder,)
+        found: Iterable[GenerationJob] = (
             job
-            for job in reversed(self._rows.values())
+            for job in map(self._rows.__getitem__, ids)
             if query.user_id in {None, job.user_id}
             and query.status in {None, job.status}
             and (not query.phases or job.phase in query.phases)
             and query.provider in {None, job.provider}
             and (query.provider_job_id is None or (job.type, job.provider_job_id) == ("video", query.provider_job_id))
-            and (query.before is None or job.created_at < utc(query.before))
-            and (query.due_before is None or (job.run_at < utc(query.due_before) and self._free(job)))
-        ]
-        if query.due_before is not None:
-            found.sort(key=lambda job: job.run_at)
-        else:
-            found.sort(key=lambda job: job.created_at, reverse=True)
-        return found[: max(query.limit, 0)]
+            and (before is None or job.created_at < before)
+            and (due_before is None or (job.run_at < due_before and is_due(job, now)))
+        )
+        if due_before is not None:
+            found = sorted(found, key=lambda job: job.run_at)
+        return list(itertools.islice(found, max(query.limit, 0)))
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         now = self._now()
-        due = [job for job in self._rows.values() if self._free(job) and job.run_at <= now and job_id in {None, job.id}]
-        due = sorted(due, key=lambda job: job.run_at)[: max(limit, 0)]
+        if job_id is None:
+            due = self._index.due.take(self._rows, now=now, limit=limit)
+        else:
+            row = self._rows.get(job_id)
+            due = [row] if row is not None and limit > 0 and is_due(row, now) else []
         leased_until = now + timedelta(seconds=lease_seconds)
         return [self._write(job.evolve(leased_until=leased_until, fence=job.fence + 1)) for job in due]
 
@@ -157,12 +167,19 @@ class MemoryRepository:
         return self._usage(query)
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
-        timings = [
-            job.provider_metadata.get("timing")
-            for job in await self.list(JobQuery(status=JobStatus.COMPLETED, limit=len(self._rows)))
-        ]
-        took = [one.get("took_seconds") for one in timings if isinstance(one, dict) and one.get("key") == key]
-        return [float(one) for one in took if isinstance(one, int | float)][: max(limit, 0)]
+        if self._closed:
+            raise rows.closed()
+        return self._index.durations(key, limit)
+
+    def forget(self, job_id: str) -> None:
+        """Drop the row of a job that is done, so that a long run does not fill the memory; others are kept.
+
+        Args:
+            job_id: The job.
+        """
+        row = self._rows.get(job_id)
+        if row is not None and row.phase == Phase.DONE:
+            self._index.drop(self._jobs.pop(job_id))
 
     async def hinted(self) -> None:
         """Wait until a row is written that a claim would take; all who wait in one process are told together."""
@@ -191,25 +208,18 @@ class MemoryRepository:
             and query.provider in {None, job.provider}
         )
 
-    def _free(self, job: GenerationJob) -> bool:
-        """Whether a claim may take it once it is due."""
-        leased = job.leased_until is not None and job.leased_until >= self._now()
-        return job.type == "video" and job.phase in CLAIMABLE and not leased
-
     def _under_fence(self, job_id: str, fence: int) -> GenerationJob | None:
         row = self._rows.get(job_id)
         return row if row is not None and row.fence == fence else None
 
     def _holder(self, provider: str | None, provider_job_id: str | None) -> GenerationJob | None:
         """The video job that holds this id of the provider."""
-        wanted = (provider, provider_job_id)
-        held = (job for job in self._rows.values() if job.type == "video" and None not in wanted)
-        return next((job for job in held if (job.provider, job.provider_job_id) == wanted), None)
+        holder = self._index.with_order(provider, provider_job_id)
+        return None if holder is None else self._rows[holder]
 
     def _write(self, job: GenerationJob) -> GenerationJob:
         """Put the row in place, under the rules that a database has as constraints."""
         before = self._jobs.get(job.id)
-        held_before = before is not None and before.provider_job_id == job.provider_job_id
         if job.type == "video":
             if job.status == JobStatus.COMPLETED and job.result_url is None:
                 raise rows.refused(job.id, "it is completed and has no result_url")
@@ -217,9 +227,10 @@ class MemoryRepository:
                 raise rows.refused(job.id, "it is waiting and has no provider_job_id")
             if job.duration_seconds is not None and not 0 < job.duration_seconds < math.inf:
                 raise rows.refused(job.id, f"a length of {job.duration_seconds:g} s is impossible")
-            if not held_before and self._holder(job.provider, job.provider_job_id):
+            if self._index.with_order(job.provider, job.provider_job_id) not in {None, job.id}:
                 raise rows.refused(job.id, "another job holds this id of the provider")
         if job.phase in CLAIMABLE and job.leased_until is None and job.run_at <= self._now():
             self._news.set()
         self._jobs[job.id] = job.as_read()
+        self._index.put(before, job)
         return self._jobs[job.id]

@@ -1,0 +1,102 @@
+"""Ways to rows that live in this process: by time, by client key, by the provider's id, by setting."""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TypeAlias
+
+from nexiom_sdk.backends.due_rows import DueRows
+from nexiom_sdk.jobs import GenerationJob, JobStatus
+
+_Place: TypeAlias = tuple[datetime, int]  # when the row was made, and which one it was
+
+
+class RowIndex:
+    """What a database has indexes for. It is told of every write, and holds ids only.
+
+    Attributes:
+        due: The rows that may be claimed.
+    """
+
+    def __init__(self) -> None:
+        self.due: DueRows = DueRows()
+        self._places: dict[str, _Place] = {}
+        self._newest: list[tuple[_Place, str]] = []
+        self._by_client_key: dict[tuple[str, str], str] = {}
+        self._by_order: dict[tuple[str, str], str] = {}
+        self._took: defaultdict[str, list[tuple[_Place, float]]] = defaultdict(list)
+        self._rows_made = 0
+
+    def put(self, before: GenerationJob | None, job: GenerationJob) -> None:
+        """Note that a row was added, where there was none before, or changed.
+
+        Args:
+            before: The row as it was; None: it is new.
+            job: The row as it is.
+        """
+        if before is None:
+            self._places[job.id] = place = (job.created_at, self._rows_made)
+            self._rows_made += 1
+            bisect.insort(self._newest, (place, job.id))
+            if job.client_key is not None:
+                self._by_client_key[job.user_id or "", job.client_key] = job.id
+        else:
+            self._forget_order_and_time(before)
+        if (order := _order_of(job)) is not None:
+            self._by_order[order] = job.id
+        if (took := took_of(job)) is not None:
+            bisect.insort(self._took[took[0]], (self._places[job.id], took[1]))
+        self.due.put(job, self._places[job.id][1])
+
+    def drop(self, job: GenerationJob) -> None:
+        """Note that a row is gone."""
+        self._forget_order_and_time(job)
+        self.due.drop(job.id)
+        place = self._places.pop(job.id)
+        del self._newest[bisect.bisect_left(self._newest, (place, job.id))]
+        if job.client_key is not None:
+            del self._by_client_key[job.user_id or "", job.client_key]
+
+    def with_client_key(self, user_id: str | None, client_key: str) -> str | None:
+        """The id of the row that has this client key; None if none has."""
+        return self._by_client_key.get((user_id or "", client_key))
+
+    def with_order(self, provider: str | None, provider_job_id: str | None) -> str | None:
+        """The id of the video row that holds this order; None if none does."""
+        return None if provider is None or provider_job_id is None else self._by_order.get((provider, provider_job_id))
+
+    def newest(self, before: datetime | None) -> Iterator[str]:
+        """Ids of the rows that were made before a moment, newest first."""
+        end = len(self._newest) if before is None else bisect.bisect_left(self._newest, ((before, -1), ""))
+        return (self._newest[index][1] for index in range(end - 1, -1, -1))
+
+    def durations(self, key: str, limit: int) -> list[float]:
+        """Seconds that finished jobs with this schedule key took, newest first."""
+        known = self._took.get(key, [])
+        return [seconds for _, seconds in reversed(known[max(len(known) - max(limit, 0), 0) :])]
+
+    def _forget_order_and_time(self, before: GenerationJob) -> None:
+        if (order := _order_of(before)) is not None:
+            del self._by_order[order]
+        if (took := took_of(before)) is not None:
+            known = self._took[took[0]]
+            del known[bisect.bisect_left(known, (self._places[before.id], took[1]))]
+
+
+def took_of(job: GenerationJob) -> tuple[str, float] | None:
+    """The schedule key of a finished job and the seconds that it took; None where it does not count."""
+    timing = job.provider_metadata.get("timing") if job.status == JobStatus.COMPLETED else None
+    if not isinstance(timing, dict):
+        return None
+    key, seconds = timing.get("key"), timing.get("took_seconds")
+    return (key, float(seconds)) if isinstance(key, str) and isinstance(seconds, int | float) else None
+
+
+def _order_of(job: GenerationJob) -> tuple[str, str] | None:
+    """The order that a video row holds; the same id at two providers is two orders."""
+    if job.type != "video" or job.provider is None or job.provider_job_id is None:
+        return None
+    return job.provider, job.provider_job_id
