@@ -78,6 +78,10 @@ class Counted:
             self.claimed += event.claimed
 
 
+def _chosen_before(request: VideoRequest, *, addresses: bool) -> Choice:
+    raise AssertionError(request, addresses)  # every row was made with its choice
+
+
 async def _measure(chosen: argparse.Namespace, home: Path) -> None:
     counted, clock = Counted(), SystemClock()
     provider = SimulatedProvider("sim", [MODEL], clock, random.Random(1), latency_seconds=chosen.latency)
@@ -92,7 +96,7 @@ async def _measure(chosen: argparse.Namespace, home: Path) -> None:
         clock=clock,
         sink=counted,
     )
-    intake = Intake(desk=desk, choose=lambda request, *, addresses: studio.estimate(request), limits=lambda _: ())
+    intake = Intake(desk=desk, choose=_chosen_before, limits=lambda _: ())
     engine = Engine(desk, spool=home, intake=intake)
     worker = Worker(engine, repository=rows, clock=clock, sink=counted, concurrency=chosen.concurrency)
     begun = time.perf_counter()

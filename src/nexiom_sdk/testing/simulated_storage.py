@@ -82,6 +82,9 @@ class CountedRows:
         await self._reach("durations")
         return await self._rows.durations(key, limit)
 
+    async def hinted(self) -> None:
+        await self._rows.hinted()
+
     async def aclose(self) -> None:
         """The rows are shared."""
 
