@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from nexiom_sdk.errors import BudgetExceeded, IdempotencyConflict, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Limit, Usage, utc
+from nexiom_sdk.jobs import GenerationJob, JobQuery, JobStatus, Limit, Usage, utc
 from nexiom_sdk.wording import validation_sentences
 
 _log = logging.getLogger(__name__)
@@ -76,6 +76,15 @@ def readable(claimed: Iterable[Mapping[str, object]]) -> list[GenerationJob]:
     if broken is not None and not jobs:
         raise broken
     return sorted(jobs, key=lambda job: job.run_at)
+
+
+def listed(found: Iterable[Mapping[str, object]], query: JobQuery) -> list[GenerationJob]:
+    """The jobs of rows just listed; among those that are due, one that cannot be read does not hold up the others.
+
+    Raises:
+        StorageUnavailable: A row cannot be read; of due ones: none can.
+    """
+    return [job_of(row) for row in found] if query.due_before is None else readable(found)
 
 
 def unreadable(job_id: str, why: str) -> StorageUnavailable:

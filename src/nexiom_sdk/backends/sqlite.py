@@ -95,7 +95,8 @@ class SqliteRepository:
         order = sql.NEWEST_FIRST if query.due_before is None else sql.LONGEST_DUE_FIRST
         statement = sql.LIST.format(where=sql.where(wanted), order=order)
         values = wanted | {"limit": max(query.limit, 0), "now": _stamp(self._clock.now())}
-        return await self._file.run(lambda db: _jobs(db, statement, values))
+        found = await self._file.run(lambda db: [_values(row) for row in db.execute(statement, values)])
+        return rows.listed(found, query)
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         def work(db: sqlite3.Connection, now: datetime) -> list[_Row]:
