@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from nexiom_sdk.testing.clock import VirtualClock
 
@@ -62,8 +63,8 @@ def server_url() -> str:
 
 
 def url_of(database: str) -> str:
-    """The address of one of the server's databases."""
-    return make_conninfo(server_url(), dbname=database)
+    """The address of one of the server's databases, as a URL."""
+    return f"postgresql:///?{urlencode({**conninfo_to_dict(server_url()), 'dbname': database})}"
 
 
 @contextlib.contextmanager
