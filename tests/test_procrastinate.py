@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +29,7 @@ from nexiom_sdk.testing import FakeProvider
 from nexiom_sdk.testing.fake_provider import fake_card
 from nexiom_sdk.testing.sample_jobs import sample_job
 from pooler_rig import NEEDS_POOLER, pooled
+from postgres_rig import SCHEMA
 from procrastinate_rig import engine_database, tasks_of
 from rig import _factory, policy_over
 
@@ -317,3 +321,47 @@ def test_what_app_for_sets_a_worker_may_override(url: str) -> None:
     settings = app._worker(listen_notify=True)
     assert (settings.concurrency, settings.delete_jobs.value, settings.listen_notify) == (3, "always", True)
     assert not app._worker().listen_notify
+
+
+ORDER = """
+import asyncio, video_jobs
+
+async def order():
+    async with video_jobs.studio, video_jobs.app.open_async():
+        print((await video_jobs.order("a fox")).id)
+
+asyncio.run(order())
+"""
+
+
+async def test_the_module_and_the_commands_of_the_engines_page_work(
+    repository: PostgresRepository, url: str, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "engines.md").read_text("utf-8")
+    [module] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    [commands] = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "video_jobs.py").write_text(module)
+    with psycopg.connect(url, autocommit=True) as direct:
+        direct.execute(f"drop schema public cascade; create schema public; {SCHEMA}".encode())
+    environment = {**os.environ, "NEXIOM_DATABASE_URL": url, "NEXIOM_HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)}
+
+    async def run(*arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            env=environment,
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, complained = await process.communicate()
+        assert process.returncode == 0, complained.decode()
+        return said.decode().strip()
+
+    make_tables, start_worker = (["-m", *line.split()] for line in commands.splitlines())
+    await run(*make_tables)
+    job_id = await run("-c", ORDER)
+    await run(*start_worker, "--one-shot")
+    job = await repository.get(job_id)
+    assert job is not None
+    assert job.status is JobStatus.COMPLETED
