@@ -72,9 +72,10 @@ async def test_a_hint_that_the_pooler_swallows_is_waited_for_in_peace(url: str) 
     behind, direct = PostgresRepository(pooled(url)), PostgresRepository(url)
     swallowed, heard = asyncio.create_task(behind.hinted()), asyncio.create_task(direct.hinted())
     job = await behind.add(sample_job(SystemClock()))
-    while not heard.done():  # it listens as soon as it is connected
-        await behind.wake(job.id)
-        await asyncio.wait({heard}, timeout=0.05)
+    async with asyncio.timeout(20):
+        while not heard.done():  # it listens as soon as it is connected
+            await behind.wake(job.id)
+            await asyncio.wait({heard}, timeout=0.05)
     assert not swallowed.done()
     assert [one.id for one in await claim(behind, job)] == [job.id]
     await asyncio.gather(behind.aclose(), direct.aclose())
