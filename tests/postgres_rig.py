@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from nexiom_sdk.testing.clock import VirtualClock
 
@@ -62,8 +63,8 @@ def server_url() -> str:
 
 
 def url_of(database: str) -> str:
-    """The address of one of the server's databases."""
-    return make_conninfo(server_url(), dbname=database)
+    """The address of one of the server's databases, as a URL."""
+    return f"postgresql:///?{urlencode({**conninfo_to_dict(server_url()), 'dbname': database})}"
 
 
 @contextlib.contextmanager
@@ -84,11 +85,17 @@ def database(*, template: str | None = None) -> Iterator[str]:
 @cache
 def migrated_template() -> str:
     """A database with the table in it, to make others from; one for each process."""
-    name = f"m_{uuid.uuid4().hex}"
-    with psycopg.connect(server_url(), autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+    name = template_of("template0")
     with psycopg.connect(url_of(name)) as db:
         db.execute(SCHEMA.encode())
+    return name
+
+
+def template_of(other: str) -> str:
+    """A copy of a database that stays until the process ends."""
+    name = f"m_{uuid.uuid4().hex}"
+    with psycopg.connect(server_url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, other))))
     atexit.register(_drop, name)
     return name
 
@@ -103,18 +110,18 @@ def jobs_database() -> Iterator[str]:
 @cache
 def virtual_database() -> str:
     """A database whose clock is turned by hand; one for each process, emptied by `DatabaseClock`."""
-    name = f"v_{uuid.uuid4().hex}"
-    with psycopg.connect(server_url(), autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, migrated_template())))
-        )
-        admin.execute(
-            sql.SQL("alter database {} set search_path = nexiom_test, pg_catalog, public").format(sql.Identifier(name))
-        )
+    name = template_of(migrated_template())
+    put_before_everything(name, "nexiom_test")
     with psycopg.connect(url_of(name)) as db:
         db.execute(_VIRTUAL_TIME)
-    atexit.register(_drop, name)
     return url_of(name)
+
+
+def put_before_everything(database: str, schema: str) -> None:
+    """Let the names of a schema win over PostgreSQL's own in every session to come."""
+    words = "alter database {} set search_path = {}, pg_catalog, public"
+    with psycopg.connect(server_url(), autocommit=True) as admin:
+        admin.execute(sql.SQL(words).format(*map(sql.Identifier, (database, schema))))
 
 
 class DatabaseClock(VirtualClock):

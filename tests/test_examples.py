@@ -6,9 +6,12 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from procrastinate_rig import engine_database
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRINTED = {
@@ -19,6 +22,7 @@ PRINTED = {
     "comfyui_workflow": r"prompt 'a fox in snow', seed 7\nsaved as film/832x480_[0-9a-f-]{36}\nstored: file:///",
     "own_provider": r"reel-\w+ cost \$0\.10: file:///",
     "worker": r"3 jobs are pending\n(completed: .*\n){3}",
+    "procrastinate_jobs": r"3 jobs are pending\n(completed: .*\n){3}",
     "recover": r"failed \(unknown\): [\s\S]*stored: .*, orders paid: 1",
 }
 
@@ -27,11 +31,21 @@ def test_every_example_is_run() -> None:
     assert {file.stem for file in EXAMPLES.glob("*.py")} == PRINTED.keys()
 
 
+@pytest.fixture
+def database(name: str) -> Iterator[dict[str, str]]:
+    """The variable that names a PostgreSQL, for the example that needs one."""
+    if name != "procrastinate_jobs":
+        yield {}
+        return
+    with engine_database() as url:
+        yield {"NEXIOM_DATABASE_URL": url}
+
+
 @pytest.mark.parametrize("name", PRINTED)
-def test_the_example_runs_and_prints_what_it_did(name: str, tmp_path: Path) -> None:
+def test_the_example_runs_and_prints_what_it_did(name: str, tmp_path: Path, database: dict[str, str]) -> None:
     file = EXAMPLES / f"{name}.py"
     assert f"`python examples/{name}.py`" in file.read_text("utf-8")
-    environment = {"PATH": os.environ["PATH"], "NEXIOM_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}
+    environment = {"PATH": os.environ["PATH"], "NEXIOM_HOME": str(tmp_path / "home"), "HOME": str(tmp_path), **database}
     if "PYTHONPATH" in os.environ:
         environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
     command = [sys.executable, "-W", "error", str(file)]

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from nexiom_sdk.backends import sqlite_statements as sql
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.errors import BudgetExceeded, ConfigurationError, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, UsageQuery
+from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, Limit, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract
 from nexiom_sdk.testing.sample_jobs import row, sample_job
@@ -196,6 +197,8 @@ async def test_a_row_that_is_no_job_is_named_and_does_not_hold_up_the_others(
         await repository.get(broken.id)
     assert error.value.job_id == broken.id
     assert broken.id in error.value.message
+    overdue = await repository.list(JobQuery(due_before=CLOCK.now() + timedelta(seconds=1)))
+    assert [job.id for job in overdue] == [good.id]
     assert [job.id for job in await repository.claim(limit=9, lease_seconds=0)] == [good.id]
     with pytest.raises(StorageUnavailable, match=broken.id):
         await repository.claim(limit=1, lease_seconds=0, job_id=broken.id)

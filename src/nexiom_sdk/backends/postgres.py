@@ -87,8 +87,8 @@ class PostgresRepository:
         return await self._pool.run(work)
 
     async def get(self, job_id: str, /) -> GenerationJob | None:
-        found = await self._jobs(sql.BY_ID, {"id": _uuid(job_id)}) if _uuid(job_id) else ()
-        return found[0] if found else None
+        found = await self._rows(sql.BY_ID, {"id": _uuid(job_id)}) if _uuid(job_id) else ()
+        return outside_rows.job_of(found[0]) if found else None
 
     async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
         wanted = {
@@ -100,17 +100,15 @@ class PostgresRepository:
             "before": None if query.before is None else utc(query.before),
             "due_before": None if query.due_before is None else utc(query.due_before),
         }
-        return await self._jobs(sql.listed(wanted), wanted | {"limit": max(query.limit, 0)})
+        found = await self._rows(sql.listed(wanted), wanted | {"limit": max(query.limit, 0)})
+        return rows.listed(found, outside_rows.job_of)
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         if job_id is not None and _uuid(job_id) is None:
             return []
         values = {"limit": max(limit, 0), "lease_seconds": lease_seconds, "id": job_id and _uuid(job_id)}
 
-        async def work(db: Connection) -> Sequence[Mapping[str, object]]:
-            return await (await db.execute(sql.CLAIM, values)).fetchall()
-
-        return rows.readable(map(_values, await self._pool.run(work)), outside_rows.job_of)
+        return rows.readable(await self._rows(sql.CLAIM, values), outside_rows.job_of)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         held = {"fence": fence, "run_at_read": utc(job.run_at_read)}
@@ -177,11 +175,11 @@ class PostgresRepository:
                 await self._pool.listen(sql.CHANNEL, self._heard.set)
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
 
-    async def _jobs(self, statement: bytes, values: Mapping[str, object]) -> Sequence[GenerationJob]:
+    async def _rows(self, statement: bytes, values: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
         async def work(db: Connection) -> Sequence[Mapping[str, object]]:
             return await (await db.execute(statement, values)).fetchall()
 
-        return [outside_rows.job_of(_values(row)) for row in await self._pool.run(work)]
+        return [_values(row) for row in await self._pool.run(work)]
 
     async def _change(self, statement: bytes, values: Mapping[str, object]) -> bool:
         async def work(db: Connection) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from pydantic import ValidationError
@@ -59,8 +59,26 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
         raise unreadable(str(row["id"]), validation_sentences(error)) from error
 
 
+def listed(
+    found: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+) -> list[GenerationJob]:
+    """The jobs of rows in their order, without those that cannot be read, such as old ones with another status.
+
+    Args:
+        found: The rows.
+        read: Reads one.
+    """
+    jobs: list[GenerationJob] = []
+    for row in found:
+        try:
+            jobs.append(read(row))
+        except StorageUnavailable as error:
+            _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
+    return jobs
+
+
 def readable(
-    claimed: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+    claimed: Sequence[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
 ) -> list[GenerationJob]:
     """The jobs of rows just leased, oldest first; one that cannot be read must not hold up the others.
 
@@ -71,16 +89,9 @@ def readable(
     Raises:
         StorageUnavailable: None of them can be read.
     """
-    jobs: list[GenerationJob] = []
-    broken: StorageUnavailable | None = None
-    for row in claimed:
-        try:
-            jobs.append(read(row))
-        except StorageUnavailable as error:
-            _log.error("%s", error, extra={"action": "unreadable_row"})
-            broken = error
-    if broken is not None and not jobs:
-        raise broken
+    jobs = listed(claimed, read)
+    if claimed and not jobs:
+        read(claimed[0])
     return sorted(jobs, key=lambda job: job.run_at)
 
 

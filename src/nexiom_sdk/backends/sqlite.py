@@ -95,7 +95,8 @@ class SqliteRepository:
         order = sql.NEWEST_FIRST if query.due_before is None else sql.LONGEST_DUE_FIRST
         statement = sql.LIST.format(where=sql.where(wanted), order=order)
         values = wanted | {"limit": max(query.limit, 0), "now": _stamp(self._clock.now())}
-        return await self._file.run(lambda db: _jobs(db, statement, values))
+        found = await self._file.run(lambda db: [_values(row) for row in db.execute(statement, values)])
+        return rows.listed(found, rows.job_of)
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         def work(db: sqlite3.Connection, now: datetime) -> list[_Row]:
@@ -103,7 +104,7 @@ class SqliteRepository:
             values = {"now": _stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(limit, 0)}
             return db.execute(sql.CLAIM_ANY if job_id is None else sql.CLAIM_ONE, values).fetchall()
 
-        return rows.readable(map(_values, await self._write(work)), rows.job_of)
+        return rows.readable([_values(row) for row in await self._write(work)], rows.job_of)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:
