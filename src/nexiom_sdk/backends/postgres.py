@@ -20,7 +20,7 @@ from nexiom_sdk.errors import ConfigurationError, NexiomError
 from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
 
 if TYPE_CHECKING:
-    from nexiom_sdk.backends.postgres_pool import Connection
+    from nexiom_sdk.backends.postgres_address import Connection
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the one character that JSON may hold and jsonb may not
 _LISTEN_AGAIN_SECONDS = 30.0
@@ -29,7 +29,8 @@ _LISTEN_AGAIN_SECONDS = 30.0
 class PostgresRepository:
     """Rows in a table that `nexiom migrate --apply` made. Connections are opened by the first call.
 
-    All times are the database's clock. It works behind a pooler that gives each transaction another connection.
+    All times are the database's clock. It works behind a pooler that gives each transaction another connection. Rows whose
+    type is not `video` are somebody else's: it neither finds nor counts nor changes them.
 
     Args:
         dsn: The database, as a URL or a connection string of libpq.
@@ -89,8 +90,8 @@ class PostgresRepository:
         return await self._pool.run(work)
 
     async def get(self, job_id: str, /) -> GenerationJob | None:
-        found = await self._jobs(sql.BY_ID, {"id": _uuid(job_id)}) if _uuid(job_id) else ()
-        return found[0] if found else None
+        found = await self._rows(sql.BY_ID, {"id": _uuid(job_id)}) if _uuid(job_id) else ()
+        return rows.job_of(found[0]) if found else None
 
     async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
         wanted = {
@@ -102,17 +103,14 @@ class PostgresRepository:
             "before": None if query.before is None else utc(query.before),
             "due_before": None if query.due_before is None else utc(query.due_before),
         }
-        return await self._jobs(sql.listed(wanted), wanted | {"limit": max(query.limit, 0)})
+        return rows.listed(await self._rows(sql.listed(wanted), wanted | {"limit": max(query.limit, 0)}))
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         if job_id is not None and _uuid(job_id) is None:
             return []
         values = {"limit": max(limit, 0), "lease_seconds": lease_seconds, "id": job_id and _uuid(job_id)}
 
-        async def work(db: Connection) -> Sequence[Mapping[str, object]]:
-            return await (await db.execute(sql.CLAIM, values)).fetchall()
-
-        return rows.readable(map(_values, await self._pool.run(work)))
+        return rows.readable(await self._rows(sql.CLAIM, values))
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         held = {"fence": fence, "run_at_read": utc(job.run_at_read)}
@@ -168,11 +166,11 @@ class PostgresRepository:
                 await self._pool.listen(sql.CHANNEL, self._heard.set)
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
 
-    async def _jobs(self, statement: bytes, values: Mapping[str, object]) -> Sequence[GenerationJob]:
+    async def _rows(self, statement: bytes, values: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
         async def work(db: Connection) -> Sequence[Mapping[str, object]]:
             return await (await db.execute(statement, values)).fetchall()
 
-        return [rows.job_of(_values(row)) for row in await self._pool.run(work)]
+        return [_values(row) for row in await self._pool.run(work)]
 
     async def _change(self, statement: bytes, values: Mapping[str, object]) -> bool:
         async def work(db: Connection) -> bool:

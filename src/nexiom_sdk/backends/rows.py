@@ -50,13 +50,33 @@ def tidy(job: GenerationJob) -> GenerationJob:
 def job_of(row: Mapping[str, object]) -> GenerationJob:
     """The job in a row; texts are taken for times, money and enumerations.
 
+    Rows that an app inserted, and rows older than this library, need not have a prompt in `request`: theirs is the column's.
+
     Raises:
         StorageUnavailable: The row was changed by hand into something that is no job.
     """
+    request = row["request"]
+    if isinstance(request, dict) and "prompt" not in request:
+        row = {**row, "request": {"prompt": row["prompt"], **request}}
     try:
         return GenerationJob.model_validate(row).as_read()
     except ValidationError as error:
         raise unreadable(str(row["id"]), validation_sentences(error)) from error
+
+
+def listed(found: Iterable[Mapping[str, object]]) -> list[GenerationJob]:
+    """The jobs of rows in their order; what cannot be read, such as an old row with a status of its own, is left out."""
+    jobs: list[GenerationJob] = []
+    left_out: list[str] = []
+    for row in found:
+        try:
+            jobs.append(job_of(row))
+        except StorageUnavailable:
+            left_out.append(str(row["id"]))
+    if left_out:
+        more = {"action": "unreadable_row"}
+        _log.warning("%d rows are no jobs and were left out: %s", len(left_out), ", ".join(left_out[:10]), extra=more)
+    return jobs
 
 
 def readable(claimed: Iterable[Mapping[str, object]]) -> list[GenerationJob]:
