@@ -84,13 +84,24 @@ def database(*, template: str | None = None) -> Iterator[str]:
 @cache
 def migrated_template() -> str:
     """A database with the table in it, to make others from; one for each process."""
+    return template(SCHEMA)
+
+
+def template(*scripts: str) -> str:
+    """A database in which these scripts were run, to make others from; it is dropped when the process ends."""
     name = f"m_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as admin:
         admin.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
-    with psycopg.connect(url_of(name)) as db:
-        db.execute(SCHEMA.encode())
+    run(url_of(name), *scripts)
     atexit.register(_drop, name)
     return name
+
+
+def run(url: str, *scripts: str) -> None:
+    """Run each script in a transaction of its own."""
+    for script in filter(None, scripts):
+        with psycopg.connect(url) as db:
+            db.execute(script.encode())
 
 
 @contextlib.contextmanager

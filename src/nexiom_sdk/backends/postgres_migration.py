@@ -71,7 +71,9 @@ class SchemaFound:
             case Has.CURRENT:
                 return "There is nothing to do; `nexiom migrate --apply` would put back what was dropped by hand."
             case Has.NEWER:
-                return "`nexiom migrate --apply` refuses to go back. Install the nexiom_sdk that made it, or a later one."
+                return (
+                    "`nexiom migrate --apply` refuses to go back. Install the nexiom_sdk that made it, or a later one."
+                )
 
 
 def has(*, table: bool, version: int | None) -> Has:

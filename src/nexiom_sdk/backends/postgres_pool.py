@@ -125,7 +125,9 @@ class PostgresPool:
         return self._pool
 
     async def _new_pool(self) -> AsyncConnectionPool[Connection]:
-        async with await self._address.connect() as connection:  # the first one by itself: a pool does not tell what is wrong
+        async with (
+            await self._address.connect() as connection
+        ):  # the first one by itself: a pool does not tell what is wrong
             await _check_schema(connection, self.place)
         pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._address.conninfo.get_secret_value(),

@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from pydantic import SecretStr
 
 from nexiom_sdk.backends.postgres_address import Connection, DatabaseAddress
-from nexiom_sdk.backends.postgres_migration import OLDEST_SERVER, SCHEMA_VERSION, Has, SchemaFound, has, migration
+from nexiom_sdk.backends.postgres_migration import OLDEST_SERVER, Has, SchemaFound, has, migration
 from nexiom_sdk.backends.postgres_words import in_our_words, migration_words
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.wording import printable
@@ -24,8 +24,8 @@ select current_setting('server_version_num')::int / 10000 as server,
        pg_has_role(t.relowner, 'usage') as owns,
        (select format_type(a.atttypid, null) from pg_attribute a
          where a.attrelid = t.oid and a.attname = 'id' and not a.attisdropped) as id_type,
-       array(select needed from unnest(array['id', 'type', 'prompt', 'model', 'duration_seconds', 'reference_media_path',
-                                             'status', 'result_url', 'error_message']) needed
+       array(select needed from unnest(array['id', 'type', 'prompt', 'model', 'duration_seconds',
+                                             'reference_media_path', 'status', 'result_url', 'error_message']) needed
               where t.oid is not null and not exists (select from pg_attribute a
                     where a.attrelid = t.oid and a.attname = needed and not a.attisdropped)) as lacks,
        to_regprocedure('public.nexiom_schema_version()') is not null as versioned,
@@ -146,7 +146,7 @@ def _refuse(found: SchemaFound) -> None:
     if found.obstacles:
         msg = f"The migration cannot be applied to the database {found.place}. {' '.join(found.obstacles)}"
         hint = (
-            "Nothing was changed. Name a server and a user in NEXIOM_DATABASE_URL that can do it, or let somebody who may "
-            f"run what `nexiom migrate --supabase` prints; it is version {SCHEMA_VERSION}, for PostgreSQL of any kind."
+            "Nothing was changed. Name a server and a user in NEXIOM_DATABASE_URL that can do it, or let somebody who "
+            "may run what `nexiom migrate --supabase` prints: it is for PostgreSQL of any kind."
         )
         raise StorageUnavailable(msg, next_step=hint)

@@ -50,7 +50,7 @@ def tidy(job: GenerationJob) -> GenerationJob:
 def job_of(row: Mapping[str, object]) -> GenerationJob:
     """The job in a row; texts are taken for times, money and enumerations.
 
-    Rows that an app inserted, and rows older than this library, need not have a prompt in `request`: theirs is the column's.
+    Rows that an app inserted, or that are older than this library, may have no prompt in `request`: the column has it.
 
     Raises:
         StorageUnavailable: The row was changed by hand into something that is no job.
@@ -65,7 +65,7 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
 
 
 def listed(found: Iterable[Mapping[str, object]]) -> list[GenerationJob]:
-    """The jobs of rows in their order; what cannot be read, such as an old row with a status of its own, is left out."""
+    """The jobs of rows in their order, without those that cannot be read, such as old ones with another status."""
     jobs: list[GenerationJob] = []
     left_out: list[str] = []
     for row in found:

@@ -15,6 +15,7 @@ from nexiom_sdk.backends.postgres_migration import (
     migration,
     supabase_migration,
 )
+from nexiom_sdk.backends.urls import scheme_of
 from nexiom_sdk.cli.output import Output
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.config import Settings
@@ -22,7 +23,10 @@ from nexiom_sdk.errors import ConfigurationError, StorageError
 from nexiom_sdk.wording import printable
 
 _POSTGRES = ("postgres", "postgresql")
-_NEED_NONE = {"sqlite": "SQLite makes and upgrades its own file when it is first used", "memory": "memory needs no table"}
+_NEED_NONE = {
+    "sqlite": "SQLite makes and upgrades its own file when it is first used",
+    "memory": "memory needs no table",
+}
 
 
 def migrate(output: Output, *, home: Path | None, apply: bool) -> None:
@@ -33,7 +37,7 @@ def migrate(output: Output, *, home: Path | None, apply: bool) -> None:
         StorageUnavailable: The database cannot be reached, or refuses; nothing was changed.
     """
     settings = Settings.from_env(None, **({"home": home} if home else {}))
-    kind = settings.database.partition(":")[0].lower()
+    kind = scheme_of(SecretStr(settings.database))
     if kind in _NEED_NONE:
         text = f"There is nothing to migrate: {_NEED_NONE[kind]}. NEXIOM_DATABASE_URL can name a PostgreSQL instead."
         output.answer("migration", text, {"database": kind, "has": None, "version": None, "applied": False})
