@@ -1,7 +1,7 @@
 """Supabase's own small server from npm (`@supabase/lite`), over a real PostgreSQL: REST, sign-up, storage on loopback.
 
-It is young, so its version is pinned. With its first request it opens every table to all roles, which hosted Supabase does
-not do to a table that is there; the migration is applied once more after that, and closes it.
+It is young, so its version is pinned. With its first request it opens every table to all roles, which hosted Supabase
+does not do to a table that is there; the migration is applied once more after that, and closes it.
 """
 
 from __future__ import annotations

@@ -38,8 +38,10 @@ class DatabaseAddress:
     def __init__(self, address: SecretStr) -> None:
         try:
             given = conninfo_to_dict(address.get_secret_value())
+            for number in filter(None, str(given.get("port") or "").split(",")):
+                int(number)  # libpq looks at it only when it connects
             self.conninfo: SecretStr = SecretStr(make_conninfo("", **{**_DEFAULTS, **given}))
-        except psycopg.Error:
+        except (psycopg.Error, ValueError):
             # Its words are left out: they quote the address, and so the password.
             msg = "The address of the database is not one that PostgreSQL takes."
             hint = "Use postgresql://user:password@host:5432/database; write special characters of a password as %XX."

@@ -24,12 +24,15 @@ select current_setting('server_version_num')::int / 10000 as server,
        pg_has_role(t.relowner, 'usage') as owns,
        (select format_type(a.atttypid, null) from pg_attribute a
          where a.attrelid = t.oid and a.attname = 'id' and not a.attisdropped) as id_type,
-       array(select needed from unnest(array['id', 'type', 'prompt', 'model', 'duration_seconds',
-                                             'reference_media_path', 'status', 'result_url', 'error_message']) needed
+       array(select needed
+               from unnest(array['id', 'type', 'prompt', 'model', 'duration_seconds', 'reference_media_path', 'status',
+                                 'result_url', 'error_message']) with ordinality as nine (needed, at)
               where t.oid is not null and not exists (select from pg_attribute a
-                    where a.attrelid = t.oid and a.attname = needed and not a.attisdropped)) as lacks,
+                    where a.attrelid = t.oid and a.attname = needed and not a.attisdropped) order by at) as lacks,
        to_regprocedure('public.nexiom_schema_version()') is not null as versioned,
-       to_regprocedure('auth.uid()') is not null and to_regrole('authenticated') is not null as supabase
+       exists (select from pg_proc where proname = 'uid' and pronamespace = to_regnamespace('auth'))
+         and to_regrole('authenticated') is not null as supabase,
+       has_schema_privilege(to_regnamespace('auth')::oid, 'usage') as may_use_auth
   from (select to_regclass('public.generation_jobs') as id) named left join pg_class t on t.oid = named.id
 """
 _VERSION = b"select public.nexiom_schema_version() as version"
@@ -127,6 +130,8 @@ def _obstacles(seen: DictRow) -> list[str]:
         found.append("It can only be read: it is a replica, or set to read-only.")
     if not seen["may_create"]:
         found.append(f"The user {me} may not create anything in the schema public.")
+    if seen["supabase"] and not seen["may_use_auth"]:
+        found.append(f"The user {me} may not use the schema auth.")
     if table and seen["kind"] not in _TABLES:
         found.append("Its generation_jobs is no table.")
     elif table:

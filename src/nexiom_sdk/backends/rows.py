@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import cast
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -55,8 +56,8 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
     Raises:
         StorageUnavailable: The row was changed by hand into something that is no job.
     """
-    request = row["request"]
-    if isinstance(request, dict) and "prompt" not in request:
+    request = cast("Mapping[str, object] | None", row["request"]) if isinstance(row["request"], dict) else None
+    if request is not None and "prompt" not in request:
         row = {**row, "request": {"prompt": row["prompt"], **request}}
     try:
         return GenerationJob.model_validate(row).as_read()
