@@ -30,7 +30,7 @@ class PostgresRepository:
     """Rows in a table that `nexiom migrate --apply` made. Connections are opened by the first call.
 
     All times are the database's clock. It works behind a pooler that gives each transaction another connection. Rows
-    whose type is not `video` are somebody else's: it neither finds nor counts nor changes them.
+    whose type is not `video` are somebody else's: it neither lists nor counts nor claims them.
 
     Args:
         dsn: The database, as a URL or a connection string of libpq.

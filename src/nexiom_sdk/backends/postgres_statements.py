@@ -69,7 +69,7 @@ insert into public.generation_jobs ({", ".join(COLUMNS)}) values ({", ".join(map
 on conflict do nothing
 """.encode()
 
-BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s and type = 'video'".encode()
+BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encode()
 
 BY_CLIENT_KEY = f"""
 select {_COLUMNS} from public.generation_jobs
