@@ -85,10 +85,7 @@ def database(*, template: str | None = None) -> Iterator[str]:
 @cache
 def migrated_template() -> str:
     """A database with the table in it, to make others from; one for each process."""
-    name = template_of("template0")
-    with psycopg.connect(url_of(name)) as db:
-        db.execute(SCHEMA.encode())
-    return name
+    return template(SCHEMA)
 
 
 def template_of(other: str) -> str:
@@ -98,6 +95,21 @@ def template_of(other: str) -> str:
         admin.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, other))))
     atexit.register(_drop, name)
     return name
+
+
+def template(*scripts: str) -> str:
+    """A database in which these scripts were run, to make others from; it is dropped when the process ends."""
+    name = template_of("template0")
+    run(url_of(name), *scripts)
+    atexit.register(_drop, name)
+    return name
+
+
+def run(url: str, *scripts: str) -> None:
+    """Run each script in a transaction of its own."""
+    for script in filter(None, scripts):
+        with psycopg.connect(url) as db:
+            db.execute(script.encode())
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from nexiom_sdk.events import Event, ModelChosen
 from nexiom_sdk.jobs import JobStatus, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.storage import in_chunks, input_key
-from nexiom_sdk.testing import FakeProvider
+from nexiom_sdk.testing import FakeProvider, fake_card
 from postgres_rig import jobs_database
 from rig import policy_over
 
@@ -64,7 +64,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 async def app(url: str, tmp_path: Path) -> AsyncIterator[App]:
-    app = App(url, tmp_path, FakeProvider("acme"))
+    app = App(url, tmp_path, FakeProvider("acme", models=(fake_card(typical_seconds=0.01, min_poll_seconds=0.01),)))
     yield app
     await app.repository.aclose()
 

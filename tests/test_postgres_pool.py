@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from nexiom_sdk.backends import postgres_pool
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.backends.postgres_address import Connection
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import ConfigurationError, NexiomError, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob, JobQuery, UsageQuery
@@ -374,7 +375,7 @@ async def _heard(repository: PostgresRepository, change: object) -> object:
 
 
 async def _listening(repository: PostgresRepository) -> bool:
-    async def work(db: postgres_pool.Connection) -> bool:
+    async def work(db: Connection) -> bool:
         found = await db.execute(
             "select 1 from pg_stat_activity where datname = current_database() and query = 'listen nexiom_jobs'"
         )
@@ -409,6 +410,7 @@ class _Door:
     def __init__(self, socket: str) -> None:
         self._socket = socket
         self._writers: set[asyncio.StreamWriter] = set()
+        self._guests: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @contextlib.asynccontextmanager
@@ -428,12 +430,17 @@ class _Door:
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
+        await asyncio.gather(*self._guests, return_exceptions=True)
+        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
+        self._writers.clear()
 
     async def _through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        guest = asyncio.current_task()
+        assert guest is not None
+        self._guests.add(guest)
         far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
         self._writers |= {writer, far_writer}
-        with contextlib.suppress(OSError):
-            await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
+        await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer), return_exceptions=True)
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

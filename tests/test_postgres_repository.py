@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.backends.postgres import PostgresRepository
-from nexiom_sdk.backends.postgres_pool import Connection
+from nexiom_sdk.backends.postgres_address import Connection
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import BudgetExceeded, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, UsageQuery

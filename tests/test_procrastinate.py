@@ -199,7 +199,7 @@ async def test_a_row_that_cannot_be_read_does_not_keep_the_others_from_being_swe
 ) -> None:
     broken, good = [await repository.add(sample_job(CLOCK, run_at=in_seconds(-120))) for _ in range(2)]
     with psycopg.connect(url) as direct:
-        direct.execute("update generation_jobs set request = '[]' where id = %s", (broken.id,))
+        direct.execute("update generation_jobs set provider_metadata = '7' where id = %s", (broken.id,))
     driver = driver_of(app, repository)
     assert await driver.sweep() == 1
     assert [task.task_kwargs["job_id"] for task in await tasks_of(app)] == [good.id]

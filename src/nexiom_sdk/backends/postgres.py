@@ -20,7 +20,7 @@ from nexiom_sdk.errors import ConfigurationError, NexiomError
 from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
 
 if TYPE_CHECKING:
-    from nexiom_sdk.backends.postgres_pool import Connection
+    from nexiom_sdk.backends.postgres_address import Connection
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the one character that JSON may hold and jsonb may not
 _LISTEN_AGAIN_SECONDS = 30.0
@@ -29,7 +29,8 @@ _LISTEN_AGAIN_SECONDS = 30.0
 class PostgresRepository:
     """Rows in a table that `nexiom migrate --apply` made. Connections are opened by the first call.
 
-    All times are the database's clock. It works behind a pooler that gives each transaction another connection.
+    All times are the database's clock. It works behind a pooler that gives each transaction another connection. Rows
+    whose type is not `video` are somebody else's: it neither lists nor counts nor claims them.
 
     Args:
         dsn: The database, as a URL or a connection string of libpq.

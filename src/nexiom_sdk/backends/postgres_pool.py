@@ -8,37 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pydantic import SecretStr
 
 from nexiom_sdk.backends import rows
+from nexiom_sdk.backends.postgres_address import Connection, DatabaseAddress
+from nexiom_sdk.backends.postgres_migration import SCHEMA_VERSION
 from nexiom_sdk.backends.postgres_words import in_our_words
-from nexiom_sdk.errors import ConfigurationError, StorageError, StorageUnavailable
+from nexiom_sdk.errors import StorageError, StorageUnavailable
 
-SCHEMA_VERSION = 1
 MOST_CONNECTIONS = 10
 PATIENCE_SECONDS = 30.0  # for one operation, waiting for a connection and for locks included
 CONNECTION_SECONDS = 10.0  # of them, for a connection: long enough for the restart of a server
 TRIES = 3
 
-Connection: TypeAlias = psycopg.AsyncConnection[DictRow]
 _Result = TypeVar("_Result")
 
-# The client's own settings: a pooler refuses what it does not know of the server's.
-_DEFAULTS: Mapping[str, str | int] = {
-    "connect_timeout": 10,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-    "application_name": "nexiom_sdk",
-}
 _AGAIN = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
@@ -58,16 +48,8 @@ class PostgresPool:
     """
 
     def __init__(self, address: SecretStr) -> None:
-        try:
-            given = conninfo_to_dict(address.get_secret_value())
-            self._conninfo = SecretStr(make_conninfo("", **{**_DEFAULTS, **given}))
-        except psycopg.Error:
-            # Its words are left out: they quote the address, and so the password.
-            msg = "The address of the database is not one that PostgreSQL takes."
-            hint = "Use postgresql://user:password@host:5432/database; write special characters of a password as %XX."
-            raise ConfigurationError(msg, next_step=hint) from None
-        host, port, name = (given.get(key) for key in ("host", "port", "dbname"))
-        self.place: str = f"{name or 'postgres'} at {host or 'localhost'}{f':{port}' if port else ''}"
+        self._address = DatabaseAddress(address)
+        self.place: str = self._address.place
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._opening = asyncio.Lock()
         self._closed = False
@@ -105,7 +87,7 @@ class PostgresPool:
             StorageUnavailable: The database cannot be reached.
         """
         try:
-            async with await self._connected() as connection:
+            async with await self._address.connect() as connection:
                 if not await _direct(connection):
                     return  # it would listen on a connection that is somebody else's in the next moment
                 await connection.execute(f"listen {channel}".encode())
@@ -139,7 +121,7 @@ class PostgresPool:
     async def _why_none(self, error: PoolTimeout) -> StorageError:
         """The pool does not say why it has no connection; one that is made by hand does, unless all were in use."""
         try:
-            async with await self._connected():
+            async with await self._address.connect():
                 return in_our_words(error, self.place)
         except psycopg.Error as reason:
             return in_our_words(reason, self.place)
@@ -154,10 +136,11 @@ class PostgresPool:
         return self._pool
 
     async def _new_pool(self) -> AsyncConnectionPool[Connection]:
-        async with await self._connected() as connection:  # the first one by itself: a pool does not tell what is wrong
+        # The first one by itself: a pool does not tell what is wrong.
+        async with await self._address.connect() as connection:
             await _check_schema(connection, self.place)
         pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            self._conninfo.get_secret_value(),
+            self._address.conninfo.get_secret_value(),
             connection_class=psycopg.AsyncConnection[DictRow],
             kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
             min_size=1,
@@ -167,11 +150,6 @@ class PostgresPool:
         )
         await pool.open()
         return pool
-
-    async def _connected(self) -> Connection:
-        return await psycopg.AsyncConnection[DictRow].connect(
-            self._conninfo.get_secret_value(), autocommit=True, prepare_threshold=None, row_factory=dict_row
-        )
 
 
 async def _check_schema(connection: Connection, place: str) -> None:
@@ -190,13 +168,19 @@ async def _check_schema(connection: Connection, place: str) -> None:
             "`nexiom migrate --apply` makes it; `nexiom migrate --supabase` prints the SQL for a migration of your own."
         )
         raise StorageUnavailable(f"The database {place} has {what}.", next_step=hint)
-    cursor = await connection.execute("select public.nexiom_schema_version() as version")
+    cursor = await connection.execute(
+        "select public.nexiom_schema_version() as version, row_security_active('public.generation_jobs') as rows_hidden"
+    )
     row = await cursor.fetchone()
     found = row["version"] if row else None
     if found != SCHEMA_VERSION:
         newer = isinstance(found, int) and found > SCHEMA_VERSION
         hint = "Install the nexiom_sdk that made it, or a later one." if newer else "Run `nexiom migrate --apply`."
         msg = f"The database {place} has version {found} of the schema; this nexiom_sdk knows version {SCHEMA_VERSION}."
+        raise StorageUnavailable(msg, next_step=hint)
+    if row and row["rows_hidden"]:  # it would find no jobs, and say nothing
+        msg = f"The database {place} hides rows of generation_jobs from this user."
+        hint = "Workers need the user that owns the table, or one with bypassrls: on Supabase, postgres."
         raise StorageUnavailable(msg, next_step=hint)
 
 

@@ -15,14 +15,14 @@ _CONDITIONS: Mapping[str, str] = {
     "since": "created_at >= %(since)s",
     "before": "created_at < %(before)s",
     "due_before": (
-        "type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < %(due_before)s "
+        "phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < %(due_before)s "
         "and (leased_until is null or leased_until < now())"
     ),
     "besides": "id <> %(besides)s",
     "user_id": "user_id = %(user_id)s",
     "quality_tier": "quality_tier = %(quality_tier)s",
     "provider": "provider = %(provider)s",
-    "provider_job_id": "type = 'video' and provider_job_id = %(provider_job_id)s",
+    "provider_job_id": "provider_job_id = %(provider_job_id)s",
     "status": "status = %(status)s",
     "phases": "phase = any(%(phases)s)",
 }
@@ -30,13 +30,14 @@ _JSON = ("provider_metadata", "request")
 
 
 def where(wanted: Mapping[str, object]) -> str:
-    """The conditions for the values that are set.
+    """The conditions for the values that are set; rows of another type are not ours.
 
     Example:
         >>> where({"user_id": "u1", "provider": None})
-        'user_id = %(user_id)s'
+        "type = 'video' and user_id = %(user_id)s"
     """
-    return " and ".join(_CONDITIONS[name] for name, value in wanted.items() if value is not None) or "true"
+    set_ones = (_CONDITIONS[name] for name, value in wanted.items() if value is not None)
+    return " and ".join(("type = 'video'", *set_ones))
 
 
 def listed(wanted: Mapping[str, object]) -> bytes:
@@ -108,7 +109,7 @@ WAKE = f"""
 update public.generation_jobs
    set run_at = now() + make_interval(secs => %(after_seconds)s),
        cancel_requested_at = coalesce(cancel_requested_at, case when %(cancel)s then now() end)
- where id = %(id)s and phase in ('queued', 'submitting', 'waiting', 'saving')
+ where id = %(id)s and type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving')
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 
@@ -118,7 +119,7 @@ update public.generation_jobs
        error_code = null, error_message = null, run_at = now(), leased_until = null, fence = fence + 1,
        updated_at = now()
  where id = %(id)s and order_no = %(order_no)s and provider_job_id is null
-   and phase in ('queued', 'submitting', 'unknown')
+   and type = 'video' and phase in ('queued', 'submitting', 'unknown')
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 

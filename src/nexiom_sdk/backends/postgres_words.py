@@ -28,7 +28,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "3D000": ("does not exist", "Correct the name of the database in NEXIOM_DATABASE_URL, or create it."),
     "42501": (
         "does not let this user do that",
-        "Workers need select, insert and update on generation_jobs: grant them, or use the service role's user.",
+        "Workers need select, insert and update on generation_jobs, and execute on its functions: grant them that.",
     ),
     "42P01": ("has no table generation_jobs", _MIGRATE),
     "42703": ("lacks a column of generation_jobs", _MIGRATE),
@@ -66,6 +66,24 @@ def in_our_words(error: Exception, place: str) -> StorageError:
     starts = (state, state[:3], state[:2])
     happened, next_step = next((_WORDS[start] for start in starts if start in _WORDS), _other(error, state))
     return StorageUnavailable(f"The database {place} {happened}{f' ({said})' if said else ''}.", next_step=next_step)
+
+
+def migration_words(error: psycopg.Error, place: str) -> StorageError:
+    """The error to raise for one that came while the migration was applied; what the server refused changed nothing."""
+    if not error.sqlstate:
+        return in_our_words(error, place)
+    said = printable(error.diag.message_primary or "", 200)
+    known = in_our_words(error, place) if error.sqlstate[:2] not in _REFUSES_ROW and not _depends(error) else None
+    message = (
+        known.message if known else f"What is in the database {place} stands in the way of the migration ({said})."
+    )
+    hint = known.next_step if known else "Take that out of the way, for instance a view on the table, and try again."
+    return StorageUnavailable(f"{message} Nothing was changed.", next_step=hint)
+
+
+def _depends(error: psycopg.Error) -> bool:
+    """Whether something of the user's own hangs on what would be changed, or is of another kind."""
+    return (error.sqlstate or "") in {"0A000", "2BP01", "42804", "42P13"}
 
 
 def _other(error: psycopg.Error, state: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from pydantic import ValidationError
@@ -69,16 +69,20 @@ def listed(
         read: Reads one.
     """
     jobs: list[GenerationJob] = []
+    left_out: list[str] = []
     for row in found:
         try:
             jobs.append(read(row))
-        except StorageUnavailable as error:
-            _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
+        except StorageUnavailable:
+            left_out.append(str(row["id"]))
+    if left_out:
+        more = {"action": "unreadable_row"}
+        _log.warning("%d rows are no jobs and were left out: %s", len(left_out), ", ".join(left_out[:10]), extra=more)
     return jobs
 
 
 def readable(
-    claimed: Sequence[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+    claimed: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
 ) -> list[GenerationJob]:
     """The jobs of rows just leased, oldest first; one that cannot be read must not hold up the others.
 
@@ -89,9 +93,16 @@ def readable(
     Raises:
         StorageUnavailable: None of them can be read.
     """
-    jobs = listed(claimed, read)
-    if claimed and not jobs:
-        read(claimed[0])
+    jobs: list[GenerationJob] = []
+    broken: StorageUnavailable | None = None
+    for row in claimed:
+        try:
+            jobs.append(read(row))
+        except StorageUnavailable as error:
+            _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
+            broken = error
+    if broken is not None and not jobs:
+        raise broken
     return sorted(jobs, key=lambda job: job.run_at)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol, cast
 
 from pydantic import SecretStr
@@ -44,8 +45,21 @@ def store_of(url: str, *, clock: Clock) -> ObjectStore:
     return factory(address.get_secret_value(), clock=clock)
 
 
+def scheme_of(address: SecretStr) -> str:
+    """What an address begins with, such as `sqlite`.
+
+    Raises:
+        ConfigurationError: It is no URL; what it is instead may hold a password and is not quoted.
+    """
+    found = re.match(r"([a-z][a-z0-9+.-]*):", address.get_secret_value(), re.IGNORECASE)
+    if found is None:
+        hint = "Write it like sqlite:///srv/nexiom.db or postgresql://user:password@host:5432/database."
+        raise ConfigurationError("The address of the rows or the store is no URL.", next_step=hint)
+    return found[1].lower()
+
+
 def _factory(group: str, what: str, address: SecretStr) -> object:
-    scheme = address.get_secret_value().partition(":")[0].replace("+", "_")
+    scheme = scheme_of(address).replace("+", "_")
     installed = plugins.discover(group)
     if scheme not in installed:
         msg = unknown(f"{what} for addresses that begin with", f"{scheme}:", [f"{name}:" for name in installed])

@@ -265,6 +265,35 @@ def worker(
     )
 
 
+@app.command(epilog=examples("nexiom migrate --apply", "nexiom migrate --supabase --output supabase/migrations"))
+def migrate(
+    context: typer.Context,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Make or upgrade the table, in one transaction.")] = False,
+    supabase: Annotated[
+        bool, typer.Option("--supabase", help="Print the SQL, for a migration of your own; asks no database.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write it into this folder, or file.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what the database has and what a migration would do.
+
+    Nothing is changed without --apply. The database is the one of NEXIOM_DATABASE_URL.
+    """
+    if apply and supabase:
+        raise typer.BadParameter("--apply and --supabase are two ways: take one.", ctx=context)
+    if output is not None and not supabase:
+        raise typer.BadParameter("--output is where --supabase writes: add it.", ctx=context)
+    from nexiom_sdk.cli import migrating
+
+    if supabase:
+        migrating.print_for_supabase(output_for(json=json), target=output, json=json)
+    else:
+        migrating.migrate(output_for(json=json), home=context.obj, apply=apply)
+
+
 def _usage(error: typer.TyperException) -> Problem:
     command: object = getattr(getattr(error, "ctx", None), "command_path", "nexiom")
     return Problem(code="usage", message=error.format_message(), next_step=f"{command} --help", exit_code=USAGE)

@@ -71,6 +71,10 @@ class Output(Protocol):
         """Something a worker did."""
         ...
 
+    def answer(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:
+        """The result of a command that is about no job; scripts get the fields as well."""
+        ...
+
     def problem(self, problem: Problem) -> None:
         """The command ends without what was asked for."""
         ...
@@ -162,6 +166,9 @@ class JsonLines:
 
     def event(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:
         self._write(name, {"message": text, **fields} if text else fields)
+
+    def answer(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:
+        self._write(name, fields if "sql" in fields else {"message": text, **fields})
 
     def problem(self, problem: Problem) -> None:
         fields: dict[str, JsonValue] = asdict(problem)

@@ -117,6 +117,9 @@ class Terminal:
         if text:
             self._remark(Text(text))
 
+    def answer(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: ARG002 - for scripts
+        write_line(text)
+
     def problem(self, problem: Problem) -> None:
         first, *more = [printable(line) for line in problem.message.splitlines()] or [""]
         label = "" if problem.exit_code == INTERRUPTED else "error: "

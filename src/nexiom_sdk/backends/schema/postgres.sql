@@ -139,7 +139,8 @@ begin
   drop policy if exists "nexiom: file own jobs" on public.generation_jobs;
   create policy "nexiom: file own jobs" on public.generation_jobs for insert to authenticated
     with check ((select auth.uid())::text = user_id
-      and octet_length(prompt) <= 65536 and octet_length(request::text) <= 65536
+      and prompt ~ '\S' and octet_length(prompt) <= 65536
+      and jsonb_typeof(request) = 'object' and octet_length(request::text) <= 65536
       and (reference_media_path is null
            or starts_with(reference_media_path, (select auth.uid())::text || '/') and reference_media_path !~ '(^|[/\\])\.{0,2}([/\\]|$)'));
   select string_agg(quote_ident(policyname), ', ') into foreign_policies from pg_policies

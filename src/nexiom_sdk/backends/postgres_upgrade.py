@@ -1,0 +1,157 @@
+"""Looking at what a PostgreSQL has of the table, and applying the migration: all of it, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import DictRow
+from pydantic import SecretStr
+
+from nexiom_sdk.backends.postgres_address import Connection, DatabaseAddress
+from nexiom_sdk.backends.postgres_migration import OLDEST_SERVER, Has, SchemaFound, has, migration
+from nexiom_sdk.backends.postgres_words import in_our_words, migration_words
+from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.wording import printable
+
+_LOOK = b"""
+select current_setting('server_version_num')::int / 10000 as server,
+       current_user::text as me,
+       current_setting('transaction_read_only')::bool as read_only,
+       has_schema_privilege(to_regnamespace('public')::oid, 'create') as may_create,
+       t.relkind::text as kind,
+       pg_get_userbyid(t.relowner)::text as owner,
+       pg_has_role(t.relowner, 'usage') as owns,
+       (select format_type(a.atttypid, null) from pg_attribute a
+         where a.attrelid = t.oid and a.attname = 'id' and not a.attisdropped) as id_type,
+       array(select needed
+               from unnest(array['id', 'type', 'prompt', 'model', 'duration_seconds', 'reference_media_path', 'status',
+                                 'result_url', 'error_message']) with ordinality as nine (needed, at)
+              where t.oid is not null and not exists (select from pg_attribute a
+                    where a.attrelid = t.oid and a.attname = needed and not a.attisdropped) order by at) as lacks,
+       to_regprocedure('public.nexiom_schema_version()') is not null as versioned,
+       exists (select from pg_proc where proname = 'uid' and pronamespace = to_regnamespace('auth'))
+         and to_regrole('authenticated') is not null as supabase,
+       has_schema_privilege(to_regnamespace('auth')::oid, 'usage') as may_use_auth
+  from (select to_regclass('public.generation_jobs') as id) named left join pg_class t on t.oid = named.id
+"""
+_VERSION = b"select public.nexiom_schema_version() as version"
+_TABLES = ("r", "p")
+
+# Two at once would each find the other's half; a table that is in use is waited for, but not for ever, because
+# everybody else would wait behind; rows that are rewritten take their time.
+_ALONE = b"""
+set local lock_timeout = '10s';
+set local statement_timeout = 0;
+set local client_min_messages = warning;
+select pg_advisory_xact_lock(hashtextextended('nexiom migrate', 0))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A migration that was committed.
+
+    Args:
+        before: What the database had.
+        warnings: What the migration warns of, such as policies of somebody else's.
+    """
+
+    before: SchemaFound
+    warnings: tuple[str, ...] = ()
+
+
+async def look(address: SecretStr) -> SchemaFound:
+    """Say what a database has; nothing is changed.
+
+    Raises:
+        ConfigurationError: The address is none.
+        StorageUnavailable: The database cannot be reached, or does not let this user look.
+    """
+    where = DatabaseAddress(address)
+    try:
+        async with await where.connect() as connection:
+            return await _found(connection, where.place)
+    except psycopg.Error as error:
+        raise in_our_words(error, where.place) from error
+
+
+async def apply(address: SecretStr) -> Applied:
+    """Make or upgrade the table, in one transaction; a second time changes nothing.
+
+    Raises:
+        ConfigurationError: The address is none.
+        StorageUnavailable: It cannot be done; nothing was changed.
+    """
+    where = DatabaseAddress(address)
+    warnings: list[str] = []
+
+    def keep(notice: psycopg.errors.Diagnostic) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            warnings.append(printable(notice.message_primary or ""))
+
+    try:
+        async with await where.connect() as connection:
+            connection.add_notice_handler(keep)
+            async with connection.transaction():
+                await connection.execute(_ALONE)
+                before = await _found(connection, where.place)
+                _refuse(before)
+                await connection.execute(migration().encode())
+    except psycopg.Error as error:
+        raise migration_words(error, where.place) from error
+    return Applied(before=before, warnings=tuple(warnings))
+
+
+async def _found(connection: Connection, place: str) -> SchemaFound:
+    seen = await (await connection.execute(_LOOK)).fetchone()
+    if seen is None:
+        raise AssertionError  # a select without a table has one row
+    version: int | None = None
+    if seen["versioned"]:
+        row = await (await connection.execute(_VERSION)).fetchone()
+        version = row["version"] if row else None
+    table = seen["kind"] is not None
+    return SchemaFound(
+        place=place,
+        has=has(table=table, version=version),
+        version=version if table else None,
+        supabase=seen["supabase"],
+        obstacles=tuple(_obstacles(seen)),
+    )
+
+
+def _obstacles(seen: DictRow) -> list[str]:
+    table, me = seen["kind"] is not None, printable(seen["me"], 63)
+    found: list[str] = []
+    if seen["server"] < OLDEST_SERVER:
+        found.append(f"It is PostgreSQL {seen['server']}; {OLDEST_SERVER} or later is needed.")
+    if seen["read_only"]:
+        found.append("It can only be read: it is a replica, or set to read-only.")
+    if not seen["may_create"]:
+        found.append(f"The user {me} may not create anything in the schema public.")
+    if seen["supabase"] and not seen["may_use_auth"]:
+        found.append(f"The user {me} may not use the schema auth.")
+    if table and seen["kind"] not in _TABLES:
+        found.append("Its generation_jobs is no table.")
+    elif table:
+        if not seen["owns"]:
+            found.append(f"Its generation_jobs belongs to {printable(seen['owner'], 63)}, not to the user {me}.")
+        if seen["lacks"]:
+            found.append(f"Its generation_jobs is somebody else's: it lacks {', '.join(seen['lacks'])}.")
+        elif seen["id_type"] != "uuid":
+            found.append(f"The column id of its generation_jobs is {seen['id_type']}, where uuid is needed.")
+    return found
+
+
+def _refuse(found: SchemaFound) -> None:
+    if found.has is Has.NEWER:
+        msg = f"{found.state} Nothing was changed."
+        raise StorageUnavailable(msg, next_step="Install the nexiom_sdk that made it, or a later one.")
+    if found.obstacles:
+        msg = f"The migration cannot be applied to the database {found.place}. {' '.join(found.obstacles)}"
+        hint = (
+            "Nothing was changed. Name a server and a user in NEXIOM_DATABASE_URL that can do it, or let somebody who "
+            "may run what `nexiom migrate --supabase` prints: it is for PostgreSQL of any kind."
+        )
+        raise StorageUnavailable(msg, next_step=hint)
