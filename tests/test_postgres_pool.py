@@ -92,9 +92,8 @@ def test_a_repository_is_shown_without_user_and_password() -> None:
 
 
 async def test_a_database_that_cannot_be_reached_says_where_it_was_sought() -> None:
-    with contextlib.closing(await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)) as server:
-        port = server.sockets[0].getsockname()[1]
-    await server.wait_closed()
+    async with _silent_server() as port:
+        pass
     error = await said_of(f"postgresql://u:CANARY@127.0.0.1:{port}/nexiom")
     assert f"nexiom at 127.0.0.1:{port} cannot be reached" in error.message
     assert "NEXIOM_DATABASE_URL" in error.next_step
@@ -113,8 +112,7 @@ async def test_a_user_that_does_not_exist_says_so(url: str) -> None:
 
 async def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_pool, "PATIENCE_SECONDS", 0.2)
-    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with _silent_server() as port:
         error = await said_of(f"postgresql://u@127.0.0.1:{port}/nexiom")
     assert "did not answer within 0.2 s" in error.message
 
@@ -402,6 +400,29 @@ async def _until_waiting(url: str) -> None:
                 "(select oid from pg_database where datname = current_database())"
             ).fetchone():
                 await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def _silent_server() -> AsyncIterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    guests: set[asyncio.Task[None]] = set()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        guest = asyncio.current_task()
+        assert guest is not None
+        guests.add(guest)
+        try:
+            await reader.read()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+    for guest in guests:
+        guest.cancel()
+    await asyncio.gather(*guests, return_exceptions=True)
 
 
 class _Door:
