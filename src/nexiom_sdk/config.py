@@ -43,6 +43,7 @@ class Settings(Frozen):
         result_url_ttl_seconds: Validity of signed result addresses [NEXIOM_RESULT_URL_TTL_SECONDS].
         callback_url: Public https address under which this service receives callbacks; what is unguessable in it is its
             protection against strangers, so it is treated as a secret [NEXIOM_CALLBACK_URL].
+        provider_concurrency: Most calls at once to one provider from this process [NEXIOM_PROVIDER_CONCURRENCY].
         media_roots: Folders from which `Media.from_file` may read; default: the working folder
             [NEXIOM_MEDIA_ROOTS, separated like PATH].
         log_level: Level for command-line programs; the library itself never configures logging [NEXIOM_LOG].
@@ -65,6 +66,7 @@ class Settings(Frozen):
     job_deadline_seconds: Annotated[float, Field(gt=0)] | None = 3600.0
     result_url_ttl_seconds: Annotated[float, Field(gt=0)] = 604_800.0
     callback_url: str | None = Field(default=None, repr=False)
+    provider_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     media_roots: tuple[Path, ...] = Field(default_factory=lambda: (Path.cwd(),))
     log_level: str | None = None
     provider_config: Mapping[str, Mapping[str, SecretStr]] = Field(default_factory=dict)
@@ -84,6 +86,7 @@ class Settings(Frozen):
         "job_deadline_seconds": "NEXIOM_JOB_DEADLINE_SECONDS",
         "result_url_ttl_seconds": "NEXIOM_RESULT_URL_TTL_SECONDS",
         "callback_url": "NEXIOM_CALLBACK_URL",
+        "provider_concurrency": "NEXIOM_PROVIDER_CONCURRENCY",
         "media_roots": "NEXIOM_MEDIA_ROOTS",
         "log_level": "NEXIOM_LOG",
     }

@@ -150,7 +150,7 @@ class Studio:
             repository=self.repository,
             store=self.store,
             provider=self._chooser.provider,
-            door=Door(clock=self._clock, sink=self._sink),
+            door=Door(clock=self._clock, sink=self._sink, concurrency=self.settings.provider_concurrency),
             open_url=self._open_url,
             clock=self._clock,
             sink=self._sink,
