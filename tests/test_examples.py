@@ -22,6 +22,7 @@ PRINTED = {
     "comfyui_workflow": r"prompt 'a fox in snow', seed 7\nsaved as film/832x480_[0-9a-f-]{36}\nstored: file:///",
     "own_provider": r"reel-\w+ cost \$0\.10: file:///",
     "worker": r"3 jobs are pending\n(completed: .*\n){3}",
+    "app_rows": r"completed: _/.*\.mp4\nfailed: No model fits this request",
     "procrastinate_jobs": r"3 jobs are pending\n(completed: .*\n){3}",
     "recover": r"failed \(unknown\): [\s\S]*stored: .*, orders paid: 1",
 }
@@ -33,8 +34,8 @@ def test_every_example_is_run() -> None:
 
 @pytest.fixture
 def database(name: str) -> Iterator[dict[str, str]]:
-    """The variable that names a PostgreSQL, for the example that needs one."""
-    if name != "procrastinate_jobs":
+    """The variable that names a PostgreSQL, for the examples that need one."""
+    if name not in {"app_rows", "procrastinate_jobs"}:
         yield {}
         return
     with engine_database() as url:
