@@ -12,11 +12,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageError, StorageUnavailable
+from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageError
 from nexiom_sdk.following import Following
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.kept_answers import KeptAnswers
+from nexiom_sdk.lease import Lease
 from nexiom_sdk.ordering import Ordering
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.recovery import Recovery, Unrecorded
@@ -112,8 +113,8 @@ class Engine:
             watched: A person waits for it.
         """
         try:
-            async with self._heartbeat(job):
-                return await self._step(job, watched=watched)
+            async with self._held(job) as lease:
+                return await self._step(job, lease, watched=watched)
         except Overtaken:
             extra = {"action": "overtaken", "job_id": job.id}
             _log.warning("job %s: another worker took over", job.id, extra=extra)
@@ -127,13 +128,13 @@ class Engine:
             await self._release(job)
             raise
 
-    async def _step(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
+    async def _step(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         try:
             match job.phase:
                 case Phase.QUEUED:
-                    return await self._ordering.submit(job, watched=watched)
+                    return await self._ordering.submit(job, lease, watched=watched)
                 case Phase.SUBMITTING:
-                    return await self._ordering.settle(job, watched=watched)
+                    return await self._ordering.settle(job, lease, watched=watched)
                 case Phase.WAITING:
                     return await self._following.look(job, watched=watched)
                 case Phase.SAVING:
@@ -165,18 +166,13 @@ class Engine:
         releasing.cancel()  # a database that is down must not keep a worker from ending
 
     @contextlib.asynccontextmanager
-    async def _heartbeat(self, job: GenerationJob) -> AsyncGenerator[None, None]:
+    async def _held(self, job: GenerationJob) -> AsyncGenerator[Lease, None]:
         """Keep the lease while the step runs, however long its call takes."""
-        beating = asyncio.create_task(self._beat(job))
-        try:
-            yield
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
-
-    async def _beat(self, job: GenerationJob) -> None:
         desk = self._desk
-        while True:
-            await desk.clock.sleep(desk.lease_seconds / 3)
-            with contextlib.suppress(StorageUnavailable):  # the step itself will meet the same trouble
-                await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds)
+        lease = Lease(job, repository=desk.repository, clock=desk.clock, seconds=desk.lease_seconds)
+        keeping = asyncio.create_task(lease.keep())
+        try:
+            yield lease
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)

@@ -35,6 +35,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.kept_answers import KeptAnswer
+from nexiom_sdk.lease import Lease
 from nexiom_sdk.providers.calls import call, call_once
 from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
 from nexiom_sdk.recovery import Recovery, Unrecorded
@@ -68,7 +69,7 @@ class Ordering:
     intake: Intake
     recovery: Recovery
 
-    async def submit(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
+    async def submit(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         """A queued job: take a place, commit the intent, order, commit the answer."""
         desk = self.desk
         known = await self._known(job)
@@ -88,9 +89,9 @@ class Ordering:
             return await self._refused(job, _unusable(job, error))
         except NexiomError as error:
             return await self._refused(job, error)
-        return await self._order(job, provider, submission, watched=watched)
+        return await self._order(job, lease, provider, submission, watched=watched)
 
-    async def settle(self, job: GenerationJob, *, watched: bool) -> GenerationJob:
+    async def settle(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
         desk = self.desk
         known = await self._known(job)
@@ -107,11 +108,11 @@ class Ordering:
                 submission = await desk.submission(job, provider)
             except NexiomError as error:
                 return await desk.later(job, error)
-            return await self._order(job, provider, submission, watched=watched)
+            return await self._order(job, lease, provider, submission, watched=watched)
         return await self._uncertain(job)
 
     async def _order(
-        self, job: GenerationJob, provider: VideoProvider, submission: Submission, *, watched: bool
+        self, job: GenerationJob, lease: Lease, provider: VideoProvider, submission: Submission, *, watched: bool
     ) -> GenerationJob:
         desk = self.desk
         try:
@@ -119,7 +120,7 @@ class Ordering:
         except ProviderBusy as error:
             pause = PAUSE_WITHOUT_A_PLACE_SECONDS * (0.5 + desk.luck())
             return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
-        ordering = self._order_from(place, job, provider, submission, watched=watched)
+        ordering = self._order_from(place, job, lease, provider, submission, watched=watched)
         if provider.submission_recovery == "key":
             return await ordering  # the same call again is the same order, so this one may be cut short
         return await _to_its_end(ordering)
@@ -128,6 +129,7 @@ class Ordering:
         self,
         place: contextlib.ExitStack,
         job: GenerationJob,
+        lease: Lease,
         provider: VideoProvider,
         submission: Submission,
         *,
@@ -136,13 +138,12 @@ class Ordering:
         """Order from a place at the gate: between the intent and the call, nothing is waited for."""
         desk = self.desk
         with place:
-            leased_at = desk.clock.monotonic()  # before the store is asked: its answer may have been long on the way
-            if not await desk.repository.extend(job.id, fence=job.fence, seconds=desk.lease_seconds):
+            if not await lease.renew():
                 raise Overtaken
             if job.phase is Phase.QUEUED:
                 attempts = job.attempts
                 job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
-                if desk.clock.monotonic() - leased_at > desk.lease_seconds / 2:
+                if not lease.fresh:
                     # The lease may end before the call does. Nothing was sent, so nothing is lost.
                     return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=attempts))
             try:
