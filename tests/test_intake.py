@@ -122,6 +122,10 @@ async def test_a_second_process_goes_on_with_the_whole_request(app: App, url: st
         ({"user_id": "u1", "reference_media_path": "u1/../u2/fox.png"}, "u1/../u2"),
         ({"user_id": "u1", "reference_media_path": "u1/fox.png"}, "There is no reference"),
         ({"user_id": "a/b"}, "cannot be the name of a folder"),
+        ({"request": {"options": {"acme": {"n": 50}}}}, "options"),
+        ({"duration_seconds": Decimal("1e400")}, "duration_seconds must be"),
+        ({"duration_seconds": Decimal("1e-400")}, "duration_seconds must be"),
+        ({"request": {"seed": int("9" * 4000)}}, "seed"),
         ({"duration_seconds": 900}, "No model fits"),
     ],
 )
@@ -160,6 +164,31 @@ async def test_wishes_are_held_to_the_budget_however_many_come_at_once(url: str,
     taken = [job for job in jobs if job.phase is Phase.WAITING]
     assert len(taken) == len(app.fake.submissions) == Decimal("1.00") // (taken[0].estimated_cost_usd or 1)
     assert {job.error_code for job in jobs if job not in taken} == {"budget_exceeded"}
+
+
+@pytest.mark.parametrize("poison", ['{"seed": ' + "9" * 5000 + "}", '{"x": ' + "[" * 3000 + "]" * 3000 + "}"])
+async def test_a_request_that_cannot_even_be_read_fails_and_holds_up_nobody(app: App, poison: str) -> None:
+    app.fake.hang()
+    bad, good = app.insert(), app.insert()
+    with psycopg.connect(app.url, autocommit=True) as db:
+        db.execute("update generation_jobs set request = %s::text::jsonb where id = %s", (poison, bad))
+    await app.studio.worker().run(once=True)
+    assert (await app.studio.get(bad)).error_code == "invalid_input"
+    assert (await app.studio.get(good)).phase is Phase.WAITING
+    assert {job.id for job in await app.studio.jobs()} == {bad, good}
+
+
+async def test_a_wish_counts_towards_the_budget_of_the_day_on_which_it_is_taken_in(url: str, tmp_path: Path) -> None:
+    app = App(url, tmp_path, FakeProvider("acme"), budget_usd_per_day=Decimal("1.00"))
+    for _ in range(9):
+        app.fake.hang()
+    wishes = [app.insert() for _ in range(9)]
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("update generation_jobs set created_at = now() - interval '1 day'")
+    jobs = [await app.studio.advance(wish) for wish in wishes]
+    await app.repository.aclose()
+    price = next(job.estimated_cost_usd for job in jobs if job.phase is Phase.WAITING)
+    assert len(app.fake.submissions) == Decimal("1.00") // (price or 1)
 
 
 async def test_where_others_cannot_insert_a_row_without_a_choice_is_a_defect(rig_of: object) -> None:

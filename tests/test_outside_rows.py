@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,9 @@ def test_the_prompt_of_the_column_is_the_requests_where_it_has_none() -> None:
         ([], "no JSON object"),
         ("x", "no JSON object"),
         (None, "no JSON object"),
+        ('{"seed": ' + "9" * 5000 + "}", "no JSON object"),
+        ("[" * 5000 + "]" * 5000, "no JSON object"),
+        ('{"max_cost_usd": 1e400}', "max_cost_usd"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_readable_and_says_why(asked: object, words: str) -> None:
@@ -56,6 +60,13 @@ def test_a_request_that_makes_no_sense_is_readable_and_says_why(asked: object, w
 def test_a_row_of_our_own_that_somebody_broke_is_not_taken_for_a_wish(change: Mapping[str, object]) -> None:
     with pytest.raises(StorageUnavailable, match="resolution"):
         outside_rows.job_of(row_of(request={"resolution": "9p"}, **change))
+
+
+@pytest.mark.parametrize("seconds", [Decimal("1e400"), Decimal("1e-400"), Decimal(3601)], ids=str)
+def test_a_length_that_no_clip_can_have_is_said_and_not_kept(seconds: Decimal) -> None:
+    job = outside_rows.job_of(row_of(duration_seconds=seconds))
+    assert "duration_seconds must be" in str(job.provider_metadata[UNFIT])
+    assert job.duration_seconds is None
 
 
 def test_a_wish_that_failed_stays_readable() -> None:

@@ -16,7 +16,7 @@ from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.postgres_address import Connection
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import ConfigurationError, NexiomError, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobQuery, UsageQuery
+from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, UsageQuery
 from nexiom_sdk.testing.sample_jobs import columns, sample_job
 from postgres_rig import database, jobs_database, server_url
 
@@ -77,6 +77,8 @@ async def said_of(address: str) -> NexiomError:
     [
         "postgresql://u:CANARY@h/db?sky=blue",
         "host=h password=CANARY sky=blue",
+        "postgresql://u:tr0ub@CANARY@host/db",
+        "postgresql://u:12/CANARY@host/db",
         "CANARY",
     ],
 )
@@ -191,9 +193,9 @@ async def test_a_statement_that_the_server_cuts_short_changed_nothing(url: str, 
     with psycopg.connect(url) as shell:
         shell.execute("select from generation_jobs for update")
         with pytest.raises(StorageUnavailable, match="cut a statement short") as error:
-            await impatient.extend(job.id, fence=0, seconds=60)
+            await impatient.save(job, fence=0)
     assert "open transaction" in error.value.next_step
-    assert await impatient.extend(job.id, fence=0, seconds=60)
+    assert await impatient.save(job, fence=0)
     await impatient.aclose()
 
 
@@ -265,6 +267,25 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(repository: Post
     assert (await repository.usage(UsageQuery())).jobs == 1
 
 
+async def test_an_insert_under_a_limit_whose_answer_was_lost_finds_its_own_row(repository: PostgresRepository) -> None:
+    await repository.usage(UsageQuery())
+    once, lost = repository._pool._once, False
+
+    async def answer_lost(work: object) -> object:
+        nonlocal lost
+        result: object = await once(work)  # type: ignore[arg-type]
+        if not lost:
+            lost = True
+            raise psycopg.OperationalError("the connection is lost")
+        return result
+
+    repository._pool._once = answer_lost  # type: ignore[assignment, method-assign]
+    job = sample_job(CLOCK)
+    one = [Limit(name="quota", over=UsageQuery(), max_jobs=1)]
+    assert columns(await repository.add(job, limits=one)) == columns(job)
+    assert (await repository.usage(UsageQuery())).jobs == 1
+
+
 async def test_a_server_that_is_down_says_so_at_every_call_and_is_found_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,12 +309,12 @@ async def test_a_cancelled_call_leaves_its_connection_usable(url: str, repositor
     job = await repository.add(sample_job(CLOCK))
     with psycopg.connect(url) as shell:
         shell.execute("select from generation_jobs for update")
-        calls = [asyncio.create_task(repository.extend(job.id, fence=0, seconds=1)) for _ in range(12)]
+        calls = [asyncio.create_task(repository.save(job, fence=0)) for _ in range(12)]
         await asyncio.wait(calls, timeout=0.2)
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-    assert await repository.extend(job.id, fence=0, seconds=60)
+    assert await repository.save(job, fence=0)
 
 
 async def test_more_callers_than_connections_take_turns(repository: PostgresRepository) -> None:

@@ -312,3 +312,44 @@ async def _until_done(rig: Rig, count: int) -> None:
             await asyncio.sleep(0.01)
     worker.stop()
     await running
+
+
+async def test_a_full_worker_whose_steps_end_while_it_looks_at_the_table_goes_on(rig_of: RigOf) -> None:
+    fake = FakeProvider("acme", models=QUICK)
+    for _ in range(5):
+        fake.succeed()
+    rig = rig_of(fake, time=_Hurried())
+    for _ in range(5):
+        await rig.submitted()
+    worker = rig.studio.worker(concurrency=1)
+    claim = rig.repository.claim
+
+    async def slow(*, limit: int, lease_seconds: float, job_id: str | None = None) -> object:
+        claimed = await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
+        while limit == 0 and worker._steps:  # the look lasts until the last step has ended
+            await asyncio.sleep(0.001)
+        return claimed
+
+    rig.repository.claim = slow  # type: ignore[assignment, method-assign]
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(60):
+        while len(await rig.repository.list(JobQuery(status=JobStatus.COMPLETED))) < 5:
+            assert not running.done()
+            await asyncio.sleep(0.01)
+    worker.stop()
+    await running
+
+
+async def test_a_repository_with_a_defect_does_not_end_a_worker(rig_of: RigOf) -> None:
+    rig = rig_of(FakeProvider("acme", models=QUICK).succeed(), time=_Hurried())
+    job = await rig.submitted()
+    claim, failures = rig.repository.claim, [ValueError("a defect"), RecursionError("another one")]
+
+    async def flaky(*, limit: int, lease_seconds: float, job_id: str | None = None) -> object:
+        if failures:
+            raise failures.pop()
+        return await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
+
+    rig.repository.claim = flaky  # type: ignore[assignment, method-assign]
+    await _until_done(rig, 1)
+    assert (await rig.studio.get(job.id)).status is JobStatus.COMPLETED

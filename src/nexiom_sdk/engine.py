@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageError
+from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError
 from nexiom_sdk.following import Following
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, Phase
@@ -71,7 +71,7 @@ class Engine:
         pause = RECOVER_EVERY_SECONDS
         try:
             await self._recovery.all()
-        except (StorageError, OSError) as error:
+        except (NexiomError, OSError) as error:
             pause = RECOVER_AGAIN_SECONDS
             _log.warning("what was left here cannot be put right now: %s", error, extra={"action": "not_recovered"})
         self._recover_at = clock.monotonic() + pause

@@ -115,8 +115,8 @@ class Following:
         error = kind(printable(outcome.message) or f"{job.provider} could not make the video.", job_id=job.id)
         # Once an order was taken, only the provider's own word that it is free makes it free.
         error.charged = outcome.charged or ("unknown" if error.charged == "no" else error.charged)
-        if outcome.cost_usd is not None:
-            job = job.evolve(cost_usd=outcome.cost_usd)
+        if (cost_usd := moves.believable(outcome.cost_usd)) is not None:
+            job = job.evolve(cost_usd=cost_usd)
         if job.provider_metadata.get("cancel") == "requested":  # some providers forget an order that they stop
             return await self._stopped(job, outcome.message, error.charged)
         return await self.desk.elsewhere(job, error) or await self.desk.end(job, error)

@@ -77,7 +77,7 @@ class Intake:
         if not isinstance(desk.repository, SupportsIntake):
             msg = f"Job {job.id} names no model that was chosen for it."
             raise IllegalTransition(msg, job_id=job.id)
-        wish = _only_own_media(_asked(job), job.user_id)
+        wish = _without_foreign_things(_asked(job), job.user_id)
         request, choice = await self.prepared(wish, user_id=job.user_id, roots=())
         chosen = moves.admitted(job, request, choice, now=desk.now())
         if not await desk.repository.admit(chosen, fence=job.fence, limits=self.limits(desk.now())):
@@ -106,12 +106,15 @@ def _asked(job: GenerationJob) -> VideoRequest:
     return job.request.evolve(**missing)
 
 
-def _only_own_media(request: VideoRequest, user_id: str | None) -> VideoRequest:
-    """The request, if all it refers to is in its user's folder or at a public address.
+def _without_foreign_things(request: VideoRequest, user_id: str | None) -> VideoRequest:
+    """The request, if all it refers to is in its user's folder or at a public address, and its price can be known.
 
     Raises:
         InvalidInput: Something is not: an app's user must not get at files of this machine, or of others.
     """
+    if request.options:
+        msg = "Rows cannot carry options of providers: nobody knows what those would cost."
+        raise InvalidInput(msg, next_step="Leave out options, or let a service of yours submit the request.")
     folder = f"{user_id or ANYBODY}/"
     for media in request.references:
         own = media.input_path is not None and media.input_path.startswith(folder)

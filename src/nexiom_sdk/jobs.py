@@ -343,7 +343,7 @@ class JobRepository(Protocol):
         ...
 
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
-        """Lengthen the lease to now plus `seconds`; False if the fence has moved."""
+        """Lengthen the lease to now plus `seconds`; False if the fence has moved, or the lease was given back."""
         ...
 
     async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
@@ -382,7 +382,8 @@ class SupportsIntake(Protocol):
     async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
         """Write a step that also sets `request`, if every limit holds, in one transaction; the lease is left alone.
 
-        False if the fence has moved. The row itself is not counted in before its limits are asked.
+        False if the fence has moved. The row itself is not counted in before its limits are asked; it counts from now
+        on, whenever it was inserted.
 
         Raises:
             BudgetExceeded: A limit would be broken; nothing was written.

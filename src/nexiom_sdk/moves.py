@@ -28,6 +28,7 @@ from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
 from nexiom_sdk.types import Candidate, Choice, Operation, Running, Succeeded, VideoRequest, VideoSpec
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
+MOST_COST_USD = 1_000_000  # of one video, and of the column
 
 
 def created(
@@ -138,7 +139,7 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
         status=JobStatus.PROCESSING,
         run_at=now,
         attempts=0,
-        cost_usd=outcome.cost_usd,
+        cost_usd=believable(outcome.cost_usd),
         error_code=None,
         error_message=None,
     ).with_metadata(
@@ -196,6 +197,17 @@ def reordered(job: GenerationJob, candidate: Candidate, error: NexiomError, *, n
 def resubmitted(job: GenerationJob, *, now: datetime) -> GenerationJob:
     """A new order of the same, on purpose, after a failed one."""
     return _next_order(job, job.error_code, job.error_message, now=now)
+
+
+def believable(cost_usd: Decimal | None) -> Decimal | None:
+    """What a provider says an order cost, if that can be: a row that no table takes would be a video lost.
+
+    Example:
+        >>> believable(Decimal("0.40")), believable(Decimal("NaN")), believable(Decimal(-5))
+        (Decimal('0.40'), None, None)
+    """
+    fits = cost_usd is not None and cost_usd.is_finite() and 0 <= cost_usd < MOST_COST_USD
+    return cost_usd if fits else None
 
 
 def timing_of(job: GenerationJob) -> dict[str, JsonValue]:

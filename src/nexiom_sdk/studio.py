@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.config import Settings
-from nexiom_sdk.errors import IllegalTransition, JobConflict, UnsupportedFeature, WaitTimeout
+from nexiom_sdk.errors import IllegalTransition, JobConflict, StorageUnavailable, UnsupportedFeature, WaitTimeout
 from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Limit, Phase, VideoResult
 from nexiom_sdk.storage import ObjectStore, output_key
@@ -273,7 +273,8 @@ class Studio:
         Raises:
             RequestError: The request cannot be carried out, or breaks a budget; nothing was spent.
             ConfigurationError: No provider is set up for it.
-            StorageError: The row or a reference cannot be stored; nothing was spent.
+            StorageError: The row or a reference cannot be stored; nothing was spent so far. Where the error names a job,
+                its row may have been written all the same: look for it before the request is submitted again.
         """
         from nexiom_sdk import moves
         from nexiom_sdk.desk import model_chosen
@@ -283,7 +284,12 @@ class Studio:
         new = moves.created(str(uuid.uuid4()), request, choice, user_id=user_id, client_key=client_key, now=now)
         if not defer:
             new = moves.held(new, until=now + timedelta(seconds=self.settings.lease_seconds))
-        job = await self.repository.add(new, limits=self._limits(now))
+        try:
+            job = await self.repository.add(new, limits=self._limits(now))
+        except StorageUnavailable as error:  # the answer was lost, perhaps, and not the row
+            error.job_id = new.id
+            error.next_step = f"Look for job {new.id} before you submit this again, for it may exist. {error.next_step}"
+            raise
         if job.id == new.id and choice.chosen is not None:
             self._sink(
                 JobCreated(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.engine import RELEASE_SECONDS, Engine
-from nexiom_sdk.errors import NexiomError
+from nexiom_sdk.errors import NexiomError, StorageUnavailable
 from nexiom_sdk.events import Sink, WorkerTicked
 from nexiom_sdk.jobs import GenerationJob, JobRepository, Phase, SupportsHints
 from nexiom_sdk.outage import Outage
@@ -108,8 +108,10 @@ class Worker:
                 if claimed and (once or claimed == wanted):
                     continue  # there may be more
                 if once or not wanted:
-                    if not self._steps:
-                        return
+                    if not self._steps:  # they ended while the table was looked at
+                        if once and wanted:
+                            return
+                        continue
                     await self._rest(FULL_SECONDS, *self._steps)
                     continue
                 await self._rest(LEAST_REST_SECONDS)
@@ -141,6 +143,11 @@ class Worker:
             if not claiming.done():
                 await asyncio.wait({claiming}, timeout=RELEASE_SECONDS)
             return claiming.result() if claiming.done() else ()
+        except NexiomError:
+            raise
+        except Exception as error:  # a repository may be anybody's code, and one bad row must not end a worker
+            _log.exception("the repository has a defect", extra={"action": "no_rows"})
+            raise StorageUnavailable(f"The rows cannot be read: {type(error).__name__}.") from error
         finally:
             stopping.cancel()
             claiming.cancel()  # what it may have leased all the same is free again when the lease has run out

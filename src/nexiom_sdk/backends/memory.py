@@ -125,9 +125,10 @@ class MemoryRepository:
 
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
         row = self._under_fence(job_id, fence)
-        if row is not None:
-            self._write(row.evolve(leased_until=self._now() + timedelta(seconds=seconds)))
-        return row is not None
+        if row is None or row.leased_until is None:
+            return False
+        self._write(row.evolve(leased_until=self._now() + timedelta(seconds=seconds)))
+        return True
 
     async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
         row = self._rows.get(job_id)

@@ -10,46 +10,63 @@ from collections.abc import Mapping
 from typing import cast
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from nexiom_sdk.backends import rows
-from nexiom_sdk.errors import InvalidInput, StorageUnavailable
+from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.jobs import UNFIT, GenerationJob, Phase
 from nexiom_sdk.types import VideoRequest
 from nexiom_sdk.wording import validation_sentences
 
+_LONGEST_SECONDS = 3600  # as in VideoRequest
+
 
 def job_of(row: Mapping[str, object]) -> GenerationJob:
-    """The job in a row, `request` completed with the prompt of its column where it has none.
+    """The job in a row whose JSON is text, `request` completed with the prompt of its column where it has none.
 
-    A queued row that was never chosen for and whose request makes no sense has the reason in `provider_metadata`, under
+    A queued row that was never chosen for and whose wish makes no sense has the reason in `provider_metadata`, under
     `unfit`.
 
     Raises:
         StorageUnavailable: The row was changed by hand into something that is no job.
     """
-    asked, metadata = _object(row["request"]), _object(row["provider_metadata"]) or {}
-    row = row if asked is None else {**row, "request": {"prompt": row["prompt"], **asked}}
-    try:
+    metadata = _parsed(row["provider_metadata"])
+    asked = _parsed(row["request"])
+    told = _object(metadata) or {}
+    if (fields := _object(asked)) is not None:
+        asked = {"prompt": row["prompt"], **fields}
+    row = {**row, "provider_metadata": metadata, "request": asked}
+    trouble = told.get(UNFIT) or _trouble(row)
+    ours = "choice" in told or (row["phase"] != Phase.QUEUED and UNFIT not in told)
+    if trouble is None or ours:
         return rows.job_of(row)
-    except StorageUnavailable:
-        trouble = metadata.get(UNFIT) or _trouble(row["request"])
-        ours = "choice" in metadata or (row["phase"] != Phase.QUEUED and UNFIT not in metadata)
-        if ours or trouble is None:
-            raise
-        words_only = VideoRequest.model_construct(prompt=str(row["prompt"]))
-        return rows.job_of({**row, "request": words_only, "provider_metadata": {**metadata, UNFIT: trouble}})
+    words_only = VideoRequest.model_construct(prompt=str(row["prompt"]))
+    return rows.job_of(
+        {**row, "duration_seconds": None, "request": words_only, "provider_metadata": {**told, UNFIT: trouble}}
+    )
+
+
+def _parsed(text: object) -> object:
+    """What the JSON says; None where it is too deep or too large to be anything that we wrote."""
+    try:
+        return from_json(text) if isinstance(text, str) else text
+    except ValueError:
+        return None
 
 
 def _object(value: object) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", value) if isinstance(value, dict) else None
 
 
-def _trouble(asked: object) -> str | None:
-    """What is wrong with a request; None if nothing is."""
-    if _object(asked) is None:
-        return "The column request holds no JSON object."
+def _trouble(row: Mapping[str, object]) -> str | None:
+    """What is wrong with a wish; None if nothing is."""
+    seconds = row["duration_seconds"]
+    if seconds is not None and not 0 < float(str(seconds)) <= _LONGEST_SECONDS:
+        return f"duration_seconds must be above 0 and at most {_LONGEST_SECONDS}."
+    if _object(row["request"]) is None:
+        return "The column request holds no JSON object that can be read."
     try:
-        VideoRequest.model_validate(asked)
+        VideoRequest.model_validate(row["request"])
     except InvalidInput as error:
         return error.message
     except ValidationError as error:

@@ -74,7 +74,7 @@ class PostgresRepository:
             nonlocal tries
             tries += 1
             async with _locked(db, limits):
-                if limits and (held := await _held(db, row)):
+                if limits and (held := await _held(db, row, may_be_itself=tries > 1)):
                     return rows.same_order(held, job)
                 for limit in limits:
                     rows.check_limit(limit, await _usage(db, limit.over), job)

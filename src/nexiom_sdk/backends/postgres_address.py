@@ -8,6 +8,7 @@ from typing import TypeAlias
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.string import TextLoader
 from pydantic import SecretStr
 
 from nexiom_sdk.errors import ConfigurationError
@@ -43,14 +44,27 @@ class DatabaseAddress:
             self.conninfo: SecretStr = SecretStr(make_conninfo("", **{**_DEFAULTS, **given}))
         except (psycopg.Error, ValueError):
             # Its words are left out: they quote the address, and so the password.
-            msg = "The address of the database is not one that PostgreSQL takes."
-            hint = "Use postgresql://user:password@host:5432/database; write special characters of a password as %XX."
-            raise ConfigurationError(msg, next_step=hint) from None
+            raise _no_address() from None
+        if any("@" in str(given.get(part) or "") for part in ("host", "dbname")):  # a piece of a password
+            raise _no_address()
         host, port, name = (given.get(key) for key in ("host", "port", "dbname"))
         self.place: str = f"{name or 'postgres'} at {host or 'localhost'}{f':{port}' if port else ''}"
 
     async def connect(self) -> Connection:
         """A connection of one's own, right behind a pooler as well; its errors are the driver's."""
-        return await psycopg.AsyncConnection[DictRow].connect(
+        connection = await psycopg.AsyncConnection[DictRow].connect(
             self.conninfo.get_secret_value(), autocommit=True, prepare_threshold=None, row_factory=dict_row
         )
+        await json_as_text(connection)
+        return connection
+
+
+def _no_address() -> ConfigurationError:
+    msg = "The address of the database is not one that PostgreSQL takes."
+    hint = "Use postgresql://user:password@host:5432/database; write special characters of a password as %XX."
+    return ConfigurationError(msg, next_step=hint)
+
+
+async def json_as_text(connection: Connection) -> None:
+    """Leave JSON to whoever reads the row: the driver's own reading fails at what an app may write."""
+    connection.adapters.register_loader("jsonb", TextLoader)

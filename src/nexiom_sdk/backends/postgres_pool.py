@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pydantic import SecretStr
 
 from nexiom_sdk.backends import rows
-from nexiom_sdk.backends.postgres_address import Connection, DatabaseAddress
+from nexiom_sdk.backends.postgres_address import Connection, DatabaseAddress, json_as_text
 from nexiom_sdk.backends.postgres_migration import SCHEMA_VERSION
 from nexiom_sdk.backends.postgres_words import in_our_words
 from nexiom_sdk.errors import StorageError, StorageUnavailable
@@ -113,7 +113,8 @@ class PostgresPool:
         try:
             return await work(connection)
         except psycopg.OperationalError:
-            await pool.check()  # after a restart of the server all of them are broken
+            if connection.broken:
+                await pool.drain()  # after a restart of the server all of them are
             raise
         finally:
             await pool.putconn(connection)
@@ -145,6 +146,7 @@ class PostgresPool:
             kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
             min_size=1,
             max_size=MOST_CONNECTIONS,
+            configure=json_as_text,
             reconnect_timeout=CONNECTION_SECONDS,  # then whoever needs one begins anew, without its growing pauses
             open=False,
         )

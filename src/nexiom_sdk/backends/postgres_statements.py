@@ -93,16 +93,17 @@ update public.generation_jobs
  where id = %(id)s and fence = %(fence)s
 """.encode()
 
-# The lease is kept, and the request is written: the row came from others, who could not write all of it.
+# The lease is kept, and the request is written: the row came from others, who could not write all of it. It becomes an
+# order now, and counts towards the budgets of now.
 ADMIT = f"""
 update public.generation_jobs
-   set {", ".join(f"{name} = {_bound(name)}" for name in (*SAVED, "request"))}, updated_at = now()
+   set {", ".join(f"{name} = {_bound(name)}" for name in (*SAVED, "request"))}, created_at = now(), updated_at = now()
  where id = %(id)s and fence = %(fence)s
 """.encode()
 
 EXTEND = b"""
 update public.generation_jobs set leased_until = now() + make_interval(secs => %(seconds)s)
- where id = %(id)s and fence = %(fence)s
+ where id = %(id)s and fence = %(fence)s and leased_until is not null
 """
 
 WAKE = f"""

@@ -120,9 +120,9 @@ def refused(job_id: str, why: str) -> StorageError:
     return StorageError(f"Job {job_id} was not written: {why}.", job_id=job_id)
 
 
-def closed() -> StorageError:
+def closed() -> StorageUnavailable:
     """The error for a call after `aclose`."""
-    return StorageError("This repository is closed.", next_step="Open a new one, or close it later.")
+    return StorageUnavailable("This repository is closed.", next_step="Open a new one, or close it later.")
 
 
 def same_order(held: GenerationJob, job: GenerationJob) -> GenerationJob:

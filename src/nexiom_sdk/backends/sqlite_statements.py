@@ -69,7 +69,9 @@ update generation_jobs
 """
 SAVE = _SAVE.format(saved=", ".join(f"{name} = :{name}" for name in SAVED))
 
-EXTEND = "update generation_jobs set leased_until = :leased_until where id = :id and fence = :fence"
+EXTEND = """
+update generation_jobs set leased_until = :leased_until where id = :id and fence = :fence and leased_until is not null
+"""
 
 WAKE = """
 update generation_jobs

@@ -204,6 +204,15 @@ class LeaseContract:
         assert not await repository.extend(sample_job(clock).id, fence=0, seconds=600)
         assert await row(repository, job) == job
 
+    async def test_a_lease_that_was_given_back_is_not_lengthened(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        await repository.add(sample_job(clock))
+        [job] = await claim(repository)
+        assert await repository.save(job.evolve(leased_until=None), fence=job.fence)
+        assert not await repository.extend(job.id, fence=job.fence, seconds=600)
+        assert (await row(repository, job)).leased_until is None
+
     # Wakes.
 
     @pytest.mark.parametrize("phase", CLAIMABLE)

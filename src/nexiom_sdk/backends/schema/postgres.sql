@@ -141,6 +141,8 @@ begin
     with check ((select auth.uid())::text = user_id
       and prompt ~ '\S' and octet_length(prompt) <= 65536
       and jsonb_typeof(request) = 'object' and octet_length(request::text) <= 65536
+      and (duration_seconds is null or duration_seconds between 0.001 and 3600)
+      and octet_length(concat(model, provider, client_key)) <= 1000
       and (reference_media_path is null
            or starts_with(reference_media_path, (select auth.uid())::text || '/') and reference_media_path !~ '(^|[/\\])\.{0,2}([/\\]|$)'));
   select string_agg(quote_ident(policyname), ', ') into foreign_policies from pg_policies
@@ -161,6 +163,9 @@ begin
   -- users put into inputs/<uid>/ and read inputs/<uid>/ and outputs/<uid>/; only workers write results
   if to_regclass('storage.objects') is null then return; end if;
   insert into storage.buckets (id, name, public) values ('inputs', 'inputs', false), ('outputs', 'outputs', false) on conflict do nothing;
+  if exists (select from storage.buckets where id in ('inputs', 'outputs') and public) then
+    raise warning 'the bucket inputs or outputs was there before and is public: everybody who knows an address can read what is in it';
+  end if;
   drop policy if exists "nexiom: put own inputs" on storage.objects;
   create policy "nexiom: put own inputs" on storage.objects for insert to authenticated
     with check (bucket_id = 'inputs' and (storage.foldername(name))[1] = (select auth.uid())::text);
