@@ -16,11 +16,13 @@ from media_rig import FOX
 from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.errors import MissingCredentials
 from nexiom_sdk.events import Event, ModelChosen
 from nexiom_sdk.jobs import JobStatus, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.storage import in_chunks, input_key
 from nexiom_sdk.testing import FakeProvider, fake_card
+from nexiom_sdk.types import Choice
 from postgres_rig import jobs_database
 from rig import policy_over
 
@@ -143,6 +145,28 @@ async def test_a_wish_for_a_provider_that_is_not_here_says_so(app: App) -> None:
     job = await first_step(app, provider="nobody")
     assert (job.status, job.error_code) == (JobStatus.FAILED, "authentication_failed")
     assert "nobody" in str(job.error_message)
+
+
+async def test_a_wish_waits_for_a_provider_to_be_set_up_but_not_for_ever(
+    app: App, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_key(request: VideoRequest, *, addresses: bool) -> Choice:
+        raise MissingCredentials("No provider is set up.")
+
+    choose = app.studio._chooser.choose
+    monkeypatch.setattr(app.studio._chooser, "choose", no_key)
+    job = await first_step(app)
+    assert (job.status, job.phase) == (JobStatus.PENDING, Phase.QUEUED)
+    assert "not_set_up" in {getattr(record, "action", None) for record in caplog.records}
+    with psycopg.connect(app.url, autocommit=True) as db:
+        db.execute("update generation_jobs set run_at = now(), created_at = now() - interval '61 minutes'")
+    assert (await app.studio.advance(job.id)).error_code == "authentication_failed"
+    later = await first_step(app)
+    monkeypatch.setattr(app.studio._chooser, "choose", choose)
+    app.studio.__dict__.pop("_intake"), app.studio.__dict__.pop("_engine")
+    app.fake.hang()
+    await app.repository.wake(later.id)
+    assert (await app.studio.advance(later.id)).phase is Phase.WAITING
 
 
 async def test_a_reference_in_the_users_own_folder_goes_to_the_provider(app: App) -> None:

@@ -25,6 +25,7 @@ from nexiom_sdk.errors import (
     ConfigurationError,
     GenerationFailed,
     JobCancelled,
+    MissingCredentials,
     NexiomError,
     PluginError,
     ProviderBusy,
@@ -83,13 +84,23 @@ class Ordering:
                 job = await self.intake.admit(job)
             provider = desk.provider_of(job)
             submission = await desk.submission(job, provider)
-        except StorageUnavailable as error:
-            return await desk.later(job, error)
-        except ConfigurationError as error:
-            return await self._refused(job, _unusable(job, error))
         except NexiomError as error:
-            return await self._refused(job, error)
+            return await self._not_prepared(job, error)
         return await self._order(job, lease, provider, submission, watched=watched)
+
+    async def _not_prepared(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """Nothing could be sent."""
+        match error:
+            case StorageUnavailable():
+                return await self.desk.later(job, error)
+            case MissingCredentials() if job.choice is None and not self._waited_since_insert(job):
+                # A key that was forgotten on this machine must not empty a queue that an app fills.
+                _log.warning("job %s waits: %s", job.id, error, extra={"action": "not_set_up", "job_id": job.id})
+                return await self.desk.later(job, error)
+            case ConfigurationError():
+                return await self._refused(job, _unusable(job, error))
+            case _:
+                return await self._refused(job, error)
 
     async def settle(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
@@ -277,6 +288,11 @@ class Ordering:
             because = f" ({cause.message.rstrip('.')})" if cause else ""
             cause = SubmissionUncertain(f"The order was sent to {job.provider} and its answer was lost{because}.")
         return await self.desk.commit(job, moves.unknown(job, cause, now=self.desk.now()))
+
+    def _waited_since_insert(self, job: GenerationJob) -> bool:
+        """Whether a row that others wrote has waited for as long as a provider may take."""
+        limit = self.desk.deadline_seconds
+        return limit is not None and self.desk.now() >= job.created_at + timedelta(seconds=limit)
 
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at

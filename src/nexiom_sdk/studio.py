@@ -273,8 +273,8 @@ class Studio:
         Raises:
             RequestError: The request cannot be carried out, or breaks a budget; nothing was spent.
             ConfigurationError: No provider is set up for it.
-            StorageError: The row or a reference cannot be stored; nothing was spent so far. Where the error names a job,
-                its row may have been written all the same: look for it before the request is submitted again.
+            StorageError: The row or a reference cannot be stored; nothing was spent so far. Where it names a job, its
+                row may have been written all the same: look for it before the request is submitted again.
         """
         from nexiom_sdk import moves
         from nexiom_sdk.desk import model_chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import psycopg
@@ -43,6 +44,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "57014": _SLOW,
     "57P": _SERVER_STOPS,
 }
+_REFUSED = {
+    r"password authentication failed|role \"[^\"]*\" does not exist|no pg_hba": (
+        "Correct user and password in NEXIOM_DATABASE_URL, or what the server's pg_hba.conf lets in."
+    ),
+    r"database \"[^\"]*\" does not exist": "Create the database, or correct its name in NEXIOM_DATABASE_URL.",
+}
 _REFUSES_ROW = ("22", "23")  # data that no column takes, and rules of the table
 
 
@@ -72,7 +79,7 @@ def migration_words(error: psycopg.Error, place: str) -> StorageError:
     """The error to raise for one that came while the migration was applied; what the server refused changed nothing."""
     if not error.sqlstate:
         return in_our_words(error, place)
-    said = printable(error.diag.message_primary or "", 200)
+    said = printable("; ".join(filter(None, (error.diag.message_primary, error.diag.message_detail))), 400)
     known = in_our_words(error, place) if error.sqlstate[:2] not in _REFUSES_ROW and not _depends(error) else None
     message = (
         known.message if known else f"What is in the database {place} stands in the way of the migration ({said})."
@@ -89,8 +96,10 @@ def _depends(error: psycopg.Error) -> bool:
 def _other(error: psycopg.Error, state: str) -> tuple[str, str]:
     if state:
         return f"answered {state}", StorageUnavailable.default_next_step
-    # The last line says what was wrong; those before it say the same of every address that was tried.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # The last line says what was wrong; those before it say the same of every address that was tried. Of a server that
+    # refuses while a connection is made, the driver tells the words and not the SQLSTATE.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().endswith("?")]
     trouble = printable(lines[-1] if lines else type(error).__name__, 300).rstrip(".")
     hint = "Look at NEXIOM_DATABASE_URL, the network and the server; jobs stay as they are and go on by themselves."
-    return f"cannot be reached: {trouble}", hint
+    refused = next((hint for words, hint in _REFUSED.items() if re.search(words, trouble)), None)
+    return (f"refuses: {trouble}", refused) if refused else (f"cannot be reached: {trouble}", hint)

@@ -15,6 +15,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
 from pydantic import SecretStr
 
+from nexiom_sdk.backends.postgres_address import DatabaseAddress
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.errors import JobNotFound, NexiomError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository
@@ -37,8 +38,12 @@ def app_for(dsn: str | SecretStr, *, concurrency: int = 16) -> App:
     Args:
         dsn: The database, as a URL or a connection string of libpq.
         concurrency: Most steps at once in one worker.
+
+    Raises:
+        ConfigurationError: It is no address of a PostgreSQL.
     """
     address, dsn = SecretStr(dsn) if isinstance(dsn, str) else dsn, ""  # tracebacks show local variables
+    DatabaseAddress(address)
     return App(
         connector=PsycopgConnector(conninfo=address.get_secret_value(), kwargs={"prepare_threshold": None}),
         worker_defaults={
@@ -149,7 +154,10 @@ class ProcrastinateDriver:
             return  # somebody else has brought it forward
         except ProcrastinateException as error:
             msg = f"procrastinate could not take the task for job {job_id}: {_said(error)}."
-            hint = "The job is not lost: a worker's sweep enqueues it. Open the App, and run `procrastinate schema`."
+            hint = (
+                "The job is not lost: a worker's sweep enqueues it. Open the App; if its tables are missing, run "
+                "`procrastinate --app=MODULE.app schema --apply`."
+            )
             raise StorageUnavailable(msg, next_step=hint, job_id=job_id) from error
 
     async def _took_back(self, lock: str, *, later_than: datetime) -> bool:

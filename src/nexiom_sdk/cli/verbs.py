@@ -19,7 +19,7 @@ from nexiom_sdk.cli.session import Session
 from nexiom_sdk.cli.words import finish, local_file, stopped, unsent
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import InvalidInput, MissingCredentials, NoCandidate, StorageError, WaitTimeout
-from nexiom_sdk.events import Event, Sink
+from nexiom_sdk.events import Event, JobMoved, Sink
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import VideoRequest
@@ -125,6 +125,8 @@ async def work(session: Session, *, concurrency: int, drain_seconds: float, once
     kind = session.studio.settings.database.partition(":")[0]  # the rest of the address may hold a password
     start: dict[str, JsonValue] = {"concurrency": concurrency, "once": once, "database": kind}
     session.output.event("worker_started", f"worker started: up to {concurrency} steps at once, rows in {kind}", start)
+    if kind.startswith("postgres") and session.studio.settings.store.startswith("file:"):
+        session.output.notice("Videos are stored in a folder of this machine; others reach them only if they share it.")
     await worker.run(once=once)
     session.output.event("worker_stopped", "worker stopped", {})
 
@@ -135,7 +137,9 @@ def told_to(output: Output) -> Sink:
     def tell(event: Event) -> None:
         if event.level >= logging.INFO:
             fields = {name: _json(value) for name, value in dataclasses.asdict(event).items()}
-            output.event(event.action, "", {"at": SystemClock().now().isoformat(), **fields})
+            ended = isinstance(event, JobMoved) and event.phase in {Phase.DONE, Phase.UNKNOWN}
+            text = f"{fields['job_id']}  {fields['status']}  {fields['error_code'] or ''}".rstrip() if ended else ""
+            output.event(event.action, text, {"at": SystemClock().now().isoformat(), **fields})
 
     return tell
 
