@@ -125,6 +125,7 @@ async def test_a_second_process_goes_on_with_the_whole_request(app: App, url: st
         ({"user_id": "u1", "reference_media_path": "u1/fox.png"}, "There is no reference"),
         ({"user_id": "a/b"}, "cannot be the name of a folder"),
         ({"request": {"options": {"acme": {"n": 50}}}}, "options"),
+        ({"duration_seconds": 3601}, "3600"),
         ({"duration_seconds": Decimal("1e400")}, "duration_seconds must be"),
         ({"duration_seconds": Decimal("1e-400")}, "duration_seconds must be"),
         ({"request": {"seed": int("9" * 4000)}}, "seed"),

@@ -62,7 +62,7 @@ def test_a_row_of_our_own_that_somebody_broke_is_not_taken_for_a_wish(change: Ma
         outside_rows.job_of(row_of(request={"resolution": "9p"}, **change))
 
 
-@pytest.mark.parametrize("seconds", [Decimal("1e400"), Decimal("1e-400"), Decimal(3601)], ids=str)
+@pytest.mark.parametrize("seconds", [Decimal("1e400"), Decimal("1e-400"), Decimal(0)], ids=str)
 def test_a_length_that_no_clip_can_have_is_said_and_not_kept(seconds: Decimal) -> None:
     job = outside_rows.job_of(row_of(duration_seconds=seconds))
     assert "duration_seconds must be" in str(job.provider_metadata[UNFIT])

@@ -103,7 +103,7 @@ def _asked(job: GenerationJob) -> VideoRequest:
             missing[name] = said
         elif said is not None and said != asked:
             raise InvalidInput(f"The column {name} and the request's {name} say different things.")
-    return job.request.evolve(**missing)
+    return VideoRequest(**{**vars(job.request), **missing})
 
 
 def _without_foreign_things(request: VideoRequest, user_id: str | None) -> VideoRequest:

@@ -6,6 +6,7 @@ engine finds it, which then fails the job in words that its user understands.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import cast
 
@@ -17,8 +18,6 @@ from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.jobs import UNFIT, GenerationJob, Phase
 from nexiom_sdk.types import VideoRequest
 from nexiom_sdk.wording import validation_sentences
-
-_LONGEST_SECONDS = 3600  # as in VideoRequest
 
 
 def job_of(row: Mapping[str, object]) -> GenerationJob:
@@ -61,8 +60,8 @@ def _object(value: object) -> Mapping[str, object] | None:
 def _trouble(row: Mapping[str, object]) -> str | None:
     """What is wrong with a wish; None if nothing is."""
     seconds = row["duration_seconds"]
-    if seconds is not None and not 0 < float(str(seconds)) <= _LONGEST_SECONDS:
-        return f"duration_seconds must be above 0 and at most {_LONGEST_SECONDS}."
+    if seconds is not None and not 0 < float(str(seconds)) < math.inf:  # numeric holds what no float does
+        return "duration_seconds must be the length of a clip."
     if _object(row["request"]) is None:
         return "The column request holds no JSON object that can be read."
     try:
