@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import ValidationError
+
 from nexiom_sdk import moves
 from nexiom_sdk.desk import Desk, Overtaken, card_of, model_chosen
 from nexiom_sdk.errors import IllegalTransition, InvalidInput
@@ -18,6 +20,7 @@ from nexiom_sdk.inputs import has_addresses, stage
 from nexiom_sdk.jobs import UNFIT, GenerationJob, Limit, SupportsIntake
 from nexiom_sdk.storage import ANYBODY, checked_user
 from nexiom_sdk.types import Choice, VideoRequest
+from nexiom_sdk.wording import validation_sentences
 
 # What an app says in columns of their own instead of in `request`.
 _COLUMNS = ("prompt", "model", "provider", "duration_seconds", "reference_media_path", "quality_tier")
@@ -103,7 +106,10 @@ def _asked(job: GenerationJob) -> VideoRequest:
             missing[name] = said
         elif said is not None and said != asked:
             raise InvalidInput(f"The column {name} and the request's {name} say different things.")
-    return VideoRequest(**{**vars(job.request), **missing})
+    try:
+        return VideoRequest.model_validate({**vars(job.request), **missing})
+    except ValidationError as error:
+        raise InvalidInput(validation_sentences(error)) from error
 
 
 def _without_foreign_things(request: VideoRequest, user_id: str | None) -> VideoRequest:
