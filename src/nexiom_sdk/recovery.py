@@ -35,7 +35,8 @@ class Unrecorded(Exception):
 
     def __init__(self, record: Callable[[], Awaitable[object]], trouble: StorageUnavailable) -> None:
         super().__init__()
-        self.record, self.trouble = record, trouble
+        self.record: Callable[[], Awaitable[object]] = record
+        self.trouble: StorageUnavailable = trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
