@@ -22,7 +22,7 @@ from nexiom_sdk.backends.postgres_migration import SCHEMA_VERSION
 from nexiom_sdk.backends.postgres_words import in_our_words
 from nexiom_sdk.errors import StorageError, StorageUnavailable
 
-MOST_CONNECTIONS = 10
+MOST_CONNECTIONS = 16  # with fewer, sixteen steps that write at once wait for each other
 PATIENCE_SECONDS = 30.0  # for one operation, waiting for a connection and for locks included
 CONNECTION_SECONDS = 10.0  # of them, for a connection: long enough for the restart of a server
 TRIES = 3
