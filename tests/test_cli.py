@@ -312,9 +312,7 @@ def test_detach_does_not_say_that_an_order_is_on_its_way_when_nothing_could_be_s
 
 
 def test_a_timeout_leaves_the_job_and_says_how_to_go_on(command: Command) -> None:
-    said = command(
-        "--home", str(command.home), "generate", "x", "--provider", "wired", "--timeout", "2", script="hang"
-    )
+    said = command("--home", str(command.home), "generate", "x", "--provider", "wired", "--timeout", "2", script="hang")
     assert (said.code, said.out) == (7, "")
     [line] = command("jobs", "list").out.splitlines()
     assert said.err.splitlines()[-1] == f"next: nexiom --home {command.home} jobs watch {line.split(chr(9))[0]}"
