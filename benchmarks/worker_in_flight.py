@@ -78,8 +78,8 @@ class Counted:
             self.claimed += event.claimed
 
 
-def _chosen_before(request: VideoRequest, *, addresses: bool) -> Choice:
-    raise AssertionError(request, addresses)  # every row was made with its choice
+def _chosen_before(request: VideoRequest, *, addresses: bool, role: str) -> Choice:
+    raise AssertionError(request, addresses, role)  # every row was made with its choice
 
 
 async def _measure(chosen: argparse.Namespace, home: Path) -> None:
@@ -96,7 +96,7 @@ async def _measure(chosen: argparse.Namespace, home: Path) -> None:
         clock=clock,
         sink=counted,
     )
-    intake = Intake(desk=desk, choose=_chosen_before, limits=lambda _: ())
+    intake = Intake(desk=desk, choose=_chosen_before, role_of=lambda _: "user")
     engine = Engine(desk, spool=home, intake=intake)
     worker = Worker(engine, repository=rows, clock=clock, sink=counted, concurrency=chosen.concurrency)
     begun = time.perf_counter()

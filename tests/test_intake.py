@@ -151,7 +151,7 @@ async def test_a_wish_for_a_provider_that_is_not_here_says_so(app: App) -> None:
 async def test_a_wish_waits_for_a_provider_to_be_set_up_but_not_for_ever(
     app: App, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_key(request: VideoRequest, *, addresses: bool) -> Choice:
+    def no_key(request: VideoRequest, *, addresses: bool, role: str) -> Choice:
         raise MissingCredentials("No provider is set up.")
 
     choose = app.studio._chooser.choose

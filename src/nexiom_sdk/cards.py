@@ -6,7 +6,7 @@ Selection, argument checks, documentation and conformance tests read the same ca
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -84,6 +84,36 @@ class Shapes(_Rule):
     aspect_ratios: tuple[AspectRatio, ...]
 
 
+class Condition(Frozen):
+    """Something that a model does only together with something else; unset parts say nothing.
+
+    Args:
+        roles: It is about orders with a reference of each of these roles.
+        audio: It is about clips with (True) or without (False) sound.
+        resolutions: Then only at these resolutions.
+        silent: Then only without sound.
+        beside: Then only beside a reference of one of these roles.
+        counted: Then references of these roles are counted together,
+        most: and may be this many.
+
+    Example:
+        >>> Condition(audio=True, resolutions=("1080p",)).applies({"first_frame"}, None)
+        False
+    """
+
+    roles: tuple[MediaRole, ...] = ()
+    audio: bool | None = None
+    resolutions: tuple[Resolution, ...] = ()
+    silent: bool = False
+    beside: tuple[MediaRole, ...] = ()
+    counted: tuple[MediaRole, ...] = ()
+    most: int = 0
+
+    def applies(self, roles: Collection[MediaRole], audio: bool | None) -> bool:  # noqa: FBT001 - a value, not a flag
+        """Whether it is about such an order; an unset wish for sound is taken not to meet it."""
+        return (self.audio is None or self.audio == audio) and all(role in roles for role in self.roles)
+
+
 class MediaLimits(Frozen):
     """What references of one kind must be like; an unset limit is none that is known of.
 
@@ -143,6 +173,7 @@ class ModelCard(Frozen):
         shapes: Ratios under conditions; the first rule that applies replaces the one above.
         media: How many references of each role it takes; a missing role is not taken.
         media_exclusions: Sets of roles of which only one may be used at a time.
+        conditions: What it does only together with something else.
         media_required: It cannot work from a prompt alone.
         media_limits: What references of each kind must be like.
         delivery: How references may be handed over: url: as web addresses, bytes: as the files themselves, gs: as
@@ -158,6 +189,7 @@ class ModelCard(Frozen):
         retires_on: From this day on it is not offered.
         retires_not_before: The provider promises it until this day.
         successor: The model to use instead.
+        licence: The licence that its use is under, where it has one of its own.
         regions_excluded: ISO country codes (or EU) where its licence forbids use.
         typical_seconds: Median time to make a clip, until our own history knows better.
         min_poll_seconds: Shortest time between two looks that the provider allows.
@@ -180,6 +212,7 @@ class ModelCard(Frozen):
     shapes: tuple[Shapes, ...] = ()
     media: Mapping[MediaRole, int] = Field(default_factory=dict[MediaRole, int])
     media_exclusions: tuple[tuple[MediaRole, ...], ...] = ()
+    conditions: tuple[Condition, ...] = ()
     media_required: bool = False
     media_limits: Mapping[MediaKind, MediaLimits] = Field(default_factory=dict[MediaKind, MediaLimits])
     delivery: frozenset[Delivery] = frozenset({"url", "bytes"})
@@ -194,6 +227,7 @@ class ModelCard(Frozen):
     retires_on: date | None = None
     retires_not_before: date | None = None
     successor: str | None = None
+    licence: str = ""
     regions_excluded: tuple[str, ...] = ()
     typical_seconds: float = 120.0
     min_poll_seconds: float = 5.0

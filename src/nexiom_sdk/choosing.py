@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
@@ -13,6 +14,8 @@ from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.selection import select
 from nexiom_sdk.types import Choice, VideoRequest
+
+ONE_DAY = timedelta(days=1)
 
 
 class Chooser:
@@ -50,17 +53,23 @@ class Chooser:
             self._providers[name] = self._registry.create(name, config, http=HttpOptions(clock=self._clock))
         return self._providers[name]
 
-    def explain(self, request: VideoRequest, *, addresses: bool = True) -> Choice:
+    def explain(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:
         """The selection with its reasons, whether or not a model fits.
 
         Args:
             request: What is wanted.
             addresses: Whether the store can give web addresses of the references it holds.
+            role: The role of the user; None: the policy's default.
 
         Raises:
-            ConfigurationError: The provider named by the request cannot be used.
+            ConfigurationError: The provider named by the request cannot be used, or the clock of this machine is wrong.
         """
         policy = self._policy()
+        today = self._clock.now().date()
+        if (known := policy.facts_of) is not None and today < known - ONE_DAY:
+            # Models that are gone by now would be chosen, and budgets counted over the wrong days.
+            msg = f"The clock of this machine says {today}, and the policy is of {known}."
+            raise ConfigurationError(msg, next_step="Set the clock; nothing was ordered.")
         cards: dict[str, Sequence[ModelCard]] = {}
         unavailable: dict[str, str] = {}
         for name in self._asked(request, policy):
@@ -70,22 +79,22 @@ class Chooser:
                 if name == request.provider:
                     raise
                 unavailable[name] = error.message
-        today = self._clock.now().date()
-        return select(request, policy, cards, unavailable=unavailable, today=today, addresses=addresses)
+        return select(request, policy, cards, unavailable=unavailable, today=today, addresses=addresses, role=role)
 
-    def choose(self, request: VideoRequest, *, addresses: bool = True) -> Choice:
+    def choose(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:
         """The selection; at least one model fits.
 
         Args:
             request: What is wanted.
             addresses: Whether the store can give web addresses of the references it holds.
+            role: The role of the user; None: the policy's default.
 
         Raises:
             MissingCredentials: No provider that the policy names is set up.
             NoCandidate: No model fits; the choice with every reason is on the error.
             ConfigurationError: The provider named by the request cannot be used.
         """
-        choice = self.explain(request, addresses=addresses)
+        choice = self.explain(request, addresses=addresses, role=role)
         if choice.chosen is not None:
             return choice
         if request.provider is None and request.model is None and not self._any_set_up(request):
@@ -106,7 +115,9 @@ class Chooser:
         if request.model is not None:
             return self._registry.names()
         installed = set(self._registry.names())
-        return tuple(name for name in policy.providers(request.quality_tier) if name in installed)
+        added = (one.target.partition("/")[0] for rule in policy.rules for one in rule.add)
+        named = dict.fromkeys((*policy.providers(request.quality_tier), *added))
+        return tuple(name for name in named if name in installed)
 
     def _any_set_up(self, request: VideoRequest) -> bool:
         return any(name in self._providers for name in self._policy().providers(request.quality_tier))

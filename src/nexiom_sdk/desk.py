@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import IllegalTransition, ModelRetired, NexiomError, ProviderError
 from nexiom_sdk.events import JobMoved, ModelChosen, Sink
 from nexiom_sdk.inputs import OpenUrl, deliver
-from nexiom_sdk.jobs import GenerationJob, JobRepository, may_move
+from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, may_move
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import SupportsCallback, VideoProvider
@@ -50,6 +50,7 @@ class Desk:
         url_ttl_seconds: Validity of signed result addresses.
         callback_url: Address under which this service receives callbacks, without the provider's name.
         fallback_on: Failure codes after which another model may be asked, if nothing was charged.
+        limits: The bounds that hold for a job at this moment.
         luck: Random numbers from 0 to 1, for jitter.
     """
 
@@ -65,6 +66,7 @@ class Desk:
     url_ttl_seconds: float = 604_800.0
     callback_url: str | None = field(default=None, repr=False)
     fallback_on: Collection[str] = ()
+    limits: Callable[[GenerationJob], Sequence[Limit]] = lambda job: ()  # noqa: ARG005
     luck: Callable[[], float] = random.random
     _history: dict[str, tuple[float, tuple[float, ...]]] = field(default_factory=dict, init=False)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +16,7 @@ from nexiom_sdk import moves
 from nexiom_sdk.desk import Desk, Overtaken, card_of, model_chosen
 from nexiom_sdk.errors import IllegalTransition, InvalidInput
 from nexiom_sdk.inputs import has_addresses, stage
-from nexiom_sdk.jobs import UNFIT, GenerationJob, Limit, SupportsIntake
+from nexiom_sdk.jobs import UNFIT, GenerationJob, SupportsIntake
 from nexiom_sdk.storage import ANYBODY, checked_user
 from nexiom_sdk.types import Choice, VideoRequest
 from nexiom_sdk.wording import validation_sentences
@@ -29,7 +28,7 @@ _COLUMNS = ("prompt", "model", "provider", "duration_seconds", "reference_media_
 class Choose(Protocol):
     """Chooses a model for a request, or raises why none fits."""
 
-    def __call__(self, request: VideoRequest, *, addresses: bool) -> Choice: ...
+    def __call__(self, request: VideoRequest, *, addresses: bool, role: str) -> Choice: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +38,22 @@ class Intake:
     Args:
         desk: What every step needs.
         choose: Chooses a model.
-        limits: The bounds that hold at a moment.
+        role_of: Gives the role of a user.
     """
 
     desk: Desk
     choose: Choose
-    limits: Callable[[datetime], Sequence[Limit]]
+    role_of: Callable[[str | None], str]
 
     async def prepared(
-        self, request: VideoRequest, *, user_id: str | None, roots: Sequence[Path]
+        self, request: VideoRequest, *, user_id: str | None, role: str, roots: Sequence[Path]
     ) -> tuple[VideoRequest, Choice]:
         """The request with its references in `inputs`, and the model chosen for it.
 
         Args:
             request: What is wanted.
             user_id: Whose job it will be.
+            role: The user's role.
             roots: Folders from which local files may be read.
 
         Raises:
@@ -63,7 +63,7 @@ class Intake:
         """
         desk = self.desk
         checked_user(user_id)
-        choice = self.choose(request, addresses=await has_addresses(desk.store, request))
+        choice = self.choose(request, addresses=await has_addresses(desk.store, request), role=role)
         card = card_of(desk.provider(choice.provider or ""), choice.model or "")
         staged = await stage(request, card=card, store=desk.store, open_url=desk.open_url, user_id=user_id, roots=roots)
         return staged, choice
@@ -81,9 +81,10 @@ class Intake:
             msg = f"Job {job.id} names no model that was chosen for it."
             raise IllegalTransition(msg, job_id=job.id)
         wish = _without_foreign_things(_asked(job), job.user_id)
-        request, choice = await self.prepared(wish, user_id=job.user_id, roots=())
-        chosen = moves.admitted(job, request, choice, now=desk.now())
-        if not await desk.repository.admit(chosen, fence=job.fence, limits=self.limits(desk.now())):
+        role = self.role_of(job.user_id)
+        request, choice = await self.prepared(wish, user_id=job.user_id, role=role, roots=())
+        chosen = moves.admitted(job, request, choice, role=role, now=desk.now())
+        if not await desk.repository.admit(chosen, fence=job.fence, limits=desk.limits(chosen)):
             raise Overtaken
         if choice.chosen is not None:
             desk.sink(model_chosen(chosen, choice.chosen))

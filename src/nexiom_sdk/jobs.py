@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, Self, TypeAlias, get_args, runtime_checkable
 
 from pydantic import Field, JsonValue, PrivateAttr
 
 from nexiom_sdk.errors import FAILURE_CODES, JobFailed, NexiomError
-from nexiom_sdk.types import Choice, Frozen, Operation, QualityTier, VideoProbe, VideoRequest
+from nexiom_sdk.types import QUALITY_TIERS, Choice, Frozen, Operation, QualityTier, VideoProbe, VideoRequest
 from nexiom_sdk.wording import usd
 
 
@@ -159,6 +159,36 @@ class GenerationJob(Frozen):
         merged = {**self.provider_metadata, **changes}
         return self.evolve(provider_metadata={name: value for name, value in merged.items() if value is not None})
 
+    @property
+    def role(self) -> str | None:
+        """The role that the user had when the job was submitted."""
+        stored = self.provider_metadata.get("role")
+        return stored if isinstance(stored, str) else None
+
+    @property
+    def budget_tier(self) -> QualityTier | None:
+        """The tier whose budget it counts to; another one than `quality_tier` where its model was named."""
+        stored = self.provider_metadata.get("budget_tier")
+        named: list[QualityTier] = [tier for tier in QUALITY_TIERS if tier == stored]
+        return named[0] if named else self.quality_tier
+
+    @property
+    def counted_cost_usd(self) -> Decimal | None:
+        """What the present order counts in sums: its cost, else its estimate; None if it certainly cost nothing.
+
+        An estimate that nobody has is None too.
+        """
+        if self.cost_usd is not None:
+            return self.cost_usd
+        failure = self.provider_metadata.get("failure")
+        free = self.status == JobStatus.FAILED and isinstance(failure, dict) and failure.get("charged") == "no"
+        return None if free else self.estimated_cost_usd
+
+    @property
+    def earlier_cost_usd(self) -> Decimal:
+        """What the earlier orders of this job cost, or may have cost."""
+        return Decimal(str(self.provider_metadata.get("earlier_cost_usd", 0)))
+
     def failure(self) -> NexiomError:
         """The error this job failed with, of the class it had when it failed, in whatever process that was."""
         stored = self.provider_metadata.get("failure")
@@ -234,21 +264,30 @@ class UsageQuery:
     """Which rows to add up; an unset field means all.
 
     Args:
-        since: Only jobs created at or after this moment.
+        since: Only orders made at or after this moment: the first one of a job when it was created, a later one
+            (failover, resubmit) when it was made.
+        until: Only jobs created before this moment.
         user_id: Only this user's.
-        quality_tier: Only of this tier.
+        of_nobody: Only jobs without a user.
+        role: Only of users who had this role.
+        quality_tier: Only jobs that count to this tier.
         provider: Only of this provider.
+        active: Only jobs that are not final.
     """
 
     since: datetime | None = None
+    until: datetime | None = None
     user_id: str | None = None
+    of_nobody: bool = False
+    role: str | None = None
     quality_tier: QualityTier | None = None
     provider: str | None = None
+    active: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Sums over rows: a row counts with its actual cost, else its estimate; one that was certainly not charged with 0.
+    """Sums over rows: what each order of a job cost, else its estimate; one that was certainly not charged counts 0.
 
     Args:
         cost_usd: Money spent or promised.
@@ -259,6 +298,39 @@ class Usage:
     cost_usd: Decimal = Decimal(0)
     jobs: int = 0
     active: int = 0
+
+
+Dimension: TypeAlias = Literal["day", "month", "provider", "model", "tier", "user", "role"]
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What jobs of one kind cost; each order of a job counts.
+
+    Args:
+        values: What they have in common, by dimension; None: the row has no such value. Days and months are UTC, as
+            2026-11-24 and 2026-11.
+        jobs: Number of jobs.
+        completed: Those that have a video.
+        failed: Those that ended without one.
+        reported_usd: What providers said they charged.
+        estimated_usd: Estimates, for orders of which no provider has said what they cost.
+        unpriced: Jobs that may have cost something, and nobody knows how much.
+    """
+
+    values: Mapping[Dimension, str | None]
+    jobs: int = 0
+    completed: int = 0
+    failed: int = 0
+    reported_usd: Decimal = Decimal(0)
+    estimated_usd: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """Money spent or promised."""
+        return self.reported_usd + self.estimated_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,16 +449,28 @@ class JobRepository(Protocol):
 
 @runtime_checkable
 class SupportsIntake(Protocol):
-    """A repository into which others insert rows, such as an app over Supabase's REST."""
+    """A repository that takes an order into a row that exists: of an app's insert, of failover, of resubmit."""
 
     async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
-        """Write a step that also sets `request`, if every limit holds, in one transaction; the lease is left alone.
+        """Write a step as `save` does, and `request` too, if every limit holds, in one transaction.
 
-        False if the fence has moved. The row itself is not counted in before its limits are asked; it counts from now
-        on, whenever it was inserted.
+        False if the fence has moved. The row itself is not counted before its limits are asked. A first order
+        (`order_no` 0) counts from now on, whenever its row was inserted.
 
         Raises:
             BudgetExceeded: A limit would be broken; nothing was written.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsSpend(Protocol):
+    """A repository that can say where the money went."""
+
+    async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
+        """Sums over rows, one for each combination of the dimensions; without any, one for all rows.
+
+        Sorted by the values of the dimensions, unset ones first.
         """
         ...
 

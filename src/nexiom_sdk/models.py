@@ -8,11 +8,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from nexiom_sdk.cards import Lengths, Lifecycle, MediaKind, MediaLimits, ModelCard, Price, Shapes, Sound, kind_of
+from nexiom_sdk.cards import (
+    Condition,
+    Lengths,
+    Lifecycle,
+    MediaKind,
+    MediaLimits,
+    ModelCard,
+    Price,
+    Shapes,
+    Sound,
+    kind_of,
+)
 from nexiom_sdk.types import AspectRatio, Frozen, MediaRole, Mode, Resolution, VideoRequest
 from nexiom_sdk.wording import seconds
 
 __all__ = [
+    "Condition",
     "Lengths",
     "Lifecycle",
     "MediaKind",
@@ -24,6 +36,7 @@ __all__ = [
     "Shapes",
     "Sound",
     "best_places",
+    "broken_conditions",
     "estimate",
     "kind_of",
     "lines",
@@ -90,6 +103,41 @@ def media_mismatches(roles: Sequence[MediaRole], card: ModelCard) -> Iterator[Mi
         used = [role.replace("_", " ") for role in exclusive if role in roles]
         if len(used) > 1:
             yield Mismatch(field="media", message=f"takes only one of {' and '.join(used)}")
+
+
+def broken_conditions(
+    card: ModelCard, roles: Sequence[MediaRole], *, audio: bool | None = None, resolution: Resolution | None = None
+) -> Iterator[Mismatch]:
+    """Every condition of the model that such an order breaks; what is unset breaks nothing.
+
+    Args:
+        card: The model.
+        roles: The role of each reference.
+        audio: With sound or silent.
+        resolution: Short side of the picture.
+
+    Example:
+        >>> from nexiom_sdk.cards import Condition
+        >>> card = ModelCard(model="a1", conditions=(Condition(audio=True, resolutions=("1080p",)),))
+        >>> [str(one) for one in broken_conditions(card, (), audio=True, resolution="720p")]
+        ['720p is not offered with sound (offered: 1080p; nearest: 1080p)']
+    """
+    for condition in card.conditions:
+        if not condition.applies(roles, audio):
+            continue
+        about = _about(condition)
+        if resolution is not None and condition.resolutions and resolution not in condition.resolutions:
+            nearest = nearest_resolution(resolution, condition.resolutions)
+            yield _not_offered("resolution", resolution, condition.resolutions, nearest, where=about)
+        if condition.silent and audio:
+            yield Mismatch(field="audio", message=f"makes silent clips only{about}")
+        if condition.beside and not any(role in roles for role in condition.beside):
+            message = f"takes {_listed(condition.roles)} only beside {_listed(condition.beside, 'or')}"
+            yield Mismatch(field="media", message=message)
+        given = sum(role in condition.counted for role in roles)
+        if condition.counted and given > condition.most:
+            message = f"takes {condition.most} x {_listed(condition.counted, 'or')} together{about}, not {given}"
+            yield Mismatch(field="media", message=message)
 
 
 def best_places(request: VideoRequest, card: ModelCard, places: Sequence[Resolution | None]) -> list[Resolution | None]:
@@ -206,6 +254,8 @@ def _mismatches(request: VideoRequest, card: ModelCard) -> Iterator[Mismatch]:
         yield from _ratio(request.aspect_ratio, request, card)
     if request.audio is not None:
         yield from _sound(request.audio, card.audio)
+    if card.conditions:
+        yield from broken_conditions(card, request.roles, audio=request.audio, resolution=request.resolution)
     if request.seed is not None and not card.seed:
         yield Mismatch(field="seed", message="takes no seed", adaptable=True)
     if request.negative_prompt and not card.negative_prompt:
@@ -247,8 +297,20 @@ def _miss(request: VideoRequest, card: ModelCard, place: Resolution | None) -> t
     return short, math.inf if offered is None else abs(quotient(nearest_ratio(ratio, offered)) - quotient(ratio))
 
 
-def _not_offered(field: str, asked: str, offered: Iterable[str], nearest: str) -> Mismatch:
-    message = f"{asked} is not offered (offered: {', '.join(offered)}; nearest: {nearest})"
+def _about(condition: Condition) -> str:
+    """The occasion of a condition, in words that end a sentence."""
+    sound = {None: "", True: " with sound", False: " without sound"}[condition.audio]
+    return sound + (f" beside {_listed(condition.roles)}" if condition.roles else "")
+
+
+def _listed(roles: Sequence[MediaRole], last: str = "and") -> str:
+    """Roles in words, such as: a first frame or a reference image."""
+    names = [f"a {role.replace('_', ' ')}" for role in roles]
+    return f" {last} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _not_offered(field: str, asked: str, offered: Iterable[str], nearest: str, *, where: str = "") -> Mismatch:
+    message = f"{asked} is not offered{where} (offered: {', '.join(offered)}; nearest: {nearest})"
     return Mismatch(field=field, message=message, adaptable=True)
 
 
@@ -265,7 +327,7 @@ def _sound(asked: bool, offered: Sound) -> Iterator[Mismatch]:  # noqa: FBT001 -
 
 
 def _media(request: VideoRequest, card: ModelCard, *, addresses: bool) -> Iterator[Mismatch]:
-    yield from media_mismatches([media.role for media in request.references], card)
+    yield from media_mismatches(request.roles, card)
     if "gs" not in card.delivery and any(media.delivery == "gs" for media in request.references):
         yield Mismatch(field="media", message="reads no gs:// addresses")
     missing = [media for media in request.references if media.url is None and card.by_address(media.role)]

@@ -32,7 +32,14 @@ MOST_COST_USD = 1_000_000  # of one video, and of the column
 
 
 def created(
-    job_id: str, request: VideoRequest, choice: Choice, *, user_id: str | None, client_key: str | None, now: datetime
+    job_id: str,
+    request: VideoRequest,
+    choice: Choice,
+    *,
+    user_id: str | None,
+    client_key: str | None,
+    now: datetime,
+    role: str | None = None,
 ) -> GenerationJob:
     """A new row for a request and the model chosen for it; nothing was sent."""
     job = GenerationJob(
@@ -45,7 +52,7 @@ def created(
         created_at=now,
         updated_at=now,
     )
-    return admitted(job, request, choice, now=now)
+    return admitted(job, request, choice, role=role, now=now)
 
 
 def held(job: GenerationJob, *, until: datetime) -> GenerationJob:
@@ -53,13 +60,15 @@ def held(job: GenerationJob, *, until: datetime) -> GenerationJob:
     return job.evolve(leased_until=until, fence=job.fence + 1)
 
 
-def admitted(job: GenerationJob, request: VideoRequest, choice: Choice, *, now: datetime) -> GenerationJob:
+def admitted(
+    job: GenerationJob, request: VideoRequest, choice: Choice, *, now: datetime, role: str | None = None
+) -> GenerationJob:
     """The wish was checked and a model was chosen for it; nothing was sent."""
     chosen = job.evolve(
         reference_media_path=request.reference_media_path or _first_input(request),
         quality_tier=choice.tier or request.quality_tier,
         request=request,
-    ).with_metadata(choice=choice.model_dump(mode="json"), timing={"ordered_at": now.isoformat()})
+    ).with_metadata(choice=choice.model_dump(mode="json"), role=role, timing={"ordered_at": now.isoformat()})
     return _ordered(chosen, choice.ranked[0]) if choice.ranked else chosen
 
 
@@ -260,7 +269,10 @@ def _ordered(job: GenerationJob, candidate: Candidate) -> GenerationJob:
         model=candidate.model,
         duration_seconds=candidate.duration_seconds,
         estimated_cost_usd=candidate.estimated_cost_usd,
-    ).with_metadata(warnings=_more_warnings(job, candidate.warnings))
+    ).with_metadata(
+        warnings=_more_warnings(job, candidate.warnings),
+        budget_tier=None if candidate.tier == job.quality_tier else candidate.tier,
+    )
 
 
 def _next_order(job: GenerationJob, code: str | None, message: str | None, *, now: datetime) -> GenerationJob:
@@ -272,7 +284,9 @@ def _next_order(job: GenerationJob, code: str | None, message: str | None, *, no
         "error_code": code,
         "error_message": message,
         "cost_usd": None if job.cost_usd is None else str(job.cost_usd),
+        "estimated_cost_usd": None if job.estimated_cost_usd is None else str(job.estimated_cost_usd),
     }
+    earlier_usd = job.earlier_cost_usd + (job.counted_cost_usd or 0)
     earlier = job.provider_metadata.get("attempts")
     return job.evolve(
         phase=Phase.QUEUED,
@@ -289,6 +303,7 @@ def _next_order(job: GenerationJob, code: str | None, message: str | None, *, no
         error_message=None,
     ).with_metadata(
         attempts=[*(earlier if isinstance(earlier, list) else []), attempt],
+        earlier_cost_usd=str(earlier_usd) if earlier_usd else None,
         operation=None,
         timing={"ordered_at": now.isoformat()},
         failure=None,

@@ -6,125 +6,49 @@ the nearest word that would be right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StrictBool,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 
 from nexiom_sdk.errors import FAILURE_CODES, InvalidPolicy
+from nexiom_sdk.governance import Budget, Governance
+from nexiom_sdk.policy_parts import (
+    Lists,
+    PolicyCandidate,
+    PolicyPart,
+    Rule,
+    Span,
+    TierDefaults,
+    TierPolicy,
+    When,
+    lies_in,
+    matches,
+)
 from nexiom_sdk.policy_problems import dotted, line_of, problems
-from nexiom_sdk.types import AspectRatio, Frozen, QualityTier, Resolution
+from nexiom_sdk.types import QUALITY_TIERS, QualityTier
 from nexiom_sdk.wording import printable, unknown
+
+__all__ = [
+    "NEVER_ELSEWHERE",
+    "Lists",
+    "Policy",
+    "PolicyCandidate",
+    "Rule",
+    "Span",
+    "TierDefaults",
+    "TierPolicy",
+    "When",
+]
 
 NEVER_ELSEWHERE = frozenset({"content_rejected", "invalid_input", "submission_uncertain"})
 
 
-def _first_line_only(schema: dict[str, JsonValue]) -> None:
-    schema["description"] = str(schema["description"]).partition("\n")[0]
-
-
-class _Part(Frozen):
-    """Base of what a policy file consists of."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_first_line_only)
-
-
-class TierDefaults(_Part):
-    """What to ask a model for where the user said nothing; taken to the nearest value that the model offers.
-
-    Args:
-        resolution: Short side of the picture.
-        duration_seconds: Length of the clip.
-        aspect_ratio: Width to height.
-        audio: With sound or silent.
-    """
-
-    resolution: Resolution | None = None
-    duration_seconds: Annotated[float, Field(gt=0, le=3600, strict=True)] | None = None
-    aspect_ratio: AspectRatio | None = None
-    audio: StrictBool | None = None
-
-    def under(self, nearer: TierDefaults) -> TierDefaults:
-        """These defaults, where the nearer ones say nothing."""
-        return self.evolve(**nearer.model_dump(exclude_none=True))
-
-
-class Entry(NamedTuple):
-    """A model that may be chosen, with everything the policy says of it."""
-
-    provider: str
-    model: str
-    weight: int
-    why: str
-    defaults: TierDefaults
-
-
-class PolicyCandidate(_Part):
-    """One model of a tier.
-
-    Args:
-        target: `provider/model`; the model's id may contain slashes itself.
-        weight: The highest that fits is used.
-        why: The reason, for the people who read a choice.
-        defaults: What to ask this model for; the tier's defaults fill the rest.
-    """
-
-    target: Annotated[str, Field(pattern=r"^[^/\s]+/\S+$")]
-    weight: Annotated[int, Field(ge=0, strict=True)]
-    why: str = ""
-    defaults: TierDefaults = Field(default_factory=TierDefaults)
-
-    def entry(self, defaults: TierDefaults) -> Entry:
-        """This model, with a tier's defaults under its own."""
-        provider, _, model = self.target.partition("/")
-        return Entry(provider, model, self.weight, self.why, defaults.under(self.defaults))
-
-
-class TierPolicy(_Part):
-    """What one tier means.
-
-    Args:
-        intent: What the tier is for.
-        defaults: What to ask for where neither user nor candidate say.
-        candidates: Its models.
-    """
-
-    intent: str = ""
-    defaults: TierDefaults = Field(default_factory=TierDefaults)
-    candidates: Annotated[tuple[PolicyCandidate, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _each_target_once(self) -> Self:
-        seen: set[str] = set()
-        for candidate in self.candidates:
-            if candidate.target in seen:
-                msg = f"'{candidate.target}' is named twice."
-                raise ValueError(msg)
-            seen.add(candidate.target)
-        return self
-
-    @cached_property
-    def entries(self) -> tuple[Entry, ...]:
-        """The candidates, the preferred first, equals by name; each with all its defaults."""
-        ranked = sorted(self.candidates, key=lambda one: (-one.weight, one.target))
-        return tuple(one.entry(self.defaults) for one in ranked)
-
-
-class Policy(_Part):
+class Policy(PolicyPart):
     """Which models each tier prefers, and when another one may be asked.
 
     Args:
@@ -132,6 +56,12 @@ class Policy(_Part):
         as_of: Date of its facts.
         default_tier: The tier of a request that names none.
         tiers: The tiers.
+        rules: What holds for some requests only; read from the first to the last.
+        objective: order: by weight, then price. cheapest: by price, then weight.
+        allow: Only these may be used, also by name; what is left empty allows everything.
+        deny: These may not be used, not by name either.
+        regions: ISO codes of the countries where videos are used; models whose licence excludes one drop out.
+        governance: Who may use which tier, and budgets.
         fallback_on: Failure codes after which the next model may be asked, where nothing was charged.
         credentials: Environment variables that set a provider up, by provider: for telling what is missing.
 
@@ -151,6 +81,12 @@ class Policy(_Part):
     as_of: str
     default_tier: QualityTier = "standard"
     tiers: Mapping[QualityTier, TierPolicy]
+    rules: tuple[Rule, ...] = ()
+    objective: Literal["order", "cheapest"] = "order"
+    allow: Lists = Field(default_factory=Lists)
+    deny: Lists = Field(default_factory=Lists)
+    regions: tuple[Annotated[str, Field(pattern="^[A-Za-z]{2}$")], ...] = ()
+    governance: Governance = Field(default_factory=Governance)
     fallback_on: tuple[str, ...] = (
         "rate_limited",
         "provider_unavailable",
@@ -168,6 +104,21 @@ class Policy(_Part):
             except ValidationError as error:
                 found = problems(error, _KEYS)
                 raise InvalidPolicy(" ".join(f"{dotted(place)}: {wrong}" for place, wrong in found)) from error
+
+    @field_validator("tiers")
+    @classmethod
+    def _tiers_stand_on_their_own(cls, tiers: Mapping[QualityTier, TierPolicy]) -> Mapping[QualityTier, TierPolicy]:
+        return {name: _whole(name, tiers) for name in tiers}
+
+    @field_validator("rules")
+    @classmethod
+    def _each_rule_once(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        names = [rule.id for rule in rules]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            msg = f"The rule '{printable(twice, 60)}' is there twice."
+            raise ValueError(msg)
+        return rules
 
     @field_validator("fallback_on")
     @classmethod
@@ -190,6 +141,55 @@ class Policy(_Part):
         """The providers of a tier, the preferred ones first; None: of the default tier."""
         named = self.tiers.get(tier or self.default_tier)
         return tuple(dict.fromkeys(entry.provider for entry in named.entries)) if named else ()
+
+    @property
+    def facts_of(self) -> date | None:
+        """The day of its facts, where `as_of` is a date."""
+        try:
+            return date.fromisoformat(self.as_of)
+        except ValueError:
+            return None
+
+    def tier_of(self, target: str, asked: QualityTier | None = None) -> QualityTier:
+        """The tier that a model counts to when it is used by name.
+
+        Args:
+            target: `provider/model`.
+            asked: The tier of the request; it holds where it lists the model. Else it is the least demanding tier that
+                does, and for a model that no tier lists, the most demanding tier of the policy.
+        """
+        ranked: list[QualityTier] = [tier for tier in QUALITY_TIERS if tier in self.tiers]
+        listing: list[QualityTier] = [
+            tier for tier in ranked if any(entry.target == target for entry in self.tiers[tier].entries)
+        ]
+        if asked in listing:
+            return asked
+        return listing[0] if listing else ranked[-1]
+
+    def barred(self, target: str, *, licence: str = "", regions_excluded: Sequence[str] = ()) -> str | None:
+        """Why the policy forbids a model, whoever names it; None where it does not.
+
+        Args:
+            target: `provider/model`.
+            licence: The model's licence.
+            regions_excluded: Where the licence forbids its use.
+        """
+        provider = target.partition("/")[0]
+        for word, lists, wanted in (("denies", self.deny, False), ("does not allow", self.allow, True)):
+            listed = (
+                (f"the provider {provider}", lists.providers, provider in lists.providers),
+                ("this model", lists.models, any(matches(target, pattern) for pattern in lists.models)),
+                (
+                    f"the licence '{licence}'" if licence else "models without a licence of their own",
+                    lists.licences,
+                    licence in lists.licences,
+                ),
+            )
+            for what, names, named in listed:
+                if names and named is not wanted:
+                    return f"the policy {word} {what}"
+        where = [region for region in self.regions if any(lies_in(region, area) for area in regions_excluded)]
+        return f"its licence forbids use in {', '.join(where)}" if where else None
 
     @classmethod
     def default(cls) -> Self:
@@ -253,4 +253,24 @@ class Policy(_Part):
         return cls.model_json_schema()
 
 
-_KEYS = {part.__name__: tuple(part.model_fields) for part in (TierDefaults, PolicyCandidate, TierPolicy, Policy)}
+_PARTS = (TierDefaults, PolicyCandidate, TierPolicy, Span, When, Rule, Lists, Budget, Governance, Policy)
+_KEYS = {part.__name__: tuple(part.model_fields) for part in _PARTS}
+
+
+def _whole(name: QualityTier, tiers: Mapping[QualityTier, TierPolicy]) -> TierPolicy:
+    """A tier with what it has from the tiers that it extends.
+
+    Raises:
+        ValueError: One of them does not exist, or they extend one another in a circle.
+    """
+    seen, tier = [name], tiers[name]
+    while tier.extends is not None:
+        seen.append(tier.extends)
+        if tier.extends in seen[:-1]:
+            msg = f"Tiers extend one another in a circle: {' -> '.join(seen)}."
+            raise ValueError(msg)
+        if tier.extends not in tiers:
+            raise ValueError(unknown("tier", tier.extends, tuple(tiers)))
+        base = tiers[tier.extends]
+        tier = tier.over(base).evolve(extends=base.extends)
+    return tier

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -159,6 +159,7 @@ class Studio:
             url_ttl_seconds=self.settings.result_url_ttl_seconds,
             callback_url=self.settings.callback_url,
             fallback_on=frozenset(self.policy.fallback_on),
+            limits=self._limits,
         )
 
     @cached_property
@@ -171,13 +172,18 @@ class Studio:
     def _intake(self) -> Intake:
         from nexiom_sdk.intake import Intake
 
-        return Intake(desk=self._desk, choose=self._chooser.choose, limits=self._limits)
+        return Intake(desk=self._desk, choose=self._chooser.choose, role_of=self._role_of)
 
-    def _limits(self, now: datetime) -> Sequence[Limit]:
+    def _role_of(self, user_id: str | None) -> str:
+        return self.policy.governance.role_of(user_id)
+
+    def _limits(self, job: GenerationJob) -> Sequence[Limit]:
         from nexiom_sdk.governance import daily_budget
 
-        budget = self.settings.budget_usd_per_day
-        return () if budget is None else (daily_budget(budget, now=now),)
+        now, budget, governance = self._clock.now(), self.settings.budget_usd_per_day, self.policy.governance
+        role = job.role or self._role_of(job.user_id)
+        limits = governance.limits(user_id=job.user_id, role=role, tier=job.budget_tier, now=now)
+        return limits if budget is None else (daily_budget(budget, now=now), *limits)
 
     def worker(self, *, concurrency: int = STEPS_AT_ONCE, drain_seconds: float = DRAIN_SECONDS) -> Worker:
         """A worker over this studio's rows; the same as the command `nexiom worker`.
@@ -204,6 +210,7 @@ class Studio:
         *,
         user_id: str | None = None,
         client_key: str | None = None,
+        role: str | None = None,
         timeout_seconds: float | None = None,
         **fields: Unpack[RequestFields],
     ) -> VideoResult:
@@ -213,6 +220,7 @@ class Studio:
             prompt: What the video shows, or a whole request.
             user_id: Whose job it is.
             client_key: The caller's own key for this order: twice the same key is one job.
+            role: The user's role; None: as the policy says.
             timeout_seconds: How long to wait; None: as long as it takes. The job goes on after a timeout.
             fields: Fields of `VideoRequest`, when a prompt is given.
 
@@ -222,18 +230,24 @@ class Studio:
             WaitTimeout: The job is still running.
         """
         request = prompt if isinstance(prompt, VideoRequest) else VideoRequest(prompt=prompt, **fields)
-        job = await self.submit(request, user_id=user_id, client_key=client_key, defer=True)
+        job = await self.submit(request, user_id=user_id, client_key=client_key, role=role, defer=True)
         return await self.wait(job.id, timeout_seconds=timeout_seconds)
 
-    def estimate(self, request: VideoRequest) -> Choice:
+    def estimate(self, request: VideoRequest, *, user_id: str | None = None, role: str | None = None) -> Choice:
         """The model that would be used, why, and for how much; asks nobody and spends nothing.
 
-        References are not opened, and the store is taken to have web addresses; `submit` looks at both.
+        References are not opened, and the store is taken to have web addresses; `submit` looks at both. Budgets are
+        not looked at either: what is left of them is known when the row is written.
+
+        Args:
+            request: What is wanted.
+            user_id: Whose job it would be.
+            role: The user's role; None: as the policy says.
 
         Raises:
             ConfigurationError: The provider named by the request cannot be used.
         """
-        return self._chooser.explain(request)
+        return self._chooser.explain(request, role=self.policy.governance.role_of(user_id, role))
 
     async def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; this studio chooses by it from then on.
@@ -260,6 +274,7 @@ class Studio:
         *,
         user_id: str | None = None,
         client_key: str | None = None,
+        role: str | None = None,
         defer: bool = False,
     ) -> GenerationJob:
         """Validate, choose, check the budget, write the row, and take the first step, so that a bad key shows at once.
@@ -268,6 +283,7 @@ class Studio:
             request: What is wanted.
             user_id: Whose job it is.
             client_key: The caller's own key for this order: twice the same key is one job.
+            role: The user's role, for tiers and budgets that the policy gives to some; None: as the policy says.
             defer: Only write the row; a worker or `wait` does the rest.
 
         Raises:
@@ -279,13 +295,18 @@ class Studio:
         from nexiom_sdk import moves
         from nexiom_sdk.desk import model_chosen
 
-        request, choice = await self._intake.prepared(request, user_id=user_id, roots=self.settings.media_roots)
+        role = self.policy.governance.role_of(user_id, role)
+        request, choice = await self._intake.prepared(
+            request, user_id=user_id, role=role, roots=self.settings.media_roots
+        )
         now = self._clock.now()
-        new = moves.created(str(uuid.uuid4()), request, choice, user_id=user_id, client_key=client_key, now=now)
+        new = moves.created(
+            str(uuid.uuid4()), request, choice, user_id=user_id, role=role, client_key=client_key, now=now
+        )
         if not defer:
             new = moves.held(new, until=now + timedelta(seconds=self.settings.lease_seconds))
         try:
-            job = await self.repository.add(new, limits=self._limits(now))
+            job = await self.repository.add(new, limits=self._limits(new))
         except StorageUnavailable as error:  # the answer was lost, perhaps, and not the row
             error.job_id = new.id
             error.next_step = f"Look for job {new.id} before you submit this again, for it may exist. {error.next_step}"

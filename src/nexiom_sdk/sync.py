@@ -99,19 +99,20 @@ class SyncStudio:
         *,
         user_id: str | None = None,
         client_key: str | None = None,
+        role: str | None = None,
         timeout_seconds: float | None = None,
         **fields: Unpack[RequestFields],
     ) -> VideoResult:
         """Submit and wait; see `Studio.generate`."""
         return self._run(
             self._studio.generate(
-                prompt, user_id=user_id, client_key=client_key, timeout_seconds=timeout_seconds, **fields
+                prompt, user_id=user_id, client_key=client_key, role=role, timeout_seconds=timeout_seconds, **fields
             )
         )
 
-    def estimate(self, request: VideoRequest) -> Choice:
+    def estimate(self, request: VideoRequest, *, user_id: str | None = None, role: str | None = None) -> Choice:
         """The model that would be used, why, and for how much; see `Studio.estimate`."""
-        return self._studio.estimate(request)
+        return self._studio.estimate(request, user_id=user_id, role=role)
 
     def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; see `Studio.refresh_models`."""
@@ -123,10 +124,12 @@ class SyncStudio:
         *,
         user_id: str | None = None,
         client_key: str | None = None,
+        role: str | None = None,
         defer: bool = False,
     ) -> GenerationJob:
         """Write the row and take the first step; see `Studio.submit`."""
-        return self._run(self._studio.submit(request, user_id=user_id, client_key=client_key, defer=defer))
+        submitting = self._studio.submit(request, user_id=user_id, client_key=client_key, role=role, defer=defer)
+        return self._run(submitting)
 
     def get(self, job_id: str) -> GenerationJob:
         """The row as it is; see `Studio.get`."""

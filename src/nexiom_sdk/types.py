@@ -191,9 +191,14 @@ class VideoRequest(Frozen):
         return (Media.from_input(self.reference_media_path), *self.media)
 
     @property
+    def roles(self) -> tuple[MediaRole, ...]:
+        """The role of each reference."""
+        return tuple(media.role for media in self.references)
+
+    @property
     def mode(self) -> Mode:
         """What kind of order this is, by its media: text, image, reference or video."""
-        return mode_of(media.role for media in self.references)
+        return mode_of(self.roles)
 
 
 class RequestFields(TypedDict, total=False):
@@ -441,12 +446,16 @@ class Candidate(Frozen):
         estimated_cost_usd: Price by the card; None where it is not known.
         priced_on: Date of the price.
         warnings: What differs from the request, or will soon.
+        tier: The tier that it counts to.
+        rules: Rules of the policy that moved or added it.
     """
 
     provider: str
     model: str
     weight: int = 0
     why: str = ""
+    tier: QualityTier | None = None
+    rules: tuple[str, ...] = ()
     mode: Mode = "text"
     duration_seconds: float | None = None
     resolution: Resolution | None = None

@@ -201,7 +201,7 @@ class MemoryRepository:
 
     def _usage(self, query: UsageQuery) -> Usage:
         return rows.add_up(
-            (rows.counted_cost(job), 1, job.phase in CLAIMABLE)
+            (job.counted_cost_usd, 1, job.phase in CLAIMABLE)
             for job in self._rows.values()
             if (query.since is None or job.created_at >= utc(query.since))
             and query.user_id in {None, job.user_id}

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from nexiom_sdk.errors import BudgetExceeded, IdempotencyConflict, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Limit, Usage, utc
+from nexiom_sdk.jobs import GenerationJob, Limit, Usage, utc
 from nexiom_sdk.wording import validation_sentences
 
 _log = logging.getLogger(__name__)
@@ -146,13 +146,6 @@ def check_limit(limit: Limit, usage: Usage, job: GenerationJob) -> None:
     reason = limit.broken_by(usage, job.estimated_cost_usd)
     if reason is not None:
         raise BudgetExceeded(f"Over a limit: {reason}.", job_id=job.id)
-
-
-def counted_cost(job: GenerationJob) -> Decimal | None:
-    """What a job counts in sums: its actual cost, else its estimate; 0 if it failed and certainly cost nothing."""
-    failure = job.provider_metadata.get("failure")
-    free = job.status == JobStatus.FAILED and isinstance(failure, dict) and failure.get("charged") == "no"
-    return job.cost_usd if job.cost_usd is not None else None if free else job.estimated_cost_usd
 
 
 def add_up(groups: Iterable[tuple[Decimal | None, int, int]]) -> Usage:
