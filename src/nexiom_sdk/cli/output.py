@@ -16,6 +16,7 @@ import typer
 from pydantic import JsonValue
 
 from nexiom_sdk.cli.exits import READER_GONE, Problem
+from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.words import is_preview
 from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import GenerationJob, VideoResult
@@ -57,6 +58,10 @@ class Output(Protocol):
 
     def jobs(self, jobs: Sequence[GenerationJob]) -> None:
         """A list of jobs."""
+        ...
+
+    def listing(self, listing: Listing) -> None:
+        """A list of other things."""
         ...
 
     def row(self, job: GenerationJob) -> None:
@@ -157,6 +162,10 @@ class JsonLines:
     def jobs(self, jobs: Sequence[GenerationJob]) -> None:
         for job in jobs:
             self._write("job", _public(job))
+
+    def listing(self, listing: Listing) -> None:
+        for row in listing.rows:
+            self._write(listing.name, row.fields)
 
     def row(self, job: GenerationJob) -> None:
         self._write("job", job.model_dump(mode="json"))

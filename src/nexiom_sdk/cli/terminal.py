@@ -20,6 +20,7 @@ from rich.text import Text
 
 from nexiom_sdk.cli import words
 from nexiom_sdk.cli.exits import INTERRUPTED, READER_GONE, Problem
+from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.live import LiveLine
 from nexiom_sdk.cli.output import silence, write_line
 from nexiom_sdk.cli.tables import choice_table, jobs_table, plain_jobs, row_text
@@ -104,6 +105,16 @@ class Terminal:
             self._results.print(jobs_table(jobs, now=self._clock.now(), width=self._results.width))
         else:
             write_line(plain_jobs(jobs))
+
+    def listing(self, listing: Listing) -> None:
+        if not listing.rows:
+            self._remark(Text(listing.empty))
+        elif sys.stdout.isatty():
+            self._results.print(listing.table())
+        else:
+            write_line(listing.plain())
+        if listing.footer:
+            self._remark(Text(listing.footer))
 
     def row(self, job: GenerationJob) -> None:
         self._results.print(row_text(job), soft_wrap=True)
