@@ -100,12 +100,12 @@ def test_cash_is_the_cost_and_the_video_without_a_watermark_is_the_result() -> N
         (
             [{"charge_type": "cash", "amount": "0.4", "currency": "USD"}, {"charge_type": "?", "amount": "3"}],
             None,
-            {"cash_USD": "0.4"},
+            {"cash_USD": "0.4", "unread": "? 3"},
         ),
         ([{"charge_type": "cash", "amount": "0.4", "currency": "USD"}] * 2, Decimal("0.8"), {"cash_USD": "0.8"}),
-        ([{"charge_type": "cash", "amount": "NaN", "currency": "USD"}], None, {}),
-        ([{"charge_type": "unit", "amount": "-1"}], None, {}),
-        ([7, None], None, {}),
+        ([{"charge_type": "cash", "amount": "NaN", "currency": "USD"}], None, {"unread": "cash NaN USD"}),
+        ([{"charge_type": "unit", "amount": "-1"}], None, {"unread": "unit -1"}),
+        ([7, None], None, {"unread": "?; ?"}),
         ([], None, {}),
         ("?", None, {}),
     ],
@@ -121,7 +121,13 @@ def test_a_cost_is_known_only_where_all_of_it_is_in_dollars(
 def test_a_failed_task_costs_what_it_says() -> None:
     bill: JsonValue = [{"charge_type": "cash", "amount": "0", "currency": "USD"}]
     outcome = outcome_of(made(status="failed", billing=bill))
-    assert outcome == Failed(code="generation_failed", message="Kling gave no reason.", cost_usd=Decimal(0))
+    assert outcome == Failed(
+        code="generation_failed",
+        message="Kling gave no reason.",
+        charged="no",
+        cost_usd=Decimal(0),
+        detail={"cash_USD": "0"},
+    )
 
 
 @pytest.mark.parametrize("words", ["RISK control", "sensitive words", "content policy", "it is a risk."])

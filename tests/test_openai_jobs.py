@@ -39,13 +39,15 @@ LOOKS: dict[str, Poll] = {
     ),
     "openai-compatible/vllm_omni_poll_running": Running(progress=0.4),
     "openai-compatible/vllm_omni_poll_succeeded": at_content(
-        model="Wan-AI/Wan2.2-T2V-A14B-Diffusers", seconds="5", size="832x480"
+        model="Wan-AI/Wan2.2-T2V-A14B-Diffusers", seconds="5", size="832x480", inference_time_s="128.4"
     ),
     "openai-compatible/vllm_omni_poll_failed": Failed(
         code="generation_failed", message="EngineGenerateError: CUDA out of memory"
     ),
     "openai-compatible/sglang_poll_running": Running(progress=0.62),
-    "openai-compatible/sglang_poll_succeeded": at_content(model="tencent/HunyuanVideo", seconds="5", size="1280x720"),
+    "openai-compatible/sglang_poll_succeeded": at_content(
+        model="tencent/HunyuanVideo", seconds="5", size="1280x720", inference_time_s="184.2"
+    ),
     "openai-compatible/sglang_poll_succeeded_cloud_url": Succeeded(
         assets=(BUCKET,), detail={"model": "tencent/HunyuanVideo", "seconds": "5", "size": "1280x720"}
     ),
@@ -53,7 +55,9 @@ LOOKS: dict[str, Poll] = {
     "openai-compatible/sglang_delete_response": Cancelled(),
     "openai-compatible/trtllm_poll_generating": Running(progress=0.0),
     "openai-compatible/trtllm_poll_postprocessing": Running(progress=0.0),
-    "openai-compatible/litellm_poll_succeeded": at_content(model="veo-3.1-generate-001", seconds="8", size="1280x720"),
+    "openai-compatible/litellm_poll_succeeded": at_content(
+        model="veo-3.1-generate-001", seconds="8", size="1280x720", duration_seconds="8.0"
+    ),
 }
 ORDERS: dict[str, Operation | Succeeded] = {
     "sora/submit_response": OPERATION,

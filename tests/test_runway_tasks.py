@@ -26,7 +26,7 @@ POLLS: dict[str, Poll] = {
     "poll_throttled.json": Running(queued=True),
     "poll_running.json": Running(progress=0.45),
     "poll_running_unstarted.json": Running(progress=0.0),
-    "poll_cancelled.json": Cancelled(charged="no"),
+    "poll_cancelled.json": Cancelled(charged="no", cost_usd=Decimal(0), detail={"credits": 0}),
     "poll_failed.json": failed("generation_failed", "An unexpected error occurred.", "no"),
     "poll_failed_no_code.json": failed("generation_failed", "An unexpected error occurred.", "no"),
     "poll_failed_bad_output.json": failed("generation_failed", "The generation did not pass quality checks.", "no"),
@@ -50,14 +50,15 @@ def test_no_recorded_state_is_left_out() -> None:
 def test_each_recorded_state_is_read(name: str) -> None:
     expected = POLLS[name]
     if isinstance(expected, Failed):
-        expected = replace(expected, cost_usd=Decimal("0.60") if expected.charged == "yes" else Decimal(0))
+        spent = 60 if expected.charged == "yes" else 0
+        expected = replace(expected, cost_usd=Decimal(spent) / 100, detail={"credits": spent})
     assert outcome_of(OPERATION, recorded(name)) == expected
 
 
 def test_a_finished_task_has_its_file_without_a_key_and_its_bill_in_dollars_and_credits() -> None:
     outcome = outcome_of(OPERATION, recorded("poll_succeeded.json"))
     assert isinstance(outcome, Succeeded)
-    assert (outcome.cost_usd, outcome.detail) == (Decimal("0.60"), {"credits": 60.0})
+    assert (outcome.cost_usd, outcome.detail) == (Decimal("0.60"), {"credits": 60})
     [asset] = outcome.assets
     assert (asset.url or "").startswith("https://dnznrvs05pmza.cloudfront.net/")
     assert not asset.needs_auth

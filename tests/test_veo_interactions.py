@@ -18,7 +18,12 @@ from veo_rig import FIXTURES, INTERACTION, VERTEX, omni, order, recorded, reply
 TAKEN = Operation(id=INTERACTION)
 PLACE = "https://generativelanguage.googleapis.com/v1beta/files/abc123xyz"
 CLIP = base64.b64decode("AAAAGGZ0eXBtcDQyAAAAAG1wNDJpc29t")
-USED = {"total_output_tokens": 46336}
+USED = {
+    "total_input_tokens": 12,
+    "total_output_tokens": 46336,
+    "total_tokens": 46348,
+    "output_video_tokens": 46336,
+}
 READ: Mapping[str, Poll] = {
     "omni_submit_response": Running(),
     "omni_cancel_response": Cancelled(),

@@ -403,6 +403,7 @@ class Failed:
         charged: Whether the provider charges for it; None where the class of the code knows.
         cost_usd: What the provider says it charged.
         lost: The provider knows no such order, any more or at all.
+        detail: What it charged in the provider's own units, for the record; no secrets.
     """
 
     code: str
@@ -410,6 +411,7 @@ class Failed:
     charged: Charged | None = None
     cost_usd: Decimal | None = None
     lost: bool = False
+    detail: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,10 +421,14 @@ class Cancelled:
     Args:
         reason: The provider's words.
         charged: Whether the provider charges for it; None where it does not say.
+        cost_usd: What the provider says it charged.
+        detail: The same in the provider's own units, for the record; no secrets.
     """
 
     reason: str = ""
     charged: Charged | None = None
+    cost_usd: Decimal | None = None
+    detail: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
 Poll: TypeAlias = Running | Succeeded | Failed | Cancelled

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Never
 
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
@@ -212,9 +212,11 @@ class HttpProvider(ABC):
         """What a provider says, without the secrets that it may repeat."""
         match outcome:
             case Failed():
-                return replace(outcome, message=self.config.clean(outcome.message))
+                detail = self._told(outcome.detail)
+                return replace(outcome, message=self.config.clean(outcome.message), detail=detail)
             case Cancelled():
-                return replace(outcome, reason=self.config.clean(outcome.reason))
+                detail = self._told(outcome.detail)
+                return replace(outcome, reason=self.config.clean(outcome.reason), detail=detail)
             case Succeeded():
                 return self._shown(outcome)
             case _:
@@ -351,9 +353,11 @@ class HttpProvider(ABC):
         return hashlib.sha256(self.base_url.encode()).hexdigest()[:12]
 
     def _shown(self, done: Succeeded) -> Succeeded:
+        return replace(done, detail=self._told(done.detail), warnings=tuple(map(self.config.clean, done.warnings)))
+
+    def _told(self, detail: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         clean = self.config.clean
-        told = {clean(name): clean(value) if isinstance(value, str) else value for name, value in done.detail.items()}
-        return replace(done, detail=told, warnings=tuple(map(clean, done.warnings)))
+        return {clean(name): clean(value) if isinstance(value, str) else value for name, value in detail.items()}
 
 
 def _unheard(_reply: Reply) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from pydantic import JsonValue, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 
 from nexiom_sdk.errors import (
     AuthenticationFailed,
@@ -30,6 +30,7 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.base import HttpProvider
+from nexiom_sdk.providers.bills import Exact, written
 from nexiom_sdk.providers.configuration import Endpoint
 from nexiom_sdk.providers.hunyuan_cards import TOKENHUB, UNLISTED
 from nexiom_sdk.providers.hunyuan_config import VARIABLES, prompt_max_chars
@@ -86,16 +87,16 @@ class _Video(Body):
     url: Maybe[str] = None
 
 
-class _Usage(Body):
-    duration: Maybe[int] = None
-    video_count: Maybe[int] = None
+class _Usage(Exact):
+    duration: object = None
+    video_count: object = None
 
 
-class _Task(Body):
+class _Task(Exact):
     status: str
     videos: Maybe[tuple[Maybe[_Video], ...]] = None
     error: Maybe[_Complaint] = None
-    usage: Maybe[_Usage] = None
+    usage: Maybe[_Usage] = Field(default=None, validation_alias=AliasChoices("usage", "tokenhub_usage"))
 
 
 class TokenHubHunyuan(HttpProvider):
@@ -201,7 +202,7 @@ def _succeeded(task: _Task) -> Succeeded | Failed:
     if task.videos == ():
         return Failed(code="generation_failed", message="TokenHub reports success, and no video.")
     urls = (video.url for video in task.videos or () if video is not None)
-    detail: dict[str, JsonValue] = task.usage.model_dump(exclude_none=True) if task.usage else {}
+    detail = written(**dict(task.usage or _Usage()))
     return Succeeded(assets=tuple(Asset(url=url) for url in urls if url), detail=detail)
 
 

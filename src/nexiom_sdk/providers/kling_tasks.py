@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal
 
 from pydantic import AliasChoices, AliasPath, Field, JsonValue
 
-from nexiom_sdk.providers.wire import Body, Maybe, warn_of_status
+from nexiom_sdk.providers.bills import Exact, amount, charged, written
+from nexiom_sdk.providers.wire import Maybe, warn_of_status
 from nexiom_sdk.types import Asset, Failed, Poll, Running, Succeeded
 from nexiom_sdk.wording import printable
 
 _LIVES = timedelta(days=30)
-_USD_PER_UNIT = Decimal("0.14")  # list price
+_USD_PER_UNIT = Decimal("0.14")
+"""List price by price pages of September and October 2026."""
+
 _MODERATED = re.compile(r"\b(risk|sensitive|policy)\b", re.IGNORECASE)  # there is no code for it, only sentences
 
-_UNREAD = "unread"
-
-_Amount: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
+_UNITS, _USD = "units", "cash_USD"
 
 
-class _Output(Body):
+class _Output(Exact):
     type: Maybe[str] = None
     url: Maybe[str] = None
     watermark_url: Maybe[str] = None
 
 
-class _Charge(Body):
+class _Charge(Exact):
     charge_type: Maybe[str] = None
-    amount: Maybe[_Amount] = None
+    amount: object = None
     currency: Maybe[str] = None
 
+    @property
+    def kind(self) -> str | None:
+        """What was paid with; None where that is not known."""
+        match self.charge_type:
+            case "unit":
+                return _UNITS
+            case "cash":
+                return f"cash_{printable(self.currency or 'unknown', 10)}"
+            case _:
+                return None
 
-class Task(Body):
+    def __str__(self) -> str:
+        return " ".join(str(value) for value in written(**dict(self)).values()) or "?"
+
+
+class Task(Exact):
     """A task of either API.
 
     Args:
@@ -60,23 +76,23 @@ class Task(Body):
         default=None, validation_alias=AliasChoices("outputs", AliasPath("task_result", "videos"))
     )
     billing: Maybe[tuple[Maybe[_Charge], ...]] = None
-    units: Maybe[_Amount] = Field(default=None, validation_alias="final_unit_deduction")
+    units: object = Field(default=None, validation_alias="final_unit_deduction")
 
 
-class Made(Body):
+class Made(Exact):
     """The reply to an order: the task in it means that it was taken."""
 
     data: Task
 
 
-class Shown(Body):
+class Shown(Exact):
     """The reply to a look at the older API."""
 
     code: Literal[0]
     data: Task
 
 
-class Listed(Body):
+class Listed(Exact):
     """The reply to a look at the present API: the tasks that it knows, in any order."""
 
     code: Literal[0]
@@ -96,7 +112,7 @@ def outcome_of(task: Task) -> Poll:
         case "failed":
             said = task.message or "Kling gave no reason."
             code = "content_rejected" if _MODERATED.search(said) else "generation_failed"
-            return Failed(code=code, message=said, cost_usd=_bill(task)[0])
+            return _failed(task, code, said)
         case status:
             if status not in {"submitted", "processing"}:
                 warn_of_status("Kling", status or "")
@@ -105,44 +121,64 @@ def outcome_of(task: Task) -> Poll:
 
 def _succeeded(task: Task) -> Succeeded:
     files = [file for file in task.outputs or () if file is not None]
-    expires_at, (cost_usd, detail) = _later(task.updated_ms), _bill(task)
+    expires_at, bill = _later(task.updated_ms), _bill_of(task)
     urls = [file.url or file.watermark_url for file in files if file.type in {"video", None}]
     others = [printable(file.type, 20) for file in files if file.type not in {"video", None} and file.type]
     return Succeeded(
         assets=tuple(Asset(url=url, expires_at=expires_at) for url in urls if url),
-        cost_usd=cost_usd,
-        detail=detail,
+        cost_usd=bill.cost_usd,
+        detail=bill.detail,
         warnings=(f"Kling also made {', '.join(others)}, which is not fetched",) if others else (),
     )
 
 
-def _bill(task: Task) -> tuple[Decimal | None, dict[str, JsonValue]]:
-    """What it cost in USD, where all of it was paid in them, and as Kling says it.
+def _failed(task: Task, code: str, message: str) -> Failed:
+    bill = _bill_of(task)
+    spent = any(bill.totals.values())
+    free = bill.totals and not spent and not bill.unread  # a zero costs nothing, whatever a unit is worth
+    cost_usd = Decimal(0) if free else bill.cost_usd
+    paid = "yes" if spent else charged(cost_usd)
+    return Failed(code=code, message=message, charged=paid, cost_usd=cost_usd, detail=bill.detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bill:
+    """What was paid, by what it was paid with, and what could not be read of it.
 
     Units of a prepaid pack cost what the pack did: by the list price they are only estimated.
     """
+
+    totals: Mapping[str, Decimal]
+    unread: Sequence[str]
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What it cost in USD, where all of it was paid in them."""
+        paid = {kind for kind, total in self.totals.items() if total} or {*self.totals}
+        return self.totals[_USD] if paid == {_USD} and not self.unread else None
+
+    @property
+    def detail(self) -> dict[str, JsonValue]:
+        """The same as Kling says it."""
+        said: dict[str, JsonValue] = {kind: f"{total:f}" for kind, total in self.totals.items()}
+        if _UNITS in self.totals:
+            said["units_at_list_price_usd"] = f"{self.totals[_UNITS] * _USD_PER_UNIT:f}"
+        return {**said, "unread": "; ".join(self.unread)} if self.unread else said
+
+
+def _bill_of(task: Task) -> _Bill:
     charges: Sequence[_Charge | None] = task.billing or ()
     if task.units is not None:
         charges = (*charges, _Charge(charge_type="unit", amount=task.units))
     totals: dict[str, Decimal] = {}
+    unread: list[str] = []
     for one in charges:
-        what, amount = _read(one)
-        totals[what] = totals.get(what, Decimal(0)) + amount
-    detail: dict[str, JsonValue] = {what: f"{total:f}" for what, total in totals.items() if what != _UNREAD}
-    if "units" in totals:
-        detail["units_at_list_price_usd"] = f"{totals['units'] * _USD_PER_UNIT:f}"
-    return totals["cash_USD"] if totals.keys() == {"cash_USD"} else None, detail
-
-
-def _read(charge: _Charge | None) -> tuple[str, Decimal]:
-    """What was charged, by a word for its kind."""
-    match charge:
-        case _Charge(charge_type="unit", amount=Decimal() as amount):
-            return "units", amount
-        case _Charge(charge_type="cash", amount=Decimal() as amount, currency=currency):
-            return f"cash_{printable(currency or 'unknown', 10)}", amount
-        case _:
-            return _UNREAD, Decimal(0)
+        kind, spent = (None, None) if one is None else (one.kind, amount(one.amount))
+        if kind is None or spent is None:
+            unread.append(str(one or "?"))
+        else:
+            totals[kind] = totals.get(kind, Decimal(0)) + spent
+    return _Bill(totals=totals, unread=unread)
 
 
 def _later(unix_milliseconds: int | None) -> datetime | None:

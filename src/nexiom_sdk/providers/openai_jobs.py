@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from pydantic import AwareDatetime, Base64Bytes, JsonValue
+from pydantic import AwareDatetime, Base64Bytes, Field, JsonValue
 
 from nexiom_sdk.errors import GenerationFailed, MalformedResponse
 from nexiom_sdk.providers.openai_complaints import STATUSES, Complaint, Lenient
@@ -51,6 +51,10 @@ class _Output(Lenient):
     b64_json: Maybe[Base64Bytes] = None
 
 
+class _Usage(Lenient):
+    duration_seconds: Maybe[str] = None
+
+
 class Job(Lenient):
     """A job, as far as it says something of itself.
 
@@ -69,6 +73,8 @@ class Job(Lenient):
         model: Name of the model that made it.
         seconds: Its length.
         size: Its width and height.
+        usage: What LiteLLM counts.
+        inference_seconds: How long vLLM-Omni took to make it.
     """
 
     id: str = ""
@@ -85,6 +91,8 @@ class Job(Lenient):
     model: Maybe[str] = None
     seconds: Maybe[str] = None
     size: Maybe[str] = None
+    usage: Maybe[_Usage] = None
+    inference_seconds: Maybe[str] = Field(default=None, validation_alias="inference_time_s")
 
     @property
     def state(self) -> State | None:
@@ -185,8 +193,12 @@ def _at_content(job: Job, job_url: str) -> Succeeded:
 
 
 def _figures(job: Job) -> dict[str, JsonValue]:
-    """What was made, in the server's own words."""
+    """What was made and used, in the server's own words; none of these servers tells a price."""
     said = {"model": job.model, "seconds": job.seconds, "size": job.size}
+    said |= {
+        "duration_seconds": job.usage.duration_seconds if job.usage else None,
+        "inference_time_s": job.inference_seconds,
+    }
     return {name: printable(value, 200) for name, value in said.items() if value}
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from nexiom_sdk.providers.wire import Body, Maybe, warn_of_status
+from nexiom_sdk.providers.bills import Exact, amount, charged, written
+from nexiom_sdk.providers.wire import Maybe, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Poll, Running, Succeeded
 
 _FAILED = frozenset({"failed", "expired", "dead"})
@@ -17,14 +17,17 @@ _QUEUED: Mapping[str, bool] = {"pending": True, "in_progress": False}
 _MODERATED = ("policy", "moderat", "safety", "sensitive", "flagged")
 
 
-class _Usage(Body):
-    """What a job cost, in USD; null where the user's own key at the maker paid."""
+class _Usage(Exact):
+    """What a job cost, in USD.
 
-    cost: Maybe[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]] = None
+    Where the user's own key at the maker paid (`is_byok`), that cost is null, or OpenRouter's own share at most.
+    """
+
+    cost: object = None
     is_byok: Maybe[bool] = None
 
 
-class Job(Body):
+class Job(Exact):
     """A job."""
 
     id: str = Field(min_length=1)
@@ -49,12 +52,13 @@ def outcome_of(job: Job, *, content: str) -> Poll:
     """
     if job.status == "completed":
         return _succeeded(job, content)
+    cost_usd, detail = _bill(job)
     if job.status in _FAILED:
         said = job.error or f"OpenRouter says that the job is {job.status}."
-        moderated = any(word in said.lower() for word in _MODERATED)
-        return Failed(code="content_rejected" if moderated else "generation_failed", message=said)
+        code = "content_rejected" if any(word in said.lower() for word in _MODERATED) else "generation_failed"
+        return Failed(code=code, message=said, charged=charged(cost_usd), cost_usd=cost_usd, detail=detail)
     if job.status == "cancelled":
-        return Cancelled(reason=job.error or "")
+        return Cancelled(reason=job.error or "", charged=charged(cost_usd), cost_usd=cost_usd, detail=detail)
     if job.status not in _QUEUED:
         warn_of_status("OpenRouter", job.status)
     return Running(queued=_QUEUED.get(job.status, False))
@@ -64,16 +68,23 @@ def _succeeded(job: Job, content: str) -> Succeeded:
     until = _moment(job.expires_at)
     outputs = len(job.unsigned_urls or ()) or (0 if job.urls else 1)  # the first one is always there
     own = tuple(Asset(url=f"{content}?index={index}", needs_auth=True) for index in range(outputs))
-    usage = job.usage or _Usage()
-    units: dict[str, JsonValue] = {
-        "cost": None if usage.cost is None else str(usage.cost),
-        "is_byok": usage.is_byok,
-    }
+    cost_usd, detail = _bill(job)
     return Succeeded(
         assets=own or tuple(Asset(url=url, expires_at=until) for url in job.urls or ()),
-        cost_usd=usage.cost,
-        detail={name: value for name, value in units.items() if value is not None},
+        cost_usd=cost_usd,
+        detail=detail,
     )
+
+
+def _bill(job: Job) -> tuple[Decimal | None, dict[str, JsonValue]]:
+    """What it cost in USD, and as OpenRouter says it.
+
+    What the maker asks of the user's own key is not known, and a zero is one only where that key surely did not pay.
+    """
+    usage = job.usage or _Usage()
+    cost = amount(usage.cost)
+    told = usage.is_byok is False or (usage.is_byok is None and cost)
+    return cost if told else None, written(cost=usage.cost, is_byok=usage.is_byok)
 
 
 def _moment(unix_seconds: int | None) -> datetime | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from pydantic import Field
 
 from nexiom_sdk.errors import Charged
-from nexiom_sdk.providers.wire import Body, Reply, warn_of_status
+from nexiom_sdk.providers.bills import Exact, amount, charged, written
+from nexiom_sdk.providers.wire import Reply, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -21,6 +21,8 @@ GOING_ON = frozenset({"PENDING", "THROTTLED", "RUNNING"})
 """States of a task that has not ended; a throttled one was taken and waits for a free slot."""
 
 _USD_PER_CREDIT = Decimal("0.01")
+"""By Runway's price page, as read from 2026-09-27 to 2026-10-08."""
+
 _RESULT_LIVES = timedelta(hours=24)  # up to 48
 # By the beginning of the failure code, longest first: our code, and whether it is charged where the task does not say.
 # Documentation promises a refund for moderated output, and elsewhere that moderated clips cost what others cost.
@@ -35,7 +37,7 @@ _FAILURES: Mapping[str, tuple[str, Charged]] = {
 }
 
 
-class Task(Body):
+class Task(Exact):
     """A task.
 
     Args:
@@ -51,15 +53,15 @@ class Task(Body):
     failure_code: str | None = Field(default=None, alias="failureCode")
 
 
-class _Progress(Body):
+class _Progress(Exact):
     progress: float
 
 
-class _Cost(Body):
-    credits: Decimal = Field(ge=0, le=10**9)
+class _Cost(Exact):
+    credits: object = None
 
 
-class _Bill(Body):
+class _Bill(Exact):
     cost: _Cost
 
 
@@ -74,21 +76,25 @@ def outcome_of(operation: Operation, reply: Reply) -> Poll:
         MalformedResponse: It is none.
     """
     task, bill = reply.read(Task), reply.read_or_none(_Bill)
-    cost = bill.cost.credits if bill else None
-    charged: Charged | None = None if cost is None else ("yes" if cost else "no")
+    said = bill.cost.credits if bill else None
+    spent, detail = amount(said), written(credits=said)
+    cost_usd = None if spent is None else spent * _USD_PER_CREDIT
     match task.status:
         case "SUCCEEDED":
             expires_at = reply.received_at + _RESULT_LIVES
             return Succeeded(
                 assets=tuple(Asset(url=url, expires_at=expires_at) for url in task.output or () if url),
-                cost_usd=None if cost is None else cost * _USD_PER_CREDIT,
-                detail={} if cost is None else {"credits": float(cost)},
+                cost_usd=cost_usd,
+                detail=detail,
             )
         case "FAILED":
-            failed = _failed(operation, task, charged)
-            return failed if cost is None else replace(failed, cost_usd=cost * _USD_PER_CREDIT)
+            code, usually = _meaning(operation, task)
+            # The code is not for users, says Runway; its sentence is.
+            message = task.failure or "Runway gave no reason."
+            paid = charged(spent) or usually
+            return Failed(code=code, message=message, charged=paid, cost_usd=cost_usd, detail=detail)
         case "CANCELLED":
-            return Cancelled(reason=task.failure or "", charged=charged)
+            return Cancelled(reason=task.failure or "", charged=charged(spent), cost_usd=cost_usd, detail=detail)
         case "RUNNING":
             running = reply.read_or_none(_Progress)
             return Running(progress=running.progress if running else None)
@@ -98,10 +104,9 @@ def outcome_of(operation: Operation, reply: Reply) -> Poll:
             return Running(queued=status in GOING_ON)
 
 
-def _failed(operation: Operation, task: Task, charged: Charged | None) -> Failed:
+def _meaning(operation: Operation, task: Task) -> tuple[str, Charged]:
+    """Our code of a failure, and whether it is charged where the task does not say."""
     reason = task.failure_code or "INTERNAL"
     _log.info("order %s at Runway failed: %s", printable(operation.id, 80), printable(reason, 80))
     meanings = (meaning for start, meaning in _FAILURES.items() if reason.startswith(start))
-    code, usually = next(meanings, ("generation_failed", "unknown"))
-    # The code is not for users, says Runway; its sentence is.
-    return Failed(code=code, message=task.failure or "Runway gave no reason.", charged=charged or usually)
+    return next(meanings, ("generation_failed", "unknown"))

@@ -30,6 +30,7 @@ from pydantic import Field, JsonValue, SecretStr
 from nexiom_sdk.errors import ConfigurationError, MalformedResponse, ProviderError
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.batched import BatchedProvider
+from nexiom_sdk.providers.bills import Exact
 from nexiom_sdk.providers.configuration import Endpoint
 from nexiom_sdk.providers.model_names import ModelNames, model_names
 from nexiom_sdk.providers.protocol import HttpOptions
@@ -54,7 +55,7 @@ class _Created(Body):
     id: str = Field(min_length=1)
 
 
-class _List(Body):
+class _List(Exact):
     items: Maybe[tuple[Maybe[Task], ...]] = None
 
 

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from nexiom_sdk.errors import GenerationFailed
+from nexiom_sdk.providers.bills import Exact, amount, written
 from nexiom_sdk.providers.seedance_cards import cost_usd
 from nexiom_sdk.providers.seedance_refusals import Complaint
-from nexiom_sdk.providers.wire import Body, Maybe, warn_of_status
+from nexiom_sdk.providers.wire import Maybe, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from nexiom_sdk.wording import seconds
 
@@ -25,20 +26,19 @@ options: where one that changes the price was ordered and the reply does not rep
 
 _LINK_LIFETIME = timedelta(hours=24)
 _UnixTime = Annotated[int, Field(ge=0, le=32_503_680_000)]  # until the year 3000
-_Tokens = Annotated[int, Field(ge=0, le=10**12)]
 
 
-class _Content(Body):
+class _Content(Exact):
     video_url: Maybe[str] = None
     last_frame_url: Maybe[str] = None
 
 
-class _Usage(Body):
-    completion_tokens: Maybe[_Tokens] = None
-    total_tokens: Maybe[_Tokens] = None
+class _Usage(Exact):
+    completion_tokens: object = None
+    total_tokens: object = None
 
 
-class Task(Body):
+class Task(Exact):
     """A task.
 
     Args:
@@ -88,7 +88,7 @@ def outcome_of(operation: Operation, task: Task) -> Poll:
             after = task.execution_expires_after
             within = f" within {seconds(after)}" if after else " in time"
             message = f"Seedance gave it up because it was not finished{within}. It is safe to order it again."
-            return Failed(code=GenerationFailed.code, message=message, charged="no")
+            return _ended(task, GenerationFailed.code, message)
         case "cancelled":
             return Cancelled(charged="no")
         case status:
@@ -100,34 +100,29 @@ def outcome_of(operation: Operation, task: Task) -> Poll:
 def _succeeded(operation: Operation, task: Task) -> Succeeded:
     content, usage = task.content or _Content(), task.usage or _Usage()
     made_at = None if task.updated_at is None else datetime.fromtimestamp(task.updated_at, UTC)
-    told: dict[str, JsonValue] = {
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-        "duration": task.duration,
-        "seed": task.seed,
-    }
     return Succeeded(
         assets=(Asset(url=content.video_url, expires_at=made_at and made_at + _LINK_LIFETIME),)
         if content.video_url
         else (),
         cost_usd=_cost(operation, task, usage.completion_tokens),
-        detail={name: value for name, value in told.items() if value is not None},
+        detail=written(**dict(usage), duration=task.duration, seed=task.seed),
         warnings=("Seedance also made a picture of the last frame, which is not fetched",)
         if content.last_frame_url
         else (),
     )
 
 
-def _cost(operation: Operation, task: Task, tokens: int | None) -> Decimal | None:
-    model = operation.state.get(MODEL)
-    if tokens is None or not isinstance(model, str) or task.resolution is None or task.draft:
+def _cost(operation: Operation, task: Task, said: object) -> Decimal | None:
+    """What a clip of so many tokens costs by the list; None where that is not certain: no clip is made of none."""
+    model, tokens = operation.state.get(MODEL), amount(said)
+    if not tokens or tokens != int(tokens) or not isinstance(model, str) or task.resolution is None or task.draft:
         return None
     ordered = operation.state.get(OPTIONS)
     names = ordered if isinstance(ordered, list) else []
     if ("service_tier" in names and task.service_tier is None) or ("draft" in names and task.draft is None):
         return None
     return cost_usd(
-        tokens,
+        int(tokens),
         model,
         task.resolution,
         audio=task.generate_audio,
@@ -140,4 +135,10 @@ def _failed(task: Task) -> Failed:
     why = task.error
     kind = (why.kind if why else None) or GenerationFailed
     said = (why.message or why.code) if why else ""
-    return Failed(code=kind.code, message=said or "Seedance gave no reason.", charged="no")
+    return _ended(task, kind.code, said or "Seedance gave no reason.")
+
+
+def _ended(task: Task, code: str, message: str) -> Failed:
+    """Without a clip there is no bill; one that counts tokens all the same is not understood."""
+    detail = written(**dict(task.usage or _Usage()))
+    return Failed(code=code, message=message, charged="unknown" if any(detail.values()) else "no", detail=detail)

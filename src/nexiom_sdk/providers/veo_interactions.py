@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import AwareDatetime, Base64Bytes, Field, JsonValue
 
+from nexiom_sdk.providers.bills import written
 from nexiom_sdk.providers.veo_refusals import moderated
 from nexiom_sdk.providers.wire import Body, Maybe, warn_of_status
 from nexiom_sdk.types import Asset, Cancelled, Failed, Poll, Running, Succeeded
@@ -43,8 +44,16 @@ class _Step(Body):
     content: Maybe[tuple[Maybe[Block], ...]] = None
 
 
+class _Tokens(Body):
+    modality: Maybe[str] = None
+    tokens: object = None
+
+
 class _Usage(Body):
-    total_output_tokens: Maybe[int] = None
+    total_input_tokens: object = None
+    total_output_tokens: object = None
+    total_tokens: object = None
+    by_kind: Maybe[tuple[Maybe[_Tokens], ...]] = Field(default=None, validation_alias="output_tokens_by_modality")
 
 
 class Interaction(Body):
@@ -70,9 +79,10 @@ class Interaction(Body):
 
     @property
     def detail(self) -> dict[str, JsonValue]:
-        """What it used, in Google's units."""
-        tokens = self.usage.total_output_tokens if self.usage else None
-        return {} if tokens is None else {"total_output_tokens": tokens}
+        """What it used, in Google's units. What a token that goes in costs is not known, so it is no cost in USD."""
+        used = self.usage or _Usage()
+        video = next((one.tokens for one in used.by_kind or () if one and one.modality == "video"), None)
+        return written(**used.model_dump(exclude={"by_kind"}), output_video_tokens=video)
 
 
 class File(Body):
@@ -88,9 +98,9 @@ def outcome_of(seen: Interaction) -> Poll:
     """What an interaction says; one that is completed has no video here."""
     if seen.status == "completed":
         said = " ".join(block.text for block in seen.made if block.text)
-        return Failed(code="generation_failed", message=f"Google made no video. {said}".strip())
+        return Failed(code="generation_failed", message=f"Google made no video. {said}".strip(), detail=seen.detail)
     if seen.status == "cancelled":
-        return Cancelled()
+        return Cancelled(detail=seen.detail)
     if seen.status in _FAILED:
         return _failed(seen)
     if seen.status not in _GOING_ON:
@@ -98,18 +108,20 @@ def outcome_of(seen: Interaction) -> Poll:
     return Running(queued=_GOING_ON.get(seen.status, False))
 
 
-def collected(file: File, url: str) -> Poll:
+def collected(file: File, url: str, *, used: Mapping[str, JsonValue]) -> Poll:
     """What the file of a finished interaction says.
 
     Args:
         file: The file.
         url: Where it is fetched.
+        used: What the interaction used.
     """
     if file.state == "FAILED":
         return Failed(code="generation_failed", message="Google made the video and could not file it.")
     if file.state == "ACTIVE":
         kind = file.media_type or "video/mp4"
-        return Succeeded(assets=(Asset(url=url, media_type=kind, needs_auth=True, expires_at=file.expires_at),))
+        asset = Asset(url=url, media_type=kind, needs_auth=True, expires_at=file.expires_at)
+        return Succeeded(assets=(asset,), detail=used)
     if file.state != "PROCESSING":
         warn_of_status("Google", f"of a file: {file.state}")
     return Running()
@@ -121,4 +133,4 @@ def _failed(seen: Interaction) -> Failed:
     said = " ".join(trouble.message for trouble in troubles if trouble.message)
     usual = "content_rejected" if moderated(said) else "generation_failed"
     code = next((_BY_CODE[word] for word in words if word in _BY_CODE), usual)
-    return Failed(code=code, message=said or f"Google ended the order as {seen.status}.")
+    return Failed(code=code, message=said or f"Google ended the order as {seen.status}.", detail=seen.detail)

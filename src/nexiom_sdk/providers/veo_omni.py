@@ -21,6 +21,7 @@ from nexiom_sdk.types import Asset, Failed, Operation, Poll, Submission, Succeed
 
 _FILE = re.compile(r"/files/([\w-]+)")
 _NOT_FOUND = 404
+_REMEMBERED = 1000
 
 
 class _Begun(Body):
@@ -42,6 +43,7 @@ class VeoOmni(GoogleApi):
         http: HttpOptions | None = None,
     ) -> None:
         super().__init__(config, http=http, tokens=tokens)
+        self._used: dict[str, Mapping[str, JsonValue]] = {}
         known = (*OMNI, *OMNI_GONE)
         if tokens is None:
             self.names = model_names(self.config, "models", (*known, *VEO_GONE_AT_GEMINI), unlisted=OMNI_UNLISTED)
@@ -80,7 +82,8 @@ class VeoOmni(GoogleApi):
             return _EXPIRED if gone else self.look_refused(operation, reply)
         file = reply.read_or_none(File)
         if file is not None:
-            return collected(file, f"{self.base_url}{self.parent}/{file.name}:download?alt=media")
+            used = self._used.pop(operation.id, {})
+            return collected(file, f"{self.base_url}{self.parent}/{file.name}:download?alt=media", used=used)
         seen = reply.read(Interaction)
         video = seen.video if seen.status == "completed" else None
         if video is None:
@@ -90,6 +93,10 @@ class VeoOmni(GoogleApi):
         if video.data:
             asset = Asset(data=video.data, media_type=video.mime_type or "video/mp4")
         elif (file_id := self._file_at(video.uri or "")) is not None:
+            # What it used stands here, and that the file is ready in the reply to the next call of the same look.
+            self._used[operation.id] = seen.detail
+            if len(self._used) > _REMEMBERED:
+                self._used.pop(next(iter(self._used)))
             return Call("GET", f"{self.parent}/files/{file_id}", any_status=True)
         else:
             asset = self.asset(video.uri or "", video.mime_type)

@@ -52,10 +52,19 @@ class Body(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     @classmethod
+    def of_json(cls, body: bytes) -> Self:
+        """What these bytes say.
+
+        Raises:
+            ValidationError: They are something else.
+        """
+        return cls.model_validate_json(body)
+
+    @classmethod
     def read_or_none(cls, body: bytes) -> Self | None:
         """What these bytes say, or None if they are something else."""
         try:
-            return cls.model_validate_json(body)
+            return cls.of_json(body)
         except ValidationError:
             return None
 
@@ -171,7 +180,7 @@ class Reply:
             MalformedResponse: It is something else.
         """
         try:
-            return shape.model_validate_json(self.body)
+            return shape.of_json(self.body)
         except ValidationError as error:
             problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
         # Raised outside of the handler: pydantic's own error would carry the body along.
