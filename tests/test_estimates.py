@@ -239,7 +239,7 @@ def test_a_second_costs_what_the_list_says(model: str, size: str, sound: str, us
     for mode in modes:
         for length in lengths(card):
             for heard in _SOUND[sound]:
-                said = clip(card, mode, length, place, heard)  # type: ignore[arg-type]  # one of its resolutions
+                said = clip(card, mode, length, place, heard)  # one of its resolutions
                 listed = Decimal(usd.removeprefix("~")) * Decimal(str(length))
                 assert said is not None
                 if usd.startswith("~"):

@@ -57,11 +57,11 @@ class VllmHunyuanWire(SoraWire):
         return Answer.json({"error": "Unauthorized"}, _BY_A_PROXY.get(refusal, 400))
 
     def ended(self, order_id: str, ending: Ending) -> Answer:
+        job = cast("dict[str, object]", json.loads(super().ended(order_id, ending).body))
         if ending == "succeeded":
-            return super().ended(order_id, ending)
-        failed = cast("dict[str, object]", json.loads(super().ended(order_id, ending).body))
+            return Answer.json({**job, "model": "HunyuanVideo-1.5", "seconds": "5", "inference_time_s": 297.4})
         message = "Image is required for HunyuanVideo-1.5 I2V generation."
-        return Answer.json({**failed, "error": {"code": 500, "message": message}}, 500)
+        return Answer.json({**job, "error": {"code": 500, "message": message}}, 500)
 
     def gone(self, order_id: str) -> Answer:
         return Answer.json({"detail": "Video not found"}, 404)

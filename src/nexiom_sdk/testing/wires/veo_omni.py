@@ -21,6 +21,12 @@ _TROUBLE: Mapping[Ending, Mapping[str, str]] = {
     "failed": {"code": "internal_error", "message": "Video generation failed. Please try again."},
     "moderated": {"code": "content_blocked", "message": "The request was blocked by safety filters."},
 }
+_USAGE: Mapping[str, object] = {
+    "total_input_tokens": 12,
+    "total_output_tokens": 46336,
+    "total_tokens": 46348,
+    "output_tokens_by_modality": [{"modality": "video", "tokens": 46336}],
+}
 
 
 class _Interactions(ProviderWire):
@@ -64,7 +70,7 @@ class _Interactions(ProviderWire):
             {"type": "thought", "signature": "EpcwCpQwAQw51sdI"},
             {"type": "model_output", "content": [video]},
         ]
-        return _interaction(order_id, "completed", steps=steps, usage={"total_output_tokens": 46336})
+        return _interaction(order_id, "completed", steps=steps, usage=_USAGE)
 
     def gone(self, order_id: str) -> Answer:
         return _interaction(order_id, "cancelled")
