@@ -167,3 +167,30 @@ async def test_an_absurd_cost_loses_no_video_and_the_estimate_counts(
     assert isinstance(units, dict)
     assert (job.status, job.cost_usd) == (JobStatus.COMPLETED, None if usd is None else Decimal(usd))
     assert (units.get("cost"), job.counted_cost_usd) == (kept, Decimal(usd or "0.48"))
+
+
+class LookedAtOnce(OpenRouterWire):
+    """OpenRouter that shows a finished job once, and refuses the next look."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+        self.shown: int = 0
+
+    def ended(self, order_id: str, ending: Ending) -> Answer:
+        self.shown += 1
+        refusal = {"error": {"code": self.status, "message": "no"}}
+        return super().ended(order_id, ending) if self.shown == 1 else Answer.json(refusal, self.status)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
+async def test_a_video_that_is_made_and_cannot_be_fetched_any_more_still_costs_what_it_did(
+    status: int, tmp_path: Path
+) -> None:
+    wire = LookedAtOnce(status)
+    async with bench("openrouter", tmp_path, wire) as at:
+        at.wire.content_misses = 1
+        job = await at.ended(await at.studio.submit(at.request()))
+    assert wire.shown > 1
+    assert (job.status, job.cost_usd, job.counted_cost_usd) == (JobStatus.FAILED, Decimal("0.64"), Decimal("0.64"))
+    assert "Nothing was charged" not in (job.error_message or "")

@@ -138,6 +138,7 @@ veo/gemini-omni-1.1-flash                   reference   8      720    -      .80
 veo/gemini-omni-1.1-flash                   video       8      720    -      ?
 
 runway/seedance2_mini                       text        4      480    -      .64
+runway/seedance2_mini                       text        3      480    -      .64
 runway/seedance2_5                          text        4      480    -      .80
 runway/seedance2_5                          text        5      480    -     1.00
 runway/seedance2_5                          reference   4      480    -     1.20

@@ -403,6 +403,14 @@ def test_an_absurd_bill_costs_no_video_is_no_cost_and_is_kept_as_it_is(api: str,
         assert str(kept)[:90] in str(found)
 
 
+def test_dollars_beside_units_are_not_the_whole_cost() -> None:
+    cash: JsonValue = [{"charge_type": "cash", "amount": "0.4", "currency": "USD"}]
+    for spent, usd in (("3", None), ("0", "0.4")):
+        outcome = APIS["kling"].look(kling_says(status="succeeded", billing=cash, final_unit_deduction=spent))
+        assert isinstance(outcome, Succeeded)
+        assert (outcome.cost_usd, outcome.detail["units"]) == (dollars(usd), spent)
+
+
 def test_a_bill_that_is_partly_absurd_is_no_cost() -> None:
     cash: JsonValue = [{"charge_type": "cash", "amount": one, "currency": "USD"} for one in ("0.4", -3)]
     outcome = APIS["kling"].look(kling_says(status="succeeded", billing=cash))

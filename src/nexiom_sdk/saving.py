@@ -66,6 +66,8 @@ class Saving:
             path = videos[0].path
             url = await desk.store.url(output_key(path), ttl_seconds=desk.url_ttl_seconds)
         except NexiomError as error:
+            if error.charged == "no" and job.cost_usd != 0:
+                error.charged = "yes"  # the call that failed was free; the video that it was for is made and paid
             return await (desk.later(job, error) if self._may_work_later(job, error) else desk.end(job, error))
         results = [video.model_dump(mode="json") for video in videos]
         done = moves.completed(job, results, path=path, url=url or output_key(path), now=desk.now())
