@@ -170,20 +170,32 @@ async def test_an_absurd_cost_loses_no_video_and_the_estimate_counts(
 
 
 class LookedAtOnce(OpenRouterWire):
-    """OpenRouter that shows a finished job once, and refuses the next look."""
+    """OpenRouter that shows a finished job once, and refuses the next looks."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, refusals: int = 1000) -> None:
         super().__init__()
         self.status = status
+        self.refusals = refusals
         self.shown: int = 0
 
     def ended(self, order_id: str, ending: Ending) -> Answer:
         self.shown += 1
         refusal = {"error": {"code": self.status, "message": "no"}}
-        return super().ended(order_id, ending) if self.shown == 1 else Answer.json(refusal, self.status)
+        refused = 1 < self.shown <= 1 + self.refusals
+        return Answer.json(refusal, self.status) if refused else super().ended(order_id, ending)
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
+@pytest.mark.parametrize("status", [401, 402, 403])
+async def test_a_video_that_is_made_waits_for_a_key_that_is_mended(status: int, tmp_path: Path) -> None:
+    wire = LookedAtOnce(status, refusals=2)
+    async with bench("openrouter", tmp_path, wire) as at:
+        at.wire.content_misses = 1
+        job = await at.ended(await at.studio.submit(at.request()))
+    assert wire.shown > 3
+    assert (job.status, job.cost_usd) == (JobStatus.COMPLETED, Decimal("0.64"))
+
+
+@pytest.mark.parametrize("status", [400, 404])
 async def test_a_video_that_is_made_and_cannot_be_fetched_any_more_still_costs_what_it_did(
     status: int, tmp_path: Path
 ) -> None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     NexiomError,
     ProviderBusy,
+    QuotaExhausted,
     ResultExpired,
     ResultInvalid,
     StorageUnavailable,
@@ -82,8 +84,11 @@ class Saving:
             case ResultInvalid() | ResultExpired():
                 return job.attempts + 1 < TRIES_FOR_A_USABLE_RESULT
             case _:
-                in_time = not self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
-                return getattr(error, "retryable", False) and in_time
+                # A key that is refused can be mended, and the video is made and paid: time enough is left for that.
+                mendable = getattr(error, "retryable", False) or isinstance(
+                    error, AuthenticationFailed | QuotaExhausted
+                )
+                return mendable and not self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
 
     async def _assets_again(self, job: GenerationJob, provider: VideoProvider) -> tuple[Asset, ...]:
         """The results of an order that was done before; addresses expire, so they are asked for, not remembered."""
