@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import combinations, product
 
-from nexiom_sdk.models import Lengths, MediaKind, MediaLimits, ModelCard, Price, Shapes, Sound
+from nexiom_sdk.models import Condition, Lengths, MediaKind, MediaLimits, ModelCard, Price, Shapes, Sound
 from nexiom_sdk.providers.runway_forms import FORMS, Endpoint, Form
 from nexiom_sdk.types import AspectRatio, MediaRole, Mode, Resolution
 
@@ -24,6 +24,9 @@ _ENDPOINTS: Mapping[Mode, tuple[Endpoint, ...]] = {
     "reference": ("text_to_video", "image_to_video", "character_performance"),
     "video": ("video_to_video",),
 }
+# Endpoints that take references beside what they are for.
+_BESIDE: Mapping[MediaRole, Endpoint] = {"first_frame": "image_to_video", "source_video": "video_to_video"}
+LAST_BESIDE_FIRST = Condition(roles=("last_frame",), beside=("first_frame",))
 
 
 def _whole(shortest: int, longest: int) -> tuple[float, ...]:
@@ -73,6 +76,24 @@ def _apart(model: str, media: Mapping[MediaRole, int], *, frames_alone: bool) ->
     )
 
 
+def _conditions(model: str, media: Mapping[MediaRole, int]) -> Iterator[Condition]:
+    """What goes in only beside something else, and at which sizes: as the form for references alone has it."""
+    if "last_frame" in media:
+        yield LAST_BESIDE_FIRST
+    references = [role for role in media if role.startswith("reference")]
+    performance, plain = FORMS.get((model, "character_performance")), FORMS.get((model, "text_to_video"))
+    for role in references:
+        if performance is not None:  # the character and what it shall do
+            yield Condition(roles=(role,), beside=tuple(other for other in references if other != role))
+        elif plain is None or plain.place(role) is None:
+            forms = {beside: FORMS.get((model, endpoint)) for beside, endpoint in _BESIDE.items()}
+            yield Condition(
+                roles=(role,), beside=tuple(one for one, form in forms.items() if form and form.place(role))
+            )
+        elif (lines := _lines(plain, "reference")) != _lines(plain, "text"):
+            yield Condition(roles=(role,), resolutions=lines)
+
+
 def _card(
     model: str,
     seconds: tuple[float, ...] = (),
@@ -119,13 +140,12 @@ def _card(
         model=model,
         durations_seconds=seconds,
         lengths=tuple(Lengths(modes=(mode,)) for mode in forms if mode not in timed),
-        resolutions=tuple(
-            dict.fromkeys(line for mode, form in forms.items() for line, _ in form.sizes_for(mode) if line)
-        ),
+        resolutions=tuple(dict.fromkeys(line for mode, form in forms.items() for line in _lines(form, mode))),
         aspect_ratios=offered[next(iter(offered))] if alike else (),
         shapes=() if alike else tuple(Shapes(aspect_ratios=one, modes=(mode,)) for mode, one in offered.items()),
         media=media,
         media_exclusions=_apart(model, media, frames_alone=frames_alone),
+        conditions=tuple(_conditions(model, media)),
         media_required="text" not in forms,
         media_limits=limits,
         audio="optional" if "audio" in keys else sound,
@@ -140,6 +160,10 @@ def _card(
         priced_on=_PRICED_ON if prices else "",
         verified_on=_VERIFIED_ON,
     )
+
+
+def _lines(form: Form, mode: Mode) -> tuple[Resolution, ...]:
+    return tuple(dict.fromkeys(line for line, _ in form.sizes_for(mode) if line))
 
 
 def _shapes(form: Form, mode: Mode) -> tuple[AspectRatio, ...]:
