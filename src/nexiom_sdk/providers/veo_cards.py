@@ -59,12 +59,13 @@ _VEO = ModelCard(
     seed=True,
     negative_prompt=True,
     priced_on=_PRICED_ON,
+    lifecycle="deprecated",
     retires_not_before=date(2026, 11, 17),
     successor="gemini-omni-1.1-flash",
     min_poll_seconds=5,
     verified_on=_VERIFIED_ON,
 )
-VEO_UNLISTED = _VEO.evolve(priced_on="", retires_not_before=None, successor=None)
+VEO_UNLISTED = _VEO.evolve(priced_on="", lifecycle="ga", retires_not_before=None, successor=None)
 VEO: tuple[ModelCard, ...] = (
     _VEO.evolve(
         model="veo-3.1-generate-001", prices=_prices({"720p": "0.40", "1080p": "0.40", "2160p": "0.60"}, audio=True)
