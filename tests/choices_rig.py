@@ -1,13 +1,12 @@
-"""The table of choices, `data/choices.csv`: its words made into a request, keys and house rules, and a choice into its words.
+"""The table of choices, `data/choices.csv`: its words as a request, keys and house rules, and a choice in its words.
 
-The words are those of people who decide about models, not about code. A word that is not known stops the test with its
-line and the nearest word that is.
+The words are those of people who decide about models, not about code. A word that is not known stops the test with the
+nearest word that is.
 """
 
 from __future__ import annotations
 
 import csv
-import functools
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -15,11 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
-from nexiom_sdk.errors import ConfigurationError
-from nexiom_sdk.models import ModelCard, kind_of
+from nexiom_sdk.models import kind_of
 from nexiom_sdk.policy import Lists, Policy
-from nexiom_sdk.providers.protocol import VideoProvider
-from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.selection import select
 from nexiom_sdk.types import (
     ASPECT_RATIOS,
@@ -33,6 +29,7 @@ from nexiom_sdk.types import (
     VideoRequest,
 )
 from nexiom_sdk.wording import seconds, unknown, usd
+from our_providers import GROUPS, KEYS, World, world
 
 Value = TypeVar("Value")
 
@@ -40,32 +37,6 @@ FILE = Path(__file__).parent / "data" / "choices.csv"
 TODAY = date(2026, 11, 26)
 NOTHING_ELSE = "nothing else"
 
-_KEY = "not-a-real-key"
-KEYS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "hunyuan": ("hunyuan", {"tokenhub_api_key": _KEY}),
-    "hunyuan (own server)": (
-        "hunyuan",
-        {"t2v_base_url": "http://localhost:8091/v1", "i2v_base_url": "http://localhost:8092/v1"},
-    ),
-    "hunyuan (own server, pictures only)": ("hunyuan", {"i2v_base_url": "http://localhost:8092/v1"}),
-    "hunyuan (Tencent Cloud)": ("hunyuan", {"secret_id": "not-a-real-id", "secret_key": _KEY}),
-    "kling": ("kling", {"api_key": _KEY}),
-    "kling (pair of keys)": ("kling", {"access_key": _KEY, "secret_key": _KEY}),
-    "luma": ("luma", {"api_key": _KEY}),
-    "luma (older key)": ("luma", {"dream_machine_api_key": _KEY}),
-    "openrouter": ("openrouter", {"api_key": _KEY}),
-    "runway": ("runway", {"api_key": _KEY}),
-    "seedance": ("seedance", {"api_key": _KEY}),
-    "sora (own server)": ("sora", {"base_url": "http://localhost:8000/v1"}),
-    "veo": ("veo", {"api_key": _KEY}),
-    "veo (Vertex)": ("veo", {"project": "demo", "access_token": _KEY}),
-}
-"""Words for who has keys: provider, and its configuration."""
-
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "nothing": (),
-    "all": ("kling", "luma", "openrouter", "runway", "seedance", "veo"),
-}
 _ROLES: Mapping[str, tuple[MediaRole, ...]] = {
     "first frame": ("first_frame",),
     "last frame": ("last_frame",),
@@ -75,8 +46,18 @@ _ROLES: Mapping[str, tuple[MediaRole, ...]] = {
     "reference sound": ("reference_audio",),
     "source video": ("source_video",),
 }
+_WISHES: Mapping[str, Mapping[str, object]] = {
+    "with sound": {"audio": True},
+    "silent": {"audio": False},
+    "a seed": {"seed": 7},
+    "a negative prompt": {"negative_prompt": "rain"},
+    "nearest will do": {"strict": False},
+    "4k": {"resolution": "2160p"},
+    **{place: {"resolution": place} for place in RESOLUTIONS},
+    **{ratio: {"aspect_ratio": ratio} for ratio in ASPECT_RATIOS},
+}
+_AT_MOST, _RESTING = "at most $", " is resting"
 _NUMBERED = re.compile(r"(?:(\d+) )?(.+?)s?")
-_REGISTRY = ProviderRegistry()
 
 
 class Case(NamedTuple):
@@ -99,21 +80,9 @@ class Case(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What tells it from other lines."""
+        """Its number, and what is asked with which keys."""
         said = (self.keys, self.tier, self.asks_for, self.references, self.by_name, self.limits)
         return f"{self.no}: {' / '.join(filter(None, said))}"
-
-
-class World(NamedTuple):
-    """What there is to choose from."""
-
-    providers: Mapping[str, VideoProvider]
-    unavailable: Mapping[str, str]
-
-    @property
-    def cards(self) -> Mapping[str, tuple[ModelCard, ...]]:
-        """The cards of each provider."""
-        return {name: tuple(provider.models) for name, provider in self.providers.items()}
 
 
 def cases() -> list[Case]:
@@ -124,27 +93,17 @@ def cases() -> list[Case]:
     return [Case(*line) for line in lines]
 
 
-@functools.cache
-def world(keys: str) -> World:
-    """The providers that are set up with these keys, and what is missing for the others."""
-    words = [word for part in keys.split(" + ") for word in GROUPS.get(part, (part,))]
-    config: dict[str, dict[str, str]] = {name: {} for name in _REGISTRY.names()}
+def world_of(case: Case) -> World:
+    """What there is to choose from with the keys of a line."""
+    words = [word for part in case.keys.split(" + ") for word in GROUPS.get(part, (part,))]
     for word in words:
-        provider, values = _of("key", word, KEYS)
-        config[provider].update(values)
-    made: dict[str, VideoProvider] = {}
-    missing: dict[str, str] = {}
-    for name, values in config.items():
-        try:
-            made[name] = _REGISTRY.create(name, values)
-        except ConfigurationError as error:
-            missing[name] = error.message
-    return World(made, missing)
+        _known("key", word, KEYS)
+    return world(*words)
 
 
 def chosen(case: Case) -> Choice:
     """The choice for a line of the table."""
-    there, policy, role, resting = world(case.keys), *_house_rules(case.limits)
+    there, (policy, role, resting) = world_of(case), _house_rules(case.limits)
     return select(
         request_of(case),
         policy,
@@ -160,17 +119,16 @@ def request_of(case: Case) -> VideoRequest:
     """The request of a line."""
     asked: dict[str, object] = {"prompt": "a fox in snow", "media": references(case.references)}
     if case.tier:
-        asked["quality_tier"] = _of("tier", case.tier, dict.fromkeys(QUALITY_TIERS))
-        asked["quality_tier"] = case.tier
+        asked["quality_tier"] = _known("tier", case.tier, {tier: tier for tier in QUALITY_TIERS})
     for word in filter(None, case.asks_for.split(", ")):
-        asked.update(_wish(word))
+        length = {"duration_seconds": float(word.removesuffix(" s"))} if word.endswith(" s") else None
+        asked.update(length or _known("wish", word, _WISHES))
     for word in filter(None, case.by_name.split(", ")):
         what, _, name = word.partition(" ")
-        _of("way to name", what, {"provider": 0, "model": 0})
-        asked[what] = name
-    for word in filter(None, case.limits.split("; ")):
-        if word.startswith("at most "):
-            asked["max_cost_usd"] = Decimal(word.removeprefix("at most $"))
+        asked[_known("way to name", what, {"provider": "provider", "model": "model"})] = name
+    for word in case.limits.split("; "):
+        if word.startswith(_AT_MOST):
+            asked["max_cost_usd"] = Decimal(word.removeprefix(_AT_MOST))
     return VideoRequest(**asked)  # type: ignore[arg-type]
 
 
@@ -178,43 +136,38 @@ def references(words: str) -> tuple[Media, ...]:
     """References such as: first frame + 2 reference images."""
     media: list[Media] = []
     for word in filter(None, words.split(" + ")):
-        roles = _ROLES.get(word)
-        number = 1
-        if roles is None:
-            found = _NUMBERED.fullmatch(word)
-            assert found is not None
-            number, roles = int(found[1] or 1), _of("reference", found[2], _ROLES)
-        media += [Media.from_url(f"https://example.com/{kind_of(role)}", role=role) for role in roles * number]
+        found = _NUMBERED.fullmatch(word)
+        number, kind = (found[1], found[2]) if found else (None, word)
+        roles = _known("reference", kind, _ROLES) * int(number or 1)
+        media += [Media.from_url(f"https://example.com/{kind_of(role)}", role=role) for role in roles]
     return tuple(media)
 
 
-def _wish(word: str) -> Mapping[str, object]:
-    """A wish as fields of the request."""
-    words: dict[str, Mapping[str, object]] = {
-        "with sound": {"audio": True},
-        "silent": {"audio": False},
-        "a seed": {"seed": 7},
-        "a negative prompt": {"negative_prompt": "rain"},
-        "nearest will do": {"strict": False},
-        "4k": {"resolution": "2160p"},
-        **{place: {"resolution": place} for place in RESOLUTIONS},
-        **{ratio: {"aspect_ratio": ratio} for ratio in ASPECT_RATIOS},
-    }
-    if word.endswith(" s"):
-        return {"duration_seconds": float(word.removesuffix(" s"))}
-    return _of("wish", word, words)
+def terms_of(one: Candidate) -> str:
+    """What will be sent, in words."""
+    sound = {None: "", True: "with sound", False: "silent"}[one.audio]
+    length = seconds(one.duration_seconds) if one.duration_seconds else ""
+    return ", ".join(filter(None, (length, one.resolution, one.aspect_ratio, sound)))
+
+
+def price_of(one: Candidate) -> str:
+    """What it will cost, to the last digit."""
+    amount = one.estimated_cost_usd
+    if amount is None:
+        return "unknown"
+    return usd(amount) if amount == round(amount, 2) else f"${amount.normalize():f}"
 
 
 def _house_rules(limits: str) -> tuple[Policy, str | None, list[str]]:
     """The policy, the role of the user, and the providers that are left alone for now."""
     policy, role, resting = Policy.default(), None, list[str]()
     for word in filter(None, limits.split("; ")):
-        if word.startswith("at most $"):
+        if word.startswith(_AT_MOST):
             continue
         if word.startswith("as "):
             role = word.removeprefix("as ")
-        elif word.endswith(" is resting"):
-            resting.append(word.removesuffix(" is resting"))
+        elif word.endswith(_RESTING):
+            resting.append(word.removesuffix(_RESTING))
         elif " for " in word:
             tier, _, roles = word.partition(" for ")
             tiers = {cast("QualityTier", tier): tuple(roles.split(" and "))}
@@ -233,29 +186,14 @@ def _changed(policy: Policy, word: str) -> Policy:
         "only ": lambda name: policy.evolve(allow=_lists(name)),
     }
     begin = next((one for one in changes if word.startswith(one)), word)
-    return _of("limit", begin, changes)(word.removeprefix(begin))
+    return _known("limit", begin, changes)(word.removeprefix(begin))
 
 
 def _lists(name: str) -> Lists:
     return Lists(models=(name,)) if "/" in name else Lists(providers=(name,))
 
 
-def _of(what: str, word: str, words: Mapping[str, Value]) -> Value:
+def _known(what: str, word: str, words: Mapping[str, Value]) -> Value:
     if word not in words:
         raise LookupError(unknown(what, word, sorted(words)))
     return words[word]
-
-
-def terms_of(one: Candidate) -> str:
-    """What will be sent, in words."""
-    sound = {None: "", True: "with sound", False: "silent"}[one.audio]
-    length = seconds(one.duration_seconds) if one.duration_seconds else ""
-    return ", ".join(filter(None, (length, one.resolution, one.aspect_ratio, sound)))
-
-
-def price_of(one: Candidate) -> str:
-    """What it will cost, to the last digit."""
-    amount = one.estimated_cost_usd
-    if amount is None:
-        return "unknown"
-    return usd(amount) if amount == round(amount, 2) else f"${amount.normalize():f}"

@@ -105,6 +105,7 @@ def _card(
     sound: Sound = "unknown",
     prompt: int | None = None,
     min_side_pixels: int | None = None,
+    conditions: tuple[Condition, ...] = (),
 ) -> ModelCard:
     """A card: the forms say what can be asked for, the arguments what the forms do not know.
 
@@ -118,6 +119,7 @@ def _card(
         sound: Whether clips have sound, where no key chooses it.
         prompt: Longest prompt.
         min_side_pixels: Shortest side of a picture.
+        conditions: What its maker says of references beside that.
     """
     forms = _forms(model)
     keys = frozenset[str]().union(*(form.keys for form in forms.values()))
@@ -145,7 +147,7 @@ def _card(
         shapes=() if alike else tuple(Shapes(aspect_ratios=one, modes=(mode,)) for mode, one in offered.items()),
         media=media,
         media_exclusions=_apart(model, media, frames_alone=frames_alone),
-        conditions=tuple(_conditions(model, media)),
+        conditions=(*_conditions(model, media), *conditions),
         media_required="text" not in forms,
         media_limits=limits,
         audio="optional" if "audio" in keys else sound,
@@ -181,12 +183,15 @@ def _kling() -> Iterator[ModelCard]:
 
 def _seedance() -> Iterator[ModelCard]:
     card = partial(_card, last=True, frames_alone=True)
+    sound_beside_more = Condition(roles=("reference_audio",), beside=("reference_image", "reference_video"))
     for model, prices in (
         ("seedance2", _usd({"1080p": "0.40", "2160p": "1.50", None: "0.36"})),
         ("seedance2_fast", _usd({None: "0.29"})),
         ("seedance2_mini", _usd({None: "0.16"}, least="0.64")),
     ):
-        yield card(model, _whole(4, 15), prices=prices, references=(9, 3, 3), prompt=3500)
+        yield card(
+            model, _whole(4, 15), prices=prices, references=(9, 3, 3), prompt=3500, conditions=(sound_beside_more,)
+        )
     plain = _usd({"480p": "0.20", "720p": "0.30", "1080p": "0.68"}, modes=("text", "image"), least="0.80")
     # A video that goes in costs half as much again; references are taken for videos, so the estimate is a ceiling.
     with_video = _usd({"480p": "0.30", "720p": "0.45", "1080p": "1.02"}, modes=("reference", "video"), least="0.80")
