@@ -78,7 +78,7 @@ def only_set(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _reasons(spec: VideoSpec, card: ModelCard, usual: Resolution | None) -> Iterator[str]:
-    roles = [one.role for one in spec.media]
+    roles: list[MediaRole] = [one.role for one in spec.media]
     yield from map(str, media_mismatches(roles, card))
     yield from map(str, broken_conditions(card, roles, audio=spec.audio, resolution=spec.resolution or usual))
     yield from _places(spec, card)

@@ -80,16 +80,19 @@ def _conditions(model: str, media: Mapping[MediaRole, int]) -> Iterator[Conditio
     """What goes in only beside something else, and at which sizes: as the form for references alone has it."""
     if "last_frame" in media:
         yield LAST_BESIDE_FIRST
-    references = [role for role in media if role.startswith("reference")]
+    references: list[MediaRole] = [role for role in media if role.startswith("reference")]
     performance, plain = FORMS.get((model, "character_performance")), FORMS.get((model, "text_to_video"))
     for role in references:
         if performance is not None:  # the character and what it shall do
-            yield Condition(roles=(role,), beside=tuple(other for other in references if other != role))
+            others: list[MediaRole] = [other for other in references if other != role]
+            yield Condition(roles=(role,), beside=tuple(others))
         elif plain is None or plain.place(role) is None:
-            forms = {beside: FORMS.get((model, endpoint)) for beside, endpoint in _BESIDE.items()}
-            yield Condition(
-                roles=(role,), beside=tuple(one for one, form in forms.items() if form and form.place(role))
-            )
+            taking: list[MediaRole] = [
+                beside
+                for beside, endpoint in _BESIDE.items()
+                if (form := FORMS.get((model, endpoint))) is not None and form.place(role)
+            ]
+            yield Condition(roles=(role,), beside=tuple(taking))
         elif (lines := _lines(plain, "reference")) != _lines(plain, "text"):
             yield Condition(roles=(role,), resolutions=lines)
 
