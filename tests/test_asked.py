@@ -4,7 +4,7 @@ import pytest
 
 from nexiom_sdk import ModelCard
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import Shapes
+from nexiom_sdk.models import Condition, Shapes
 from nexiom_sdk.providers.asked import check, check_options, of_roles, only_set, whole_seconds
 from nexiom_sdk.types import DeliveredMedia, MediaRole, VideoSpec
 
@@ -61,6 +61,31 @@ def test_what_it_has_a_word_for_passes(asked: dict[str, object], card: dict[str,
 def test_silence_is_refused_where_clips_always_sound() -> None:
     with pytest.raises(UnsupportedFeature, match="always makes sound"):
         check(spec(audio=False), ModelCard(model="a1", audio="always"))
+
+
+def test_conditions_of_the_card_hold_here_too_and_for_what_the_provider_makes_unasked() -> None:
+    card = ModelCard(model="a1", audio="optional", conditions=(Condition(audio=True, resolutions=("1080p",)),))
+    check(spec(audio=True, resolution="1080p"), card, usual="720p")
+    check(spec(audio=False, resolution="720p"), card, usual="720p")
+    check(spec(audio=True), card)
+    for asked in ({"resolution": "720p"}, {}):
+        with pytest.raises(UnsupportedFeature, match="720p is not offered with sound"):
+            check(spec(audio=True, **asked), card, usual="720p")
+
+
+@pytest.mark.parametrize(
+    ("url", "delivery", "reason"),
+    [
+        ("gs://bucket/a.png", {"bytes", "url"}, "reads no gs:// addresses"),
+        ("https://example.com/a.png", {"bytes", "gs"}, "takes references as files, not as web addresses"),
+    ],
+)
+def test_an_address_goes_only_to_a_model_that_reads_such_addresses(url: str, delivery: set[str], reason: str) -> None:
+    made = spec(media=(DeliveredMedia(role="first_frame", media_type="image/png", url=url),))
+    card = ModelCard(model="a1", media={"first_frame": 1})
+    check(made, card.evolve(delivery=frozenset({"bytes", "url", "gs"})))
+    with pytest.raises(UnsupportedFeature, match=reason):
+        check(made, card.evolve(delivery=frozenset(delivery)))
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_one() -> None:

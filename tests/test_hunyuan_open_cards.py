@@ -39,7 +39,7 @@ def test_each_model_has_one_name_and_vllm_omni_is_asked_first(config: dict[str, 
 
 def test_what_a_clip_costs_is_the_operators_and_where_it_may_be_made_the_licences() -> None:
     assert estimate(CARD, order(duration_seconds=5.0, resolution="720p").spec) is None
-    assert CARD.regions_excluded == ("EU", "GB", "KR")
+    assert (CARD.licence, CARD.regions_excluded) == ("tencent-hunyuan-community", ("EU", "GB", "KR"))
     assert (CARD.audio, CARD.addresses_only) == ("never", False)
 
 

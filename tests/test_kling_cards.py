@@ -11,9 +11,9 @@ import pytest
 
 from kling_rig import adapter, at, order
 from nexiom_sdk import ModelCard, VideoRequest
-from nexiom_sdk.models import estimate, media_mismatches, mismatches
+from nexiom_sdk.models import broken_conditions, estimate, media_mismatches, mismatches
 from nexiom_sdk.providers.kling_cards import OLDER, OLDER_NAMES, PRESENT, is_older
-from nexiom_sdk.types import MediaRole, Mode, Resolution, VideoSpec, mode_of
+from nexiom_sdk.types import Media, MediaRole, Mode, Resolution, VideoSpec, mode_of
 
 CARDS = (*PRESENT, *OLDER)
 LIVING = tuple(card for card in CARDS if card.lifecycle != "retired")
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "kling.md"
 def _together(card: ModelCard) -> Iterator[tuple[MediaRole, ...]]:
     for length in range(len(card.media) + 1):
         for roles in combinations(card.media, length):
-            if not any(media_mismatches(roles, card)) and not ("last_frame" in roles and "first_frame" not in roles):
+            if not any(media_mismatches(roles, card)) and not any(broken_conditions(card, roles)):
                 yield roles
 
 
@@ -33,8 +33,8 @@ def test_everything_that_a_card_claims_can_be_ordered(card: ModelCard) -> None:
     assert {role for roles in kinds for role in roles} == {*card.media}
     for roles in kinds:
         mode = mode_of(roles)
-        narrow = "last_frame" in roles and OLDER_NAMES.get(card.model, card.model) in {"kling-2.6", "kling-2.5-turbo"}
-        for seconds, resolution in product(card.durations_seconds, ("1080p",) if narrow else card.resolutions):
+        fitting = [place for place in card.resolutions if not any(broken_conditions(card, roles, resolution=place))]
+        for seconds, resolution in product(card.durations_seconds, fitting):
             for ratio in card.ratios_for(mode, resolution) or (None,):
                 call = adapter().submit_call(
                     order(
@@ -92,6 +92,13 @@ def test_sound_and_references_cost_more() -> None:
         assert referring is None or _usd(card, "reference", "1080p", audio=False) == Decimal(referring)
 
 
+def _media(role: MediaRole) -> Media:
+    return Media.from_url("https://example.com/a", role=role)
+
+
+TWO_FRAMES = (_media("first_frame"), _media("last_frame"))
+
+
 @pytest.mark.parametrize(
     ("model", "asked", "said"),
     [
@@ -106,6 +113,13 @@ def test_sound_and_references_cost_more() -> None:
         ("kling-3.0", {"seed": 1}, "no seed"),
         ("kling-3.0", {"negative_prompt": "text"}, "no negative prompt"),
         ("kling-3.0", {"prompt": "x" * 3073}, "3,072 are allowed"),
+        ("kling-2.6", {"audio": True, "resolution": "720p"}, "720p is not offered with sound"),
+        ("kling-v2-6", {"audio": True, "media": TWO_FRAMES}, "silent clips only beside a last frame"),
+        ("kling-2.5-turbo", {"resolution": "720p", "media": TWO_FRAMES}, "offered beside a last frame (offered: 1080p"),
+        ("kling-3.0", {"media": TWO_FRAMES[1:]}, "takes a last frame only beside a first frame"),
+        ("kling-3.0-omni", {"audio": True, "media": (_media("reference_video"),)}, "silent clips only beside a ref"),
+        ("kling-3.0-omni", {"media": (*TWO_FRAMES, *(_media("reference_image"),) * 6)}, "together, not 8"),
+        ("kling-3.0-omni", {"media": (_media("source_video"), *(_media("reference_image"),) * 5)}, "video, not 5"),
     ],
 )
 def test_what_a_model_does_not_offer_is_refused_with_what_it_does(

@@ -224,7 +224,7 @@ def test_a_video_to_learn_from_is_silent_and_has_cuts_at_either_api() -> None:
         {"video_url": "https://inputs.example.com/ref/a.mp4", "refer_type": "feature", "keep_original_sound": "no"}
     ]
     for model in (OMNI, "kling-v3-omni"):
-        with pytest.raises(UnsupportedFeature, match="silent clips only from a reference video"):
+        with pytest.raises(UnsupportedFeature, match="silent clips only beside a reference video"):
             adapter().submit_call(order(model=model, audio=True, media=(at("reference_video", "a.mp4"),)))
 
 
@@ -341,19 +341,19 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ({"model": "kling-3.0-turbo", "audio": False}, "always makes sound"),
     ({"model": "kling-2.5-turbo", "audio": True}, "silent clips only"),
     ({"model": "kling-video-o1", "audio": True}, "silent clips only"),
-    ({"model": "kling-2.6", "audio": True, "resolution": "720p"}, "sound at 1080p only"),
-    ({"model": "kling-v2-6", "audio": True}, "sound at 1080p only"),
-    ({"model": "kling-2.6", "media": (FRAME, LAST), "resolution": "720p"}, "two frames at 1080p only"),
-    ({"model": "kling-v2-5-turbo", "media": (FRAME, LAST)}, "two frames at 1080p only"),
+    ({"model": "kling-2.6", "audio": True, "resolution": "720p"}, "720p is not offered with sound"),
+    ({"model": "kling-v2-6", "audio": True}, "720p is not offered with sound"),
+    ({"model": "kling-2.6", "media": (FRAME, LAST), "resolution": "720p"}, "720p is not offered beside a last frame"),
+    ({"model": "kling-v2-5-turbo", "media": (FRAME, LAST)}, "720p is not offered beside a last frame"),
     (
         {"model": "kling-2.6", "media": (FRAME, LAST), "resolution": "1080p", "audio": True},
-        "silent clips only from two",
+        "silent clips only beside a last frame",
     ),
     ({"model": OMNI, "media": (FRAME, SOURCE)}, "only one of first frame and source video"),
     ({"model": OMNI, "media": (VIDEO, SOURCE)}, "only one of reference video and source video"),
     ({"model": OMNI, "media": (PICTURE,) * 8}, "takes 7 x reference image"),
-    ({"model": OMNI, "media": (FRAME, *(PICTURE,) * 7)}, "takes 7 images, frames among them, not 8"),
-    ({"model": OMNI, "media": (SOURCE, *(PICTURE,) * 5)}, "takes 4 images beside a video"),
+    ({"model": OMNI, "media": (FRAME, *(PICTURE,) * 7)}, "a last frame or a reference image together, not 8"),
+    ({"model": OMNI, "media": (SOURCE, *(PICTURE,) * 5)}, "takes 4 x .* together beside a source video, not 5"),
     ({"model": OMNI, "media": (BYTES,)}, "videos as web addresses only"),
     ({"model": "kling-v3-omni", "media": (BYTES,)}, "videos as web addresses only"),
     ({"model": "kling-9", "media": (at("reference_audio", "a.mp3"),)}, "no reference audio"),

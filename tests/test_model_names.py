@@ -37,6 +37,12 @@ def test_a_new_model_is_taken_for_one_like_the_others_whose_price_is_unknown() -
     assert (new.model, new.seed, new.prices, new.priced_on) == ("a9", True, (), "")
 
 
+@pytest.mark.parametrize("wire_id", ["a1", "vendor-a1"])
+def test_another_name_for_a_known_model_takes_and_costs_what_that_does(wire_id: str) -> None:
+    names = named(f"mine={wire_id}", a1="vendor-a1")
+    assert (names.cards[-1], names.id_of("mine")) == (KNOWN[0].evolve(model="mine"), wire_id)
+
+
 def test_the_operator_s_id_wins_over_the_region_s() -> None:
     names = named("a1=mine", a1="theirs", a2="other")
     assert (names.id_of("a1"), names.id_of("a2")) == ("mine", "other")

@@ -11,7 +11,7 @@ from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
 from nexiom_sdk.providers.openrouter_cards import CARDS
 from nexiom_sdk.providers.openrouter_orders import body_of
 from nexiom_sdk.types import DeliveredMedia, MediaRole, Submission, VideoSpec
-from openrouter_rig import FIXTURES, fixture, order
+from openrouter_rig import FIXTURES, adapter, fixture, order
 
 FIRST = DeliveredMedia(role="first_frame", media_type="image/png", url="https://cdn.example.com/inputs/first.png")
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -19,6 +19,9 @@ _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg
 
 def _at(role: MediaRole, url: str) -> DeliveredMedia:
     return DeliveredMedia(role=role, media_type="", url=f"https://cdn.example.com/inputs/{url}")
+
+
+LAST, SOUND = _at("last_frame", "last.png"), _at("reference_audio", "rain.mp3")
 
 
 ORDERS: Mapping[str, Submission] = {
@@ -153,6 +156,21 @@ def test_a_negative_prompt_goes_where_google_takes_it_and_nowhere_else() -> None
 def test_frames_and_references_exclude_each_other() -> None:
     with pytest.raises(UnsupportedFeature, match="not both"):
         body_of(order(media=(FIRST, _at("reference_image", "a.png"))))
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"model": "kwaivgi/kling-v3.0-std", "media": (LAST,)}, "takes a last frame only beside a first frame"),
+        ({"model": "google/veo-3.1-lite", "media": (LAST,)}, "takes a last frame only beside a first frame"),
+        ({"model": "bytedance/seedance-2.0-mini", "media": (SOUND,)}, "takes a reference audio only beside"),
+        ({"model": "minimax/hailuo-2.3", "audio": True}, "makes silent clips only"),
+    ],
+)
+def test_what_the_card_of_a_listed_model_does_not_allow_is_refused(spec: dict[str, object], said: str) -> None:
+    with pytest.raises(UnsupportedFeature, match=said):
+        adapter().submit_call(order(**spec))  # type: ignore[arg-type]
+    assert adapter().submit_call(order(**{**spec, "model": "acme/new"})).path == "/videos"  # type: ignore[arg-type]
 
 
 def test_a_kind_of_reference_that_is_not_taken_is_refused_with_those_that_are() -> None:

@@ -197,7 +197,7 @@ REFUSED: dict[str, tuple[VideoSpec, str]] = {
     ),
     "references without the frame they stand beside": (
         spec("klingO3_pro", "x", at("a.png", "reference_image")),
-        "takes no reference image in text_to_video",
+        "takes a reference image only beside a first frame or a source video",
     ),
     "half a performance": (spec("act_two", "x", at("a.png", "reference_image")), "a reference video"),
     "too many references": (

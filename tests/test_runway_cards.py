@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, estimate, media_mismatches
+from nexiom_sdk.models import ModelCard, broken_conditions, estimate, media_mismatches
 from nexiom_sdk.providers.runway import RunwayProvider
 from nexiom_sdk.providers.runway_bodies import order_of, shaped
 from nexiom_sdk.providers.runway_cards import CARDS
-from nexiom_sdk.types import MediaRole, VideoSpec, mode_of
+from nexiom_sdk.types import MediaRole, Resolution, VideoSpec, mode_of
 from runway_rig import at, spec
 
 PAGE = Path(__file__).parents[1] / "docs" / "runway.md"
@@ -126,16 +126,7 @@ def _media_of(card: ModelCard) -> list[tuple[MediaRole, ...]]:
     """Sets of references that the card lets pass: none, each role alone, each two together."""
     roles = list(card.media)
     sets: list[tuple[MediaRole, ...]] = [(), *((role,) for role in roles), *product(roles, repeat=2)]
-    return [one for one in sets if not list(media_mismatches(one, card)) and not _known_gap(card.model, one)]
-
-
-def _known_gap(model: str, roles: tuple[MediaRole, ...]) -> bool:
-    """What a card cannot say: roles that need another one beside them."""
-    if "last_frame" in roles and "first_frame" not in roles:
-        return True
-    if model.startswith("klingO3") and mode_of(roles) == "reference" and "first_frame" not in roles:
-        return True
-    return model == "act_two" and len(set(roles)) == 1
+    return [one for one in sets if not any(media_mismatches(one, card)) and not any(broken_conditions(card, one))]
 
 
 @pytest.mark.parametrize("card", LIVING, ids=lambda card: card.model)
@@ -143,17 +134,44 @@ def test_all_that_a_card_claims_can_be_ordered(card: ModelCard) -> None:
     for roles in _media_of(card):
         mode = mode_of(roles)
         media = [at(f"{number}", role) for number, role in enumerate(roles)]
-        for resolution in (None, *card.resolutions):
+        fitting = [place for place in card.resolutions if not any(broken_conditions(card, roles, resolution=place))]
+        for resolution in (None, *fitting):
             ratios = card.ratios_for(mode, resolution)
             for ratio in (None, *(ratios or ())):
-                if card.model == "grok_imagine_1_5" and (mode, resolution) == ("reference", "1080p"):
-                    continue  # the one resolution that is not offered in every mode; it is refused, see above
                 if card.model == "kling_4" and mode == "reference" and "first_frame" in roles and ratio:
                     continue  # with a frame beside the references the shape is that of the frame
                 lengths = card.durations_seconds[:1] + card.durations_seconds[-1:]
                 for length in (None, *lengths):
                     fields = {"resolution": resolution, "aspect_ratio": ratio, "duration_seconds": length}
                     assert order_of(spec(card.model, "x", *media, **fields)).body["model"] == card.model
+
+
+@pytest.mark.parametrize(
+    ("model", "roles", "resolution", "said"),
+    [
+        ("veo3.1", ("last_frame",), None, "takes a last frame only beside a first frame"),
+        ("act_two", ("reference_image",), None, "takes a reference image only beside a reference video"),
+        ("act_two", ("reference_video",), None, "takes a reference video only beside a reference image"),
+        ("klingO3_pro", ("reference_image",), None, "only beside a first frame or a source video"),
+        (
+            "grok_imagine_1_5",
+            ("reference_image",),
+            "1080p",
+            "not offered beside a reference image (offered: 480p, 720p",
+        ),
+        (
+            "grok_imagine_1_5",
+            ("reference_audio",),
+            "1080p",
+            "not offered beside a reference audio (offered: 480p, 720p",
+        ),
+    ],
+)
+def test_what_goes_only_together_is_on_the_card(
+    model: str, roles: tuple[MediaRole, ...], resolution: Resolution | None, said: str
+) -> None:
+    card = next(card for card in CARDS if card.model == model)
+    assert [said in str(one) for one in broken_conditions(card, roles, resolution=resolution)] == [True]
 
 
 _values = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nexiom_sdk import ModelCard, VideoRequest
-from nexiom_sdk.models import estimate, media_mismatches, mismatches
+from nexiom_sdk.models import broken_conditions, estimate, media_mismatches, mismatches
 from nexiom_sdk.providers.seedance_cards import CARDS, UNLISTED, cost_usd, volcengine_id
 from nexiom_sdk.types import Media, MediaRole, Resolution, VideoSpec, mode_of
 from seedance_rig import FLAGSHIP, MINI, OLD, OLDER, STANDARD, adapter, at, body, order
@@ -29,11 +29,10 @@ WORDS: dict[MediaRole, str] = {
 
 
 def _together(card: ModelCard) -> Iterator[tuple[MediaRole, ...]]:
-    """Sets of references that the card lets pass, but for what a card cannot say."""
+    """Sets of references that the card lets pass."""
     for length in range(len(card.media) + 1):
         for roles in combinations(card.media, length):
-            alone = roles == ("reference_audio",) and card.media["reference_audio"] == 3
-            if not any(media_mismatches(roles, card)) and roles != ("last_frame",) and not alone:
+            if not any(media_mismatches(roles, card)) and not any(broken_conditions(card, roles)):
                 yield roles
 
 
@@ -141,6 +140,12 @@ def test_no_model_of_the_table_has_ended() -> None:
             {"media": (Media.from_input("a.png"), Media.from_input("b.png", role="reference_image"))},
             "only one of first frame and reference image",
         ),
+        (OLD, {"media": (Media.from_input("a.png", role="last_frame"),)}, "a last frame only beside a first frame"),
+        (
+            STANDARD,
+            {"media": (Media.from_input("a.mp3", role="reference_audio"),)},
+            "takes a reference audio only beside a reference image or a reference video",
+        ),
     ],
 )
 def test_what_a_model_does_not_offer_is_refused_with_what_it_does(
@@ -171,6 +176,14 @@ def test_an_operator_names_endpoints_and_newer_models() -> None:
         assert sent["model"] == wire_id
     assert made.models[-1] == UNLISTED.evolve(model="seedance-4")
     assert (UNLISTED.prices, UNLISTED.priced_on) == ((), "")
+
+
+def test_a_generation_keeps_its_conditions_whatever_an_operator_calls_its_models() -> None:
+    made = adapter(models=f"mine={STANDARD}, theirs=dreamina-seedance-2-0-next, seedance-9=ep-1")
+    mine, theirs, newer = made.models[-3:]
+    assert mine == _card(STANDARD).evolve(model="mine")
+    assert theirs.conditions == _card(STANDARD).conditions
+    assert newer.conditions == UNLISTED.conditions == _card(FLAGSHIP).conditions
 
 
 def test_the_page_shows_the_models_as_the_cards_have_them() -> None:

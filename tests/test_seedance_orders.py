@@ -232,7 +232,7 @@ FILM = DeliveredMedia(role="reference_video", media_type="video/mp4", data=b"abc
         ((at("source_video"), at("first_frame")), {"model": FLAGSHIP}, "only one of first frame and source video"),
         ((at("source_video"), VIDEO), {"model": FLAGSHIP}, "only one of reference video and source video"),
         ((at("last_frame"),), {}, "a last frame only beside a first frame"),
-        ((at("reference_audio"),), {}, "a sound only beside a reference image or video"),
+        ((at("reference_audio"),), {}, "a reference audio only beside a reference image or a reference video"),
         ((at("reference_image"),) * 10, {}, "takes 9 x reference image, not 10"),
         ((VIDEO,) * 4, {}, "takes 3 x reference video, not 4"),
         ((at("reference_image"),) * 31, {"model": FLAGSHIP}, "takes 30 x reference image, not 31"),

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from nexiom_sdk.models import ModelCard, estimate, media_mismatches
+from nexiom_sdk.models import ModelCard, broken_conditions, estimate, media_mismatches
 from nexiom_sdk.providers.openai_videos import DELIVERY, FRAMES, Dialect, ImageMode, order
 from nexiom_sdk.providers.sora import SoraProvider
 from nexiom_sdk.providers.sora_cards import RETIRED, SERVED, served
@@ -62,6 +62,7 @@ def test_the_card_takes_pictures_as_the_server_does(mode: ImageMode) -> None:
     json = {"request_format": "json"} if mode == "string" else {}
     card = made(image_mode=mode, **json).models[0]
     assert (card.media, card.delivery) == (FRAMES[mode], DELIVERY[mode])
+    assert any(broken_conditions(card, ("last_frame",))) == ("last_frame" in card.media)
     assert card.verified_on
 
 

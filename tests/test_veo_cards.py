@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nexiom_sdk import ModelCard, VideoRequest
-from nexiom_sdk.models import estimate, media_mismatches, mismatches
+from nexiom_sdk.models import broken_conditions, estimate, media_mismatches, mismatches
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.providers.veo_cards import OMNI, OMNI_GONE, VEO, VEO_GONE, VEO_GONE_AT_GEMINI
 from nexiom_sdk.selection import select
@@ -27,8 +27,7 @@ _TYPES = {"reference_video": "video/mp4", "source_video": "video/mp4"}
 def _together(card: ModelCard) -> Iterator[tuple[MediaRole, ...]]:
     for length in range(len(card.media) + 1):
         for roles in combinations(card.media, length):
-            last_alone = "last_frame" in roles and "first_frame" not in roles
-            if not last_alone and not any(media_mismatches(roles, card)):
+            if not any(media_mismatches(roles, card)) and not any(broken_conditions(card, roles)):
                 yield roles
 
 

@@ -167,7 +167,7 @@ def test_an_option_that_the_request_says_or_that_does_not_exist_is_refused(key: 
         (order(audio=False), "always makes sound"),
         (order(negative_prompt="rain"), "no negative prompt"),
         (order("gemini-omni-1.1-flash", seed=7), "no seed"),
-        (order(media=(LAST,)), "last frame together with a first one"),
+        (order(media=(LAST,)), "last frame only beside a first frame"),
         (order(media=(FRAME, REFERENCE)), "only one of first frame and reference image"),
         (order(media=(FRAME, MOVE)), "only one of first frame and reference video"),
         (order(media=(FRAME, SOURCE)), "only one of first frame and source video"),

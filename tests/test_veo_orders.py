@@ -132,7 +132,7 @@ SOURCE = inline("source_video", "video/mp4", b"video")
         (order(media=(FRAME, LAST, REFERENCE)), "only one of last frame and reference image"),
         (order(media=(FRAME, SOURCE)), "only one of first frame and source video"),
         (order(media=(REFERENCE, SOURCE)), "only one of reference image and source video"),
-        (order(media=(LAST,)), "last frame together with a first one"),
+        (order(media=(LAST,)), "last frame only beside a first frame"),
         (order(media=(REFERENCE,) * 4), "takes 3 x reference image, not 4"),
         (order(media=(inline("reference_audio", "audio/mpeg"),)), "takes no reference audio"),
         (order(media=(DeliveredMedia(role="first_frame", media_type="", url="https://a/x.png"),)), "not as web addr"),

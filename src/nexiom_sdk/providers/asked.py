@@ -11,18 +11,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, kind_of, media_mismatches
-from nexiom_sdk.types import DeliveredMedia, MediaRole, VideoSpec
+from nexiom_sdk.models import ModelCard, broken_conditions, kind_of, media_mismatches
+from nexiom_sdk.types import DeliveredMedia, MediaRole, Resolution, VideoSpec
 from nexiom_sdk.wording import seconds, unknown
 
 
-def check(spec: VideoSpec, card: ModelCard, *more: str) -> None:
+def check(spec: VideoSpec, card: ModelCard, *more: str, usual: Resolution | None = None) -> None:
     """Let pass what the card allows.
 
     Args:
         spec: What is ordered.
         card: What its model takes.
         more: Reasons against it that no card can say.
+        usual: The resolution that the provider makes where none is said; the card's conditions hold for it too.
 
     Raises:
         UnsupportedFeature: With every reason.
@@ -30,11 +31,11 @@ def check(spec: VideoSpec, card: ModelCard, *more: str) -> None:
     Example:
         >>> check(VideoSpec(model="a1", prompt="a fox", seed=7, audio=True), ModelCard(model="a1"))
         Traceback (most recent call last):
-        nexiom_sdk.errors.UnsupportedFeature: a1 makes silent clips only; takes no seed. ...
+        nexiom_sdk.errors.UnsupportedFeature: a1: makes silent clips only; takes no seed. ...
     """
-    reasons = (*_reasons(spec, card), *more)
+    reasons = (*_reasons(spec, card, usual), *more)
     if reasons:
-        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=reasons)
+        raise UnsupportedFeature(f"{spec.model}: {'; '.join(reasons)}.", reasons=reasons)
 
 
 def check_options(spec: VideoSpec, known: Iterable[str]) -> None:
@@ -76,12 +77,11 @@ def only_set(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     return {name: value for name, value in body.items() if value not in (None, {}, [])}
 
 
-def _reasons(spec: VideoSpec, card: ModelCard) -> Iterator[str]:
-    yield from map(str, media_mismatches([one.role for one in spec.media], card))
-    here = [one for one in spec.media if one.url is None and card.by_address(one.role)]
-    if here:
-        what = "references" if card.addresses_only else f"{kind_of(here[0].role)}s"
-        yield f"takes {what} as web addresses only (Media.from_url)"
+def _reasons(spec: VideoSpec, card: ModelCard, usual: Resolution | None) -> Iterator[str]:
+    roles: list[MediaRole] = [one.role for one in spec.media]
+    yield from map(str, media_mismatches(roles, card))
+    yield from map(str, broken_conditions(card, roles, audio=spec.audio, resolution=spec.resolution or usual))
+    yield from _places(spec, card)
     if spec.aspect_ratio is not None and card.ratios_for(spec.mode, spec.resolution) is None:
         yield "takes no aspect ratio" + (": the shape is that of what goes in" if spec.media else "")
     if spec.audio and card.audio == "never":
@@ -92,3 +92,16 @@ def _reasons(spec: VideoSpec, card: ModelCard) -> Iterator[str]:
         yield "takes no seed"
     if spec.negative_prompt and not card.negative_prompt:
         yield "takes no negative prompt"
+
+
+def _places(spec: VideoSpec, card: ModelCard) -> Iterator[str]:
+    """What stands against the form in which references are handed over."""
+    here = [one for one in spec.media if one.url is None and card.by_address(one.role)]
+    if here:
+        what = "references" if card.addresses_only else f"{kind_of(here[0].role)}s"
+        yield f"takes {what} as web addresses only (Media.from_url)"
+    given = {"gs" if one.url.startswith("gs://") else "url" for one in spec.media if one.url}
+    if "gs" in given - card.delivery:
+        yield "reads no gs:// addresses"
+    if "url" in given - card.delivery:
+        yield "takes references as files, not as web addresses"

@@ -29,6 +29,7 @@ CARD = ModelCard(
     audio="never",
     seed=True,
     negative_prompt=True,
+    licence="tencent-hunyuan-community",
     regions_excluded=("EU", "GB", "KR"),
     typical_seconds=300.0,
     verified_on="2026-11-22: HunyuanVideo-1.5's page and licence, vLLM-Omni 0.30.0",

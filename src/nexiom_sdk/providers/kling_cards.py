@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import product
 
-from nexiom_sdk.models import MediaKind, MediaLimits, ModelCard, Price, Shapes
+from nexiom_sdk.models import Condition, MediaKind, MediaLimits, ModelCard, Price, Shapes
 from nexiom_sdk.types import AspectRatio, MediaRole, Mode, Resolution
 
 _VERIFIED_ON = "2026-11-22: Kling's documentation"
@@ -21,6 +21,12 @@ _RATIOS: tuple[AspectRatio, ...] = ("16:9", "9:16", "1:1")
 _SIZES: tuple[Resolution, ...] = ("720p", "1080p", "2160p")
 _FRAMES: Mapping[MediaRole, int] = {"first_frame": 1, "last_frame": 1}
 _OMNI: Mapping[MediaRole, int] = {**_FRAMES, "reference_image": 7, "reference_video": 1, "source_video": 1}
+_IMAGES: tuple[MediaRole, ...] = ("first_frame", "last_frame", "reference_image")
+_LAST_BESIDE_FIRST = Condition(roles=("last_frame",), beside=("first_frame",))
+_TWO_FRAMES_AT_1080P = Condition(roles=("last_frame",), resolutions=("1080p",))
+
+USUAL: Resolution = "720p"
+"""What Kling makes where no resolution is said."""
 
 OLDER_NAMES: Mapping[str, str] = {
     "kling-v3": "kling-3.0",
@@ -65,6 +71,7 @@ _FRAME_MODEL = ModelCard(
     aspect_ratios=_RATIOS,
     shapes=(Shapes(aspect_ratios=(), modes=("image",)),),
     media=_FRAMES,
+    conditions=(_LAST_BESIDE_FIRST,),
     media_limits=_limits(50 * _MEGABYTE),
     priced_on=_PRICED_ON,
     verified_on=_VERIFIED_ON,
@@ -77,6 +84,13 @@ _OMNI_MODEL = _FRAME_MODEL.evolve(
         ("reference_video", "source_video"),
         ("first_frame", "source_video"),
         ("last_frame", "source_video"),
+    ),
+    conditions=(
+        _LAST_BESIDE_FIRST,
+        Condition(roles=("reference_video",), silent=True),
+        Condition(counted=_IMAGES, most=7),
+        Condition(roles=("reference_video",), counted=_IMAGES, most=4),
+        Condition(roles=("source_video",), counted=_IMAGES, most=4),
     ),
     priced_on=f"{_PRICED_ON}; references are priced as videos, and a changed video is as long as its source",
 )
@@ -108,6 +122,7 @@ PRESENT = (
         durations_seconds=_whole(3, 15),
         resolutions=_SIZES[:2],
         media={"first_frame": 1},
+        conditions=(),
         audio="always",
         max_prompt_chars=3072,
         prices=_per_second("0.112", "0.14"),
@@ -116,6 +131,12 @@ PRESENT = (
         model="kling-2.6",
         durations_seconds=(5.0, 10.0),
         resolutions=_SIZES[:2],
+        conditions=(
+            _LAST_BESIDE_FIRST,
+            _TWO_FRAMES_AT_1080P,
+            Condition(roles=("last_frame",), silent=True),
+            Condition(audio=True, resolutions=("1080p",)),
+        ),
         audio="optional",
         max_prompt_chars=2500,
         prices=(Price(usd=Decimal("0.14"), audio=True), *_per_second("0.042", "0.07")),
@@ -124,6 +145,7 @@ PRESENT = (
         model="kling-2.5-turbo",
         durations_seconds=(5.0, 10.0),
         resolutions=_SIZES[:2],
+        conditions=(_LAST_BESIDE_FIRST, _TWO_FRAMES_AT_1080P),
         max_prompt_chars=2500,
         prices=_per_second("0.042", "0.07"),
     ),
@@ -163,6 +185,7 @@ UNLISTED = ModelCard(
     model="",
     shapes=(Shapes(aspect_ratios=(), modes=("image", "video")),),
     media={**_OMNI, "reference_image": 10, "reference_video": 5},
+    conditions=(_LAST_BESIDE_FIRST,),
     media_limits=_limits(50 * _MEGABYTE),
     addresses_only_for=frozenset({"video"}),
     audio="unknown",

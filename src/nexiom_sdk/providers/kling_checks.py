@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers import asked
-from nexiom_sdk.providers.kling_cards import OLDER, OLDER_NAMES, PRESENT, UNLISTED
+from nexiom_sdk.providers.kling_cards import OLDER, PRESENT, UNLISTED, USUAL
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import AspectRatio, MediaRole, VideoSpec
 
 USUAL_SHAPE: AspectRatio = "16:9"
 
 _CARDS: Mapping[str, ModelCard] = {card.model: card for card in (*PRESENT, *OLDER)}
-_MOST_IMAGES, _MOST_IMAGES_WITH_VIDEO = 7, 4
 _TURBO_IMAGE_PROMPT = 2500
 
 
@@ -34,7 +33,7 @@ def checked(spec: VideoSpec, card: ModelCard | None) -> None:
     if card is not None and card.lifecycle == "retired":
         msg = f"Kling does not offer {card.model} any more; {card.successor} takes its place."
         raise ModelRetired(msg, provider="kling", model=card.model)
-    asked.check(spec, card or UNLISTED, *_reasons(spec, card))
+    asked.check(spec, card or UNLISTED, usual=USUAL)
     asked.whole_seconds(spec)
     longest = card.max_prompt_chars if card else None
     if card is not None and card.model == "kling-3.0-turbo" and spec.media:
@@ -76,31 +75,3 @@ def whole_seconds(spec: VideoSpec) -> int | None:
     """The length to send; None where the provider's own, or that of the video to change."""
     changed = any(one.role == "source_video" for one in spec.media)
     return None if changed or spec.duration_seconds is None else int(spec.duration_seconds)
-
-
-def _reasons(spec: VideoSpec, card: ModelCard | None) -> Iterator[str]:
-    """What no card can say."""
-    roles = [one.role for one in spec.media]
-    if card is not None:
-        yield from _at_1080p(spec, OLDER_NAMES.get(card.model, card.model))
-        if spec.audio and "reference_video" in roles:
-            yield "makes silent clips only from a reference video"
-    if "last_frame" in roles and "first_frame" not in roles:
-        yield "takes a last frame only beside a first frame"
-    videos = [one for one in spec.media if one.role.endswith("video")]
-    images = len(roles) - len(videos)
-    most = _MOST_IMAGES_WITH_VIDEO if videos else _MOST_IMAGES
-    if card is not None and images > most:
-        yield f"takes {most} images{' beside a video' if videos else ''}, frames among them, not {images}"
-
-
-def _at_1080p(spec: VideoSpec, model: str) -> Iterator[str]:
-    """Rules of the 2.x models, which a card cannot say."""
-    both = any(one.role == "last_frame" for one in spec.media)
-    if both and model in {"kling-2.6", "kling-2.5-turbo"} and spec.resolution != "1080p":
-        yield "takes two frames at 1080p only"
-    if spec.audio and model == "kling-2.6":
-        if spec.resolution != "1080p":
-            yield "makes sound at 1080p only"
-        if both:
-            yield "makes silent clips only from two frames"

@@ -40,7 +40,7 @@ def model_names(
     Args:
         config: What the operator says.
         key: Configuration key of the list.
-        cards: The models that are known.
+        cards: The models that are known; another name for one of them takes what that takes.
         unlisted: What to assume of a model that is not; its price is unknown.
         ids: Ids that differ from the names, unless the operator says otherwise.
 
@@ -54,13 +54,15 @@ def model_names(
         (['a1', 'a9'], 'ep-7', 'a9')
     """
     found, renamed = {card.model: card for card in cards}, dict(ids or {})
+    known = {card.model: card for card in cards} | {renamed.get(card.model, card.model): card for card in cards}
+    unknown = unlisted.evolve(prices=(), priced_on="")
     for entry in filter(None, (text.strip() for text in config.text(key).split(","))):
         name, equals, wire_id = (part.strip() for part in entry.partition("="))
         if not name or (equals and not wire_id):
             variable = config.variables.get(key, key)
             msg = f"{variable} holds an entry that names no model."
             raise ConfigurationError(msg, next_step=f"Write {variable} as NAME or NAME=ID, with commas between.")
-        found.setdefault(name, unlisted.evolve(model=name, prices=(), priced_on=""))
+        found.setdefault(name, known.get(wire_id, unknown).evolve(model=name))
         if wire_id:
             renamed[name] = wire_id
     return ModelNames(cards=tuple(found.values()), ids=renamed)

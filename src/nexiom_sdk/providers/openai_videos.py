@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, lines, media_mismatches
+from nexiom_sdk.models import Condition, ModelCard, broken_conditions, lines, media_mismatches
 from nexiom_sdk.providers.wire import Call, Part, address, base64_text, segment
 from nexiom_sdk.references import inspect
 from nexiom_sdk.types import DeliveredMedia, Delivery, MediaRole, Resolution, VideoSpec
@@ -41,6 +41,9 @@ DELIVERY: Mapping[ImageMode, frozenset[Delivery]] = {
     "object": frozenset({"url", "bytes"}),
 }
 """How a picture may be handed over."""
+
+CONDITIONS = (Condition(roles=("last_frame",), beside=("first_frame",)),)
+"""What goes in only beside something else."""
 
 _USUAL_SHAPE = (16, 9)
 _USUAL_RESOLUTION: Resolution = "720p"
@@ -145,10 +148,8 @@ def unsaid(spec: VideoSpec) -> Iterator[str]:
 def _check(spec: VideoSpec, dialect: Dialect) -> None:
     """Let pass what the format can say."""
     roles: list[MediaRole] = [media.role for media in spec.media]
-    card = ModelCard(model=spec.model, media=FRAMES[dialect.image_mode])
-    reasons = [str(reason) for reason in media_mismatches(roles, card)]
-    if "last_frame" in roles and "first_frame" not in roles:
-        reasons.append("takes a last frame only beside a first frame")
+    card = ModelCard(model=spec.model, media=FRAMES[dialect.image_mode], conditions=CONDITIONS)
+    reasons = [str(reason) for reason in (*media_mismatches(roles, card), *broken_conditions(card, roles))]
     if spec.audio is not None:
         reasons.append("has no word for sound (some servers have an option for it, such as generate_sound)")
     for media in spec.media:

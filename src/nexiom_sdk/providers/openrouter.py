@@ -32,6 +32,7 @@ from nexiom_sdk.errors import (
     RateLimited,
 )
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.asked import check
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.openrouter_cards import CARDS, known
 from nexiom_sdk.providers.openrouter_catalogue import Rows, card_of
@@ -98,8 +99,12 @@ class OpenRouterProvider(HttpProvider):
     models: Sequence[ModelCard] = CARDS
 
     def submit_call(self, submission: Submission, /) -> Call:
-        """The order."""
-        return Call("POST", "/videos", json=body_of(submission))
+        """The order; of a model that is not listed only what none of them takes is refused."""
+        body = body_of(submission)
+        card = next((card for card in self.models if card.model == submission.spec.model), None)
+        if card is not None:
+            check(submission.spec, card)
+        return Call("POST", "/videos", json=body)
 
     def read_submit(self, submission: Submission, reply: Reply, /) -> Operation | Succeeded:
         """The job that was made."""

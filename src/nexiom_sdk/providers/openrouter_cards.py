@@ -1,7 +1,8 @@
 """OpenRouter's video models as they were listed on 2026-10-09, until `refresh` reads what is listed now.
 
-Source: a public snapshot of the list of that day. Ratios are given where the snapshot names them. Left out: upscalers,
-and models that edit or animate a person, whose input is not documented (`runway/aleph-2`, `heygen/avatar-iv`).
+Source: a public snapshot of the list of that day. Ratios are given where the snapshot names them, and where it says how
+many there are and another API of the same model names as many. Left out: upscalers, and models that edit or animate a
+person, whose input is not documented (`runway/aleph-2`, `heygen/avatar-iv`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from nexiom_sdk.models import ModelCard
+from nexiom_sdk.models import Condition, ModelCard
 from nexiom_sdk.providers.openrouter_catalogue import Row, card_of
 
 SEEN = "2026-10-09: OpenRouter's list of video models"
@@ -17,10 +18,20 @@ _WIDE_AND_TALL = ("16:9", "9:16")
 _SQUARE_TOO = (*_WIDE_AND_TALL, "1:1")
 _SEVEN = ("1:1", "3:4", "9:16", "4:3", "16:9", "21:9", "9:21")
 _FIVE = ("16:9", "9:16", "1:1", "4:3", "3:4")
+_SIX = (*_FIVE, "21:9")
 _UNKNOWN = ()
 _FIRST, _FIRST_AND_LAST = ("first_frame",), ("first_frame", "last_frame")
 _VEO_KEYS = ("personGeneration", "negativePrompt")
 _MOST_PROMPT_CHARS = {"kwaivgi/": 2500}
+_LAST_BESIDE_FIRST = Condition(roles=("last_frame",), beside=("first_frame",))
+_SOUND_BESIDE_MORE = Condition(roles=("reference_audio",), beside=("reference_image", "reference_video"))
+# OpenRouter passes orders on: what the makers' own APIs say of these models holds here too.
+_CONDITIONS: Mapping[str, Condition] = {
+    "google/veo-": _LAST_BESIDE_FIRST,
+    "kwaivgi/kling-": _LAST_BESIDE_FIRST,
+    "bytedance/seedance-": _LAST_BESIDE_FIRST,
+    "bytedance/seedance-2.0": _SOUND_BESIDE_MORE,
+}
 
 
 def _row(
@@ -73,7 +84,7 @@ _ROWS: tuple[Row, ...] = (
          audio=True, seed=False, **_sound(loud="0.126", silent="0.084")),
     _row("kwaivgi/kling-video-o1", (5, 10), "720p", _SQUARE_TOO, _FIRST_AND_LAST,
          audio=True, seed=False, duration_seconds="0.112"),
-    _row("bytedance/seedance-2.5", range(4, 31), "480p 720p", _UNKNOWN, _FIRST_AND_LAST,
+    _row("bytedance/seedance-2.5", range(4, 31), "480p 720p", _SIX, _FIRST_AND_LAST,
          audio=True, seed=True, video_tokens="0.0000107"),
     _row("bytedance/seedance-2.0", range(4, 16), "480p 720p 1080p 4K", _SEVEN, _FIRST_AND_LAST,
          audio=True, seed=True, video_tokens="0.000007", video_tokens_1080p="0.0000077",
@@ -86,9 +97,9 @@ _ROWS: tuple[Row, ...] = (
          audio=True, seed=True, video_tokens="0.0000024", video_tokens_without_audio="0.0000012"),
     _row("runway/gen-4.5", range(2, 11), "720p", _WIDE_AND_TALL, _FIRST,
          audio=False, seed=True, duration_seconds="0.12"),
-    _row("alibaba/wan-3.0", range(2, 31), "480p 720p 1080p", _UNKNOWN, _FIRST,
+    _row("alibaba/wan-3.0", range(2, 31), "480p 720p 1080p", _FIVE, _FIRST,
          audio=True, seed=True, **_by_resolution(at480p="5", at720p="10", at1080p="20")),
-    _row("alibaba/wan-3.0-prime", range(2, 31), "480p 720p 1080p", _UNKNOWN, _FIRST,
+    _row("alibaba/wan-3.0-prime", range(2, 31), "480p 720p 1080p", _FIVE, _FIRST,
          audio=True, seed=True, **_by_resolution(at480p="6.8", at720p="14", at1080p="28")),
     _row("alibaba/wan-2.7", range(2, 11), "720p 1080p", _UNKNOWN, _FIRST_AND_LAST,
          audio=True, seed=True, duration_seconds="0.10"),
@@ -98,7 +109,7 @@ _ROWS: tuple[Row, ...] = (
          image_to_video_duration_seconds_1080p="0.15"),
     _row("alibaba/happyhorse-1.1", range(3, 16), "720p 1080p", _UNKNOWN, _FIRST,
          audio=None, seed=True, duration_seconds_720p="0.0988", duration_seconds_1080p="0.1278"),
-    _row("minimax/hailuo-3", range(5, 16), "2K", _UNKNOWN, _FIRST_AND_LAST,
+    _row("minimax/hailuo-3", range(5, 16), "2K", _SIX, _FIRST_AND_LAST,
          audio=True, seed=False, duration_seconds="0.13"),
     _row("minimax/hailuo-3-max", range(5, 16), "480p 768p", _UNKNOWN, _FIRST_AND_LAST,
          audio=False, seed=False, duration_seconds_480p="0.05", duration_seconds_768p="0.08"),
@@ -132,6 +143,7 @@ def known(model: str) -> ModelCard:
     return ModelCard(
         model=model,
         media={"reference_video": 10, "reference_audio": 10} if moving else {},
+        conditions=tuple(one for begin, one in _CONDITIONS.items() if model.startswith(begin)),
         max_prompt_chars=next((most for maker, most in _MOST_PROMPT_CHARS.items() if model.startswith(maker)), None),
         min_poll_seconds=10,
     )

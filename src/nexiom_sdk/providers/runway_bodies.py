@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
-from nexiom_sdk.models import ModelCard, Sound, media_mismatches, nearest_ratio, nearest_resolution, quotient
-from nexiom_sdk.providers.runway_cards import CARDS
+from nexiom_sdk.models import (
+    ModelCard,
+    Sound,
+    broken_conditions,
+    media_mismatches,
+    nearest_ratio,
+    nearest_resolution,
+    quotient,
+)
+from nexiom_sdk.providers.runway_cards import CARDS, LAST_BESIDE_FIRST
 from nexiom_sdk.providers.runway_forms import ANY_FORM, FORMS, Endpoint, Form, Size
 from nexiom_sdk.providers.wire import address
 from nexiom_sdk.references import inspect
@@ -17,7 +25,7 @@ from nexiom_sdk.types import AspectRatio, DeliveredMedia, MediaRole, Resolution,
 from nexiom_sdk.wording import seconds, unknown
 
 _CARDS: Mapping[str, ModelCard] = {card.model: card for card in CARDS}
-_ANY_CARD = ModelCard(model="", audio="unknown")
+_ANY_CARD = ModelCard(model="", conditions=(LAST_BESIDE_FIRST,), audio="unknown")
 _USUAL_SECONDS = 5.0
 _USUAL_SHAPE: AspectRatio = "16:9"
 _TYPES = {"character": "image", "reference": "video", "referenceVideos": "video", "referenceAudio": "audio"}
@@ -109,18 +117,15 @@ def _form(spec: VideoSpec, card: ModelCard, endpoint: Endpoint) -> Form:
     form = FORMS.get((spec.model, endpoint), ANY_FORM)
     reasons = tuple(_reasons(spec, card, endpoint, form))
     if reasons:
-        raise UnsupportedFeature(f"{spec.model} {'; '.join(reasons)}.", reasons=reasons)
+        raise UnsupportedFeature(f"{spec.model}: {'; '.join(reasons)}.", reasons=reasons)
     return form
 
 
 def _reasons(spec: VideoSpec, card: ModelCard, endpoint: Endpoint, form: Form) -> Iterator[str]:
     roles: list[MediaRole] = [media.role for media in spec.media]
     unfit = [] if card is _ANY_CARD else [str(reason) for reason in media_mismatches(roles, card)]
+    unfit += map(str, broken_conditions(card, roles, resolution=spec.resolution))
     yield from unfit
-    if "last_frame" in roles and "first_frame" not in roles:
-        yield "takes a last frame only beside a first frame"
-    if endpoint == "character_performance" and len(set(roles)) == 1:
-        yield "needs a reference image (the character) and a reference video (the performance)"
     if unfit:
         return
     if form is ANY_FORM and card is not _ANY_CARD:

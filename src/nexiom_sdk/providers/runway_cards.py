@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import combinations, product
 
-from nexiom_sdk.models import Lengths, MediaKind, MediaLimits, ModelCard, Price, Shapes, Sound
+from nexiom_sdk.models import Condition, Lengths, MediaKind, MediaLimits, ModelCard, Price, Shapes, Sound
 from nexiom_sdk.providers.runway_forms import FORMS, Endpoint, Form
 from nexiom_sdk.types import AspectRatio, MediaRole, Mode, Resolution
 
@@ -24,6 +24,9 @@ _ENDPOINTS: Mapping[Mode, tuple[Endpoint, ...]] = {
     "reference": ("text_to_video", "image_to_video", "character_performance"),
     "video": ("video_to_video",),
 }
+# Endpoints that take references beside what they are for.
+_BESIDE: Mapping[MediaRole, Endpoint] = {"first_frame": "image_to_video", "source_video": "video_to_video"}
+LAST_BESIDE_FIRST = Condition(roles=("last_frame",), beside=("first_frame",))
 
 
 def _whole(shortest: int, longest: int) -> tuple[float, ...]:
@@ -73,6 +76,27 @@ def _apart(model: str, media: Mapping[MediaRole, int], *, frames_alone: bool) ->
     )
 
 
+def _conditions(model: str, media: Mapping[MediaRole, int]) -> Iterator[Condition]:
+    """What goes in only beside something else, and at which sizes: as the form for references alone has it."""
+    if "last_frame" in media:
+        yield LAST_BESIDE_FIRST
+    references: list[MediaRole] = [role for role in media if role.startswith("reference")]
+    performance, plain = FORMS.get((model, "character_performance")), FORMS.get((model, "text_to_video"))
+    for role in references:
+        if performance is not None:  # the character and what it shall do
+            others: list[MediaRole] = [other for other in references if other != role]
+            yield Condition(roles=(role,), beside=tuple(others))
+        elif plain is None or plain.place(role) is None:
+            taking: list[MediaRole] = [
+                beside
+                for beside, endpoint in _BESIDE.items()
+                if (form := FORMS.get((model, endpoint))) is not None and form.place(role)
+            ]
+            yield Condition(roles=(role,), beside=tuple(taking))
+        elif (lines := _lines(plain, "reference")) != _lines(plain, "text"):
+            yield Condition(roles=(role,), resolutions=lines)
+
+
 def _card(
     model: str,
     seconds: tuple[float, ...] = (),
@@ -84,6 +108,7 @@ def _card(
     sound: Sound = "unknown",
     prompt: int | None = None,
     min_side_pixels: int | None = None,
+    conditions: tuple[Condition, ...] = (),
 ) -> ModelCard:
     """A card: the forms say what can be asked for, the arguments what the forms do not know.
 
@@ -97,6 +122,7 @@ def _card(
         sound: Whether clips have sound, where no key chooses it.
         prompt: Longest prompt.
         min_side_pixels: Shortest side of a picture.
+        conditions: What its maker says of references beside that.
     """
     forms = _forms(model)
     keys = frozenset[str]().union(*(form.keys for form in forms.values()))
@@ -119,13 +145,12 @@ def _card(
         model=model,
         durations_seconds=seconds,
         lengths=tuple(Lengths(modes=(mode,)) for mode in forms if mode not in timed),
-        resolutions=tuple(
-            dict.fromkeys(line for mode, form in forms.items() for line, _ in form.sizes_for(mode) if line)
-        ),
+        resolutions=tuple(dict.fromkeys(line for mode, form in forms.items() for line in _lines(form, mode))),
         aspect_ratios=offered[next(iter(offered))] if alike else (),
         shapes=() if alike else tuple(Shapes(aspect_ratios=one, modes=(mode,)) for mode, one in offered.items()),
         media=media,
         media_exclusions=_apart(model, media, frames_alone=frames_alone),
+        conditions=(*_conditions(model, media), *conditions),
         media_required="text" not in forms,
         media_limits=limits,
         audio="optional" if "audio" in keys else sound,
@@ -140,6 +165,10 @@ def _card(
         priced_on=_PRICED_ON if prices else "",
         verified_on=_VERIFIED_ON,
     )
+
+
+def _lines(form: Form, mode: Mode) -> tuple[Resolution, ...]:
+    return tuple(dict.fromkeys(line for line, _ in form.sizes_for(mode) if line))
 
 
 def _shapes(form: Form, mode: Mode) -> tuple[AspectRatio, ...]:
@@ -157,12 +186,15 @@ def _kling() -> Iterator[ModelCard]:
 
 def _seedance() -> Iterator[ModelCard]:
     card = partial(_card, last=True, frames_alone=True)
+    sound_beside_more = Condition(roles=("reference_audio",), beside=("reference_image", "reference_video"))
     for model, prices in (
         ("seedance2", _usd({"1080p": "0.40", "2160p": "1.50", None: "0.36"})),
         ("seedance2_fast", _usd({None: "0.29"})),
         ("seedance2_mini", _usd({None: "0.16"}, least="0.64")),
     ):
-        yield card(model, _whole(4, 15), prices=prices, references=(9, 3, 3), prompt=3500)
+        yield card(
+            model, _whole(4, 15), prices=prices, references=(9, 3, 3), prompt=3500, conditions=(sound_beside_more,)
+        )
     plain = _usd({"480p": "0.20", "720p": "0.30", "1080p": "0.68"}, modes=("text", "image"), least="0.80")
     # A video that goes in costs half as much again; references are taken for videos, so the estimate is a ceiling.
     with_video = _usd({"480p": "0.30", "720p": "0.45", "1080p": "1.02"}, modes=("reference", "video"), least="0.80")

@@ -34,7 +34,7 @@ from nexiom_sdk.providers.bills import Exact
 from nexiom_sdk.providers.configuration import Endpoint
 from nexiom_sdk.providers.model_names import ModelNames, model_names
 from nexiom_sdk.providers.protocol import HttpOptions
-from nexiom_sdk.providers.seedance_cards import CARDS, UNLISTED, volcengine_id
+from nexiom_sdk.providers.seedance_cards import CARDS, UNLISTED, of_generation, volcengine_id
 from nexiom_sdk.providers.seedance_orders import Order, has_video, order_of
 from nexiom_sdk.providers.seedance_refusals import refusal_of
 from nexiom_sdk.providers.seedance_tasks import MODEL, OPTIONS, WITH_VIDEO, Task, outcome_of
@@ -97,7 +97,9 @@ class SeedanceProvider(BatchedProvider):
         cards = CARDS if region == _PRICED else [card.evolve(prices=(), priced_on="") for card in CARDS]
         ids = {card.model: volcengine_id(card.model) for card in CARDS} if region == "volcengine" else {}
         self._names: ModelNames = model_names(self.config, "models", cards, unlisted=UNLISTED, ids=ids)
-        self.models: Sequence[ModelCard] = self._names.cards
+        self.models: Sequence[ModelCard] = tuple(
+            of_generation(card, card.model, self._names.id_of(card.model)) for card in self._names.cards
+        )
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The API of the region."""
@@ -191,5 +193,5 @@ class SeedanceProvider(BatchedProvider):
 
     def _order(self, submission: Submission) -> Order:
         model = submission.spec.model
-        card = next((card for card in self.models if card.model == model), UNLISTED)
+        card = next((card for card in self.models if card.model == model), None) or of_generation(UNLISTED, model)
         return order_of(submission, card, self._names.id_of(model))

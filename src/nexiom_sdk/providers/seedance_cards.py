@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from nexiom_sdk.models import MediaLimits, ModelCard, Price, Shapes
+from nexiom_sdk.models import Condition, MediaLimits, ModelCard, Price, Shapes
 from nexiom_sdk.types import AspectRatio, MediaRole, Resolution
 
 _MIB = 1024 * 1024
@@ -33,6 +33,8 @@ _APART: tuple[tuple[MediaRole, MediaRole], ...] = (
     ("last_frame", "source_video"),
     ("reference_video", "source_video"),  # which of them is changed would be left to the prompt
 )
+_LAST_BESIDE_FIRST = Condition(roles=("last_frame",), beside=("first_frame",))
+_SOUND_BESIDE_MORE = Condition(roles=("reference_audio",), beside=("reference_image", "reference_video"))
 _MINI = "dreamina-seedance-2-0-mini-260615"
 
 
@@ -147,6 +149,7 @@ def _card(
         shapes=(Shapes(aspect_ratios=(), modes=("image", "video")),),
         media={role: count for role, count in counts.items() if count},
         media_exclusions=tuple(pair for pair in _APART if all(counts[role] for role in pair)),
+        conditions=(_LAST_BESIDE_FIRST,) if last else (),
         media_limits={
             "image": MediaLimits(max_bytes=30 * _MIB, min_side_pixels=300, max_side_pixels=6000),
             "audio": MediaLimits(types=("audio/mpeg", "audio/wav"), max_bytes=15 * _MIB),
@@ -160,11 +163,28 @@ def _card(
     )
 
 
+def of_generation(card: ModelCard, *names: str) -> ModelCard:
+    """The card with what holds for the generation that its names tell; an operator may have renamed a model.
+
+    Args:
+        card: The card.
+        names: What the model is called, here and there.
+
+    Example:
+        >>> of_generation(UNLISTED, "mine", "dreamina-seedance-2-0-260128").conditions[-1].roles
+        ('reference_audio',)
+    """
+    if _SOUND_BESIDE_MORE in card.conditions or not any("seedance-2-0-" in name for name in names):
+        return card
+    return card.evolve(conditions=(*card.conditions, _SOUND_BESIDE_MORE))
+
+
 CARDS = (
     _card("dreamina-seedance-2-5-260628", (4, 30), references=(30, 10, 10), video_seconds=30, edits=True),
-    _card("dreamina-seedance-2-0-260128", (4, 15), references=(9, 3, 3), video_seconds=15),
-    _card("dreamina-seedance-2-0-fast-260128", (4, 15), references=(9, 3, 3), video_seconds=15),
-    _card(_MINI, (4, 15), references=(9, 3, 3), video_seconds=15),
+    *(
+        of_generation(_card(model, (4, 15), references=(9, 3, 3), video_seconds=15), model)
+        for model in ("dreamina-seedance-2-0-260128", "dreamina-seedance-2-0-fast-260128", _MINI)
+    ),
     _card("seedance-1-5-pro-251215", (4, 12), seed=True),
     _card("seedance-1-0-pro-250528", (2, 12), sound=False, seed=True),
     _card("seedance-1-0-pro-fast-251015", (2, 12), last=False, sound=False, seed=True),

@@ -33,7 +33,6 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "seedance-1-0-": ("camera_fixed", "service_tier"),
 }
 _ANY_OPTION = tuple(sorted({name for names in _OPTIONS.values() for name in names}))
-_NEEDS_COMPANY = "seedance-2-0-"  # its sounds go in beside a picture or a video only
 _DECLARES = "seedance-2-5-"  # it is told what to do with a video
 _TASK = "omni_reference_task_type"
 
@@ -65,7 +64,7 @@ def order_of(submission: Submission, card: ModelCard, wire_id: str) -> Order:
     """
     spec = submission.spec
     names = f"{spec.model} {wire_id}"  # an operator may have renamed either
-    _check(spec, card, names)
+    _check(spec, card)
     check_options(spec, (*_FOR_ALL, *_options_of(names)))
     prompt, flags = without_flags(spec.prompt)
     if not prompt:
@@ -134,20 +133,11 @@ def _url(media: DeliveredMedia) -> str:
     return address(media)
 
 
-def _check(spec: VideoSpec, card: ModelCard, names: str) -> None:
-    check(spec, card, *_reasons(spec, names))
+def _check(spec: VideoSpec, card: ModelCard) -> None:
+    check(spec, card)
     if sum(4 * -(-len(one.data or b"") // 3) for one in spec.media) >= _LARGEST_BODY:
         msg = "The references make the order larger than the 64 MiB that Seedance takes."
         raise InvalidInput(msg, next_step="Hand them over as addresses (Media.from_url), or scale them down.")
-
-
-def _reasons(spec: VideoSpec, names: str) -> Iterator[str]:
-    """What no card can say."""
-    roles = [one.role for one in spec.media]
-    if "last_frame" in roles and "first_frame" not in roles:
-        yield "takes a last frame only beside a first frame"
-    if set(roles) == {"reference_audio"} and _NEEDS_COMPANY in names:
-        yield "takes a sound only beside a reference image or video"
 
 
 def _warnings(spec: VideoSpec, flags: Sequence[str], task: str | None) -> Iterator[str]:

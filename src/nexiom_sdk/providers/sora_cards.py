@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from nexiom_sdk.models import MediaLimits, ModelCard, Price
-from nexiom_sdk.providers.openai_videos import DELIVERY, FRAMES, ImageMode
+from nexiom_sdk.providers.openai_videos import CONDITIONS, DELIVERY, FRAMES, ImageMode
 from nexiom_sdk.types import ASPECT_RATIOS, Resolution
 
 SERVED = "@served"
@@ -33,6 +33,7 @@ def served(model: str, image_mode: ImageMode) -> ModelCard:
         resolutions=("480p", "720p", "1080p"),
         aspect_ratios=ASPECT_RATIOS,
         media=FRAMES[image_mode],
+        conditions=CONDITIONS if "last_frame" in FRAMES[image_mode] else (),
         delivery=DELIVERY[image_mode],
         audio="unknown",
         seed=True,

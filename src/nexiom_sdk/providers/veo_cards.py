@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from nexiom_sdk.models import Lengths, MediaLimits, ModelCard, Price, Shapes
+from nexiom_sdk.models import Condition, Lengths, MediaLimits, ModelCard, Price, Shapes
 from nexiom_sdk.types import MediaRole, Mode, Resolution
 
 _PRICED_ON = "2026-11-22: LiteLLM 1.109.1, which cites Google's page"
@@ -23,6 +23,7 @@ _ONLY_FRAMES_OR_SOURCE: tuple[tuple[MediaRole, ...], ...] = (
     ("first_frame", "source_video"),
     ("last_frame", "source_video"),
 )
+_LAST_BESIDE_FIRST = Condition(roles=("last_frame",), beside=("first_frame",))
 _PRICED: tuple[Mode, ...] = ("text", "image", "reference")
 
 
@@ -51,18 +52,20 @@ _VEO = ModelCard(
         *_ONLY_FRAMES_OR_SOURCE,
         ("reference_image", "source_video"),
     ),
+    conditions=(_LAST_BESIDE_FIRST,),
     media_limits={"image": _IMAGES},
     delivery=frozenset({"bytes", "gs"}),
     audio="optional",
     seed=True,
     negative_prompt=True,
     priced_on=_PRICED_ON,
+    lifecycle="deprecated",
     retires_not_before=date(2026, 11, 17),
     successor="gemini-omni-1.1-flash",
     min_poll_seconds=5,
     verified_on=_VERIFIED_ON,
 )
-VEO_UNLISTED = _VEO.evolve(priced_on="", retires_not_before=None, successor=None)
+VEO_UNLISTED = _VEO.evolve(priced_on="", lifecycle="ga", retires_not_before=None, successor=None)
 VEO: tuple[ModelCard, ...] = (
     _VEO.evolve(
         model="veo-3.1-generate-001", prices=_prices({"720p": "0.40", "1080p": "0.40", "2160p": "0.60"}, audio=True)
@@ -97,6 +100,7 @@ _OMNI = ModelCard(
         ("last_frame", "reference_video"),
         *_ONLY_FRAMES_OR_SOURCE,
     ),
+    conditions=(_LAST_BESIDE_FIRST,),
     media_limits={"image": _IMAGES},
     delivery=frozenset({"bytes"}),
     audio="always",

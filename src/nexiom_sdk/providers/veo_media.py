@@ -1,13 +1,10 @@
-"""What both of Google's ways to write an order share: references, and what a model has no word for."""
+"""What both of Google's ways to write an order share: words for the types of references, and for resolutions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.models import ModelCard
-from nexiom_sdk.providers import asked
-from nexiom_sdk.providers.asked import of_roles
 from nexiom_sdk.types import DeliveredMedia, Resolution, VideoSpec
 
 _TYPES: Mapping[str, str] = {
@@ -43,19 +40,3 @@ def media_type(media: DeliveredMedia) -> str:
 def resolution(spec: VideoSpec) -> str | None:
     """The resolution in Google's words."""
     return spec.resolution and _RESOLUTIONS.get(spec.resolution, spec.resolution)
-
-
-def check(spec: VideoSpec, card: ModelCard) -> None:
-    """Let pass what the model and Google's words for references allow.
-
-    Raises:
-        UnsupportedFeature: With every reason.
-    """
-    places = ["gs" if url.startswith("gs://") else "url" for one in spec.media if (url := one.url)]
-    wished = {
-        "takes a last frame together with a first one only": of_roles(spec, "last_frame")
-        and not of_roles(spec, "first_frame"),
-        "reads no gs:// addresses": "gs" in places and "gs" not in card.delivery,
-        "takes references as files, not as web addresses": "url" in places,
-    }
-    asked.check(spec, card, *(reason for reason, wish in wished.items() if wish))

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.models import ModelCard
-from nexiom_sdk.providers.asked import check_options, of_roles, only_set, whole_seconds
-from nexiom_sdk.providers.veo_media import check, media_type, resolution
+from nexiom_sdk.providers.asked import check, check_options, of_roles, only_set, whole_seconds
+from nexiom_sdk.providers.veo_media import media_type, resolution
 from nexiom_sdk.providers.wire import base64_text
 from nexiom_sdk.types import DeliveredMedia, MediaRole, Mode, VideoSpec
 
