@@ -1,9 +1,9 @@
 """The steps before a provider has the order: where money is spent, once.
 
-A place at the provider's gate is taken, then the intent is committed, then the paid call is made at once, then its
-answer is committed. The call is sent again only when it certainly never left, when the provider documents the answer as
-a refusal, or when it carries a key that makes both one order. A job found between intent and answer is settled by what
-its adapter declares: `key`, `lookup` or `none`.
+A place at the provider's gate is taken, its breaker is asked, then the intent is committed, then the paid call is made
+at once, then its answer is committed. The call is sent again only when it certainly never left, when the provider
+documents the answer as a refusal, or when it carries a key that makes both one order. A job found between intent and
+answer is settled by what its adapter declares: `key`, `lookup` or `none`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk, Overtaken
+from nexiom_sdk.elsewhere import elsewhere
 from nexiom_sdk.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -29,6 +30,7 @@ from nexiom_sdk.errors import (
     NexiomError,
     PluginError,
     ProviderBusy,
+    ProviderUnavailable,
     StorageError,
     StorageUnavailable,
     SubmissionUncertain,
@@ -51,7 +53,9 @@ _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_SECONDS = 60.0  # longest that one JSON call may take
 SUBMITS_BEFORE_FALLBACK = 3
+LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
 PAUSE_WITHOUT_A_PLACE_SECONDS = 5.0
+LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,9 @@ class Ordering:
             if job.choice is None:
                 job = await self.intake.admit(job)
             provider = desk.provider_of(job)
+            held = desk.door.breakers.held(provider.name)
+            if held is not None:  # known before anything is read and prepared for it
+                return await self._held(job, held.error())
             submission = await desk.submission(job, provider)
         except NexiomError as error:
             return await self._not_prepared(job, error)
@@ -147,11 +154,17 @@ class Ordering:
         watched: bool,
     ) -> GenerationJob:
         """Order from a place at the gate: between the intent and the call, nothing is waited for."""
-        desk = self.desk
-        with place:
+        desk, sent_before = self.desk, job.phase is Phase.SUBMITTING
+        with contextlib.ExitStack() as ends:
+            ends.enter_context(place)
             if not await lease.renew():
                 raise Overtaken
-            if job.phase is Phase.QUEUED:
+            try:
+                ends.enter_context(desk.door.breakers.order(provider.name))
+            except ProviderUnavailable as error:
+                ends.close()
+                return await self._held(job, error)
+            if not sent_before:
                 attempts = job.attempts
                 job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
                 if not lease.fresh:
@@ -175,11 +188,16 @@ class Ordering:
             case _:
                 # Refusals quote what was sent.
                 answer.message = redact(answer.message, (submission.callback_url or "",))
-                return await self._not_taken(job, provider, answer)
+                return await self._not_taken(job, provider, answer, sent_before=sent_before)
 
-    async def _not_taken(self, job: GenerationJob, provider: VideoProvider, error: NexiomError) -> GenerationJob:
+    async def _not_taken(
+        self, job: GenerationJob, provider: VideoProvider, error: NexiomError, *, sent_before: bool
+    ) -> GenerationJob:
         if isinstance(error, GenerationFailed):
             return await self.desk.end(job, error)
+        if sent_before and (getattr(error, "retryable", False) or getattr(error, "fallback", False)):
+            # That this call was not taken says nothing of the one before, which may have been: the same key again.
+            return await self.desk.later(job, error)
         if error.charged == "no":
             return await self._refused(job, error)
         not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
@@ -241,14 +259,25 @@ class Ordering:
     async def _refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """Certainly not taken and not charged: send it again later, ask elsewhere, or give up."""
         desk = self.desk
-        overdue = desk.past(job, "ordered_at", desk.deadline_seconds)
-        again = getattr(error, "retryable", False) and not overdue
-        if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK:
+        again = getattr(error, "retryable", False) and not desk.overdue(job)
+        if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK and not _asks_for_patience(error):
             return await self._send_again(job, error)
-        try_elsewhere = await desk.elsewhere(job, error)
+        try_elsewhere = await elsewhere(desk, job, error)
         if try_elsewhere is not None:
             return try_elsewhere
         return await (self._send_again(job, error) if again else desk.end(job, error))
+
+    async def _held(self, job: GenerationJob, error: ProviderUnavailable) -> GenerationJob:
+        """Not sent, because the provider is failing: ask elsewhere, or wait for whoever comes back first."""
+        desk = self.desk
+        if job.phase is Phase.QUEUED:  # one whose answer was lost stays where it may have been taken
+            try_elsewhere = await elsewhere(desk, job, error)
+            if try_elsewhere is not None:
+                return try_elsewhere
+            if desk.overdue(job):
+                return await desk.end(job, error)
+        pause = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_WHILE_HELD_SECONDS) * (1 + desk.luck() / 10)
+        return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
 
     async def _send_again(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         desk = self.desk
@@ -297,6 +326,12 @@ class Ordering:
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at
         return seconds is not None and started is not None and self.desk.now() >= started + timedelta(seconds=seconds)
+
+
+def _asks_for_patience(error: NexiomError) -> bool:
+    """Whether a provider that is down asks for a longer wait than somebody else is kept waiting for."""
+    asked = error.retry_after_seconds if isinstance(error, ProviderUnavailable) else None
+    return (asked or 0.0) > LONGEST_WAIT_BEFORE_FALLBACK_SECONDS
 
 
 def _unusable(job: GenerationJob, error: NexiomError) -> AuthenticationFailed:
