@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.intake import Intake
     from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
+    from nexiom_sdk.provider_states import ProviderState
     from nexiom_sdk.providers.calls import Door
     from nexiom_sdk.providers.registry import ProviderRegistry
     from nexiom_sdk.worker import Worker
@@ -134,12 +135,17 @@ class Studio:
         return Policy.from_file(self.settings.policy) if self.settings.policy else Policy.default()
 
     @cached_property
-    def _chooser(self) -> Chooser:
-        from nexiom_sdk.choosing import Chooser
+    def _registry(self) -> ProviderRegistry:
         from nexiom_sdk.providers.registry import ProviderRegistry
 
+        return self._given_registry or ProviderRegistry(allow=self.settings.providers)
+
+    @cached_property
+    def _chooser(self) -> Chooser:
+        from nexiom_sdk.choosing import Chooser
+
         return Chooser(
-            registry=self._given_registry or ProviderRegistry(allow=self.settings.providers),
+            registry=self._registry,
             settings=self.settings,
             policy=lambda: self.policy,
             clock=self._clock,
@@ -276,6 +282,19 @@ class Studio:
             ConfigurationError: The provider named by the request cannot be used.
         """
         return self._chooser.explain(request, role=self.policy.governance.role_of(user_id, role))
+
+    async def providers(self, *, check: bool = False) -> Sequence[ProviderState]:
+        """Every provider that is installed, whether it can be used here, what it lacks, and whether it is failing.
+
+        Args:
+            check: Also make the free call of those that have one, all at the same time; without it nobody is asked.
+
+        Raises:
+            InvalidPolicy: The policy cannot be used.
+        """
+        from nexiom_sdk.provider_states import provider_states
+
+        return await provider_states(self._chooser, self._registry, self.policy, self._door, check=check)
 
     async def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; this studio chooses by it from then on.
