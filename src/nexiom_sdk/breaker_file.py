@@ -118,7 +118,7 @@ class BreakerFile:
             with self._path.open("rb") as file:
                 text = file.read(LARGEST_BYTES + 1)
             entries = _ENTRIES.validate_json(text) if len(text) <= LARGEST_BYTES else None
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return _NOTHING
         except (OSError, ValidationError, RecursionError) as error:
             self._complain("read", getattr(error, "strerror", None) or "it is not what this library writes")

@@ -36,7 +36,9 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
         return None
     for way in _ways(desk, job, choice, error):
         candidate = way.candidate
-        moved = moves.reordered(job, candidate, error, now=desk.now(), run_at=way.run_at)
+        moved = moves.reordered(job, candidate, error, now=desk.now(), run_at=way.run_at, attempts=way.submits)
+        if way.submits:
+            moved = moved.with_metadata(trouble=fallback.in_words(job, error.message))
         try:
             card = card_of(desk.provider(candidate.provider), candidate.model)
             await deliver(job.request, card=card, store=desk.store, open_url=desk.open_url)

@@ -1,7 +1,7 @@
 """Where an order goes that its provider cannot take, and what to say of each provider that cannot take it. Pure.
 
 It goes to the next model of a selection that is made anew, at most twice. A job that nobody can take waits; the
-providers that were down get an order in turn, one a minute each, so that it is made wherever it works first.
+providers that were down are asked in turn, each once a minute, so that it is made wherever it works first.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from nexiom_sdk.attempts import AGAIN_AFTER_SECONDS, attempts_of
 from nexiom_sdk.errors import ModelRetired
@@ -17,7 +18,9 @@ from nexiom_sdk.types import Candidate, Choice, VideoRequest
 from nexiom_sdk.wording import printable
 
 MOST_ORDERS_ELSEWHERE = 2
+SUBMITS_BEFORE_FALLBACK = 3
 _LONGEST_REASON = 300
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +30,12 @@ class Way:
     Args:
         candidate: The model, with its terms and its price of now.
         run_at: When it is ordered there.
+        submits: How many of its submits count as made; a provider whose turn has come again gets one.
     """
 
     candidate: Candidate
     run_at: datetime
+    submits: int = 0
 
 
 def request_of(job: GenerationJob) -> VideoRequest:
@@ -68,7 +73,7 @@ def ways(
     for again_at, target in sorted((one.again_at, one.target) for one in attempts if one.again_at is not None):
         candidate = ranked.get(target)
         if candidate is not None and candidate.provider != job.provider and (final or again_at <= soon):
-            yield Way(candidate=candidate, run_at=max(now, again_at))
+            yield Way(candidate=candidate, run_at=max(now, again_at), submits=SUBMITS_BEFORE_FALLBACK - 1)
 
 
 def reasons(job: GenerationJob, choice: Choice, refused: Mapping[str, str]) -> dict[str, str]:
@@ -98,19 +103,20 @@ def reasons(job: GenerationJob, choice: Choice, refused: Mapping[str, str]) -> d
     return said
 
 
-def in_words(job: GenerationJob, message: str, others: Mapping[str, str]) -> str:
+def in_words(job: GenerationJob, message: str, others: Mapping[str, str] = _NOBODY) -> str:
     """What keeps a job waiting, each provider with its reason; only the message where there is no other provider.
 
     Args:
         job: The job.
         message: What is wrong at its provider.
-        others: What is wrong elsewhere.
+        others: What is wrong elsewhere now; for those that are not named, why they did not take it before.
     """
-    if not others:
+    before = {one.provider or "": one.error_message or "could not take it" for one in attempts_of(job)}
+    each = {job.provider or "": ""} | before | {**others} | {job.provider or "": message}  # its own comes first
+    if len(each) == 1:
         return message
-    each = ((job.provider, message), *others.items())
-    return "; ".join(f"{name}: {_reason(name, why)}" for name, why in each) + "."
+    return "; ".join(f"{name}: {_reason(name, why)}" for name, why in each.items()) + "."
 
 
-def _reason(name: str | None, why: str) -> str:
+def _reason(name: str, why: str) -> str:
     return printable(why, _LONGEST_REASON).removeprefix(f"{name} ").rstrip(".")

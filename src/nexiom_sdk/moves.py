@@ -202,7 +202,13 @@ def cancelled(job: GenerationJob, error: JobCancelled, *, state: str, now: datet
 
 
 def reordered(
-    job: GenerationJob, candidate: Candidate, error: NexiomError, *, now: datetime, run_at: datetime | None = None
+    job: GenerationJob,
+    candidate: Candidate,
+    error: NexiomError,
+    *,
+    now: datetime,
+    run_at: datetime | None = None,
+    attempts: int = 0,
 ) -> GenerationJob:
     """A new order at another model, after one that was certainly not charged.
 
@@ -218,7 +224,7 @@ def reordered(
     timing = timing_of(new)
     if job.phase is not Phase.WAITING:  # nobody took it so far: its time to be taken goes on
         timing["waiting_since"] = waiting_since(job, now).isoformat()
-    return _ordered(new.evolve(run_at=run_at or now), candidate, moved=moved).with_metadata(
+    return _ordered(new.evolve(run_at=run_at or now, attempts=attempts), candidate, moved=moved).with_metadata(
         candidate=candidate.model_dump(mode="json"), timing=timing
     )
 

@@ -35,6 +35,7 @@ from nexiom_sdk.errors import (
     StorageUnavailable,
     SubmissionUncertain,
 )
+from nexiom_sdk.fallback import SUBMITS_BEFORE_FALLBACK, in_words
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.kept_answers import KeptAnswer
@@ -52,7 +53,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_SECONDS = 60.0  # longest that one JSON call may take
-SUBMITS_BEFORE_FALLBACK = 3
 LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
 PAUSE_WITHOUT_A_PLACE_SECONDS = 5.0
 LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one
@@ -261,11 +261,11 @@ class Ordering:
         desk = self.desk
         again = getattr(error, "retryable", False) and not desk.overdue(job)
         if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK and not _asks_for_patience(error):
-            return await self._send_again(job, error)
+            return await self._send_again(job, error, trouble=in_words(job, error.message))
         try_elsewhere = await elsewhere(desk, job, error)
         if try_elsewhere is not None:
             return try_elsewhere
-        return await (self._send_again(job, error) if again else desk.end(job, error))
+        return await (self._send_again(job, error, trouble=error.message) if again else desk.end(job, error))
 
     async def _held(self, job: GenerationJob, error: ProviderUnavailable) -> GenerationJob:
         """Not sent, because the provider is failing: ask elsewhere, or wait for whoever comes back first."""
@@ -279,10 +279,10 @@ class Ordering:
         pause = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_WHILE_HELD_SECONDS) * (1 + desk.luck() / 10)
         return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
 
-    async def _send_again(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+    async def _send_again(self, job: GenerationJob, error: NexiomError, *, trouble: str) -> GenerationJob:
         desk = self.desk
         waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
-        return await desk.commit(job, waiting.with_metadata(trouble=error.message))
+        return await desk.commit(job, waiting.with_metadata(trouble=trouble))
 
     async def _look_up(
         self, job: GenerationJob, provider: VideoProvider, orders: SupportsLookup, *, watched: bool
