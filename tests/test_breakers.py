@@ -70,6 +70,11 @@ class Story:
         if opening is not None:
             self.breaker.give_back(self.now, opening=opening)
 
+    def fails_again(self) -> None:
+        self.passes(max(self.breaker.until - self.now, 0.0))
+        self.order()
+        self.order_ends(len(self.orders) - 1, "failed")
+
     def result(self, failed: bool) -> None:
         before, until, openings = self.breaker.state, self.breaker.until, self.breaker.openings
         self.ended.append((self.now, failed))
@@ -101,14 +106,21 @@ MOVES = st.one_of(
     st.tuples(st.just("passes"), st.floats(0, 400)),
     st.tuples(st.just("passes"), st.sampled_from((0.5, 1.0, 30.0, 60.0))),
     st.tuples(st.just("order")),
+    st.tuples(st.just("fails_again")),
     st.tuples(st.just("order_ends"), st.integers(0, 9), st.sampled_from(("well", "failed", "failed", "neither"))),
     st.tuples(st.just("result"), st.sampled_from((True, True, True, False))),
 )
 
 
-@given(st.lists(MOVES, max_size=120))
-def test_whatever_happens_one_order_probes_and_only_a_good_result_closes(moves: list[tuple[object, ...]]) -> None:
+@given(st.integers(0, 8), st.lists(MOVES, max_size=120))
+def test_whatever_happens_one_order_probes_and_only_a_good_result_closes(
+    openings: int, moves: list[tuple[object, ...]]
+) -> None:
     story = Story()
+    for _ in range(5 if openings else 0):  # most stories begin where things get interesting
+        story.result(failed=True)
+    for _ in range(1, openings):
+        story.fails_again()
     for name, *values in moves:
         getattr(story, str(name))(*values)
 
@@ -170,6 +182,15 @@ def test_a_probe_that_says_nothing_of_the_provider_lets_the_next_order_probe() -
     breaker.give_back(31, opening=1)
     assert breaker.wait(31) == 0
     assert breaker.take(31)
+
+
+def test_a_probe_that_was_overtaken_by_the_next_opening_ends_without_a_word() -> None:
+    breaker = _opened()
+    assert breaker.take(30)
+    assert breaker.ended(31, failed=True), "a look failed meanwhile"
+    assert breaker.take(91)
+    breaker.give_back(92, opening=1)
+    assert (breaker.state, breaker.wait(92)) == ("probing", 5), "the second probe is still out"
 
 
 def test_a_probe_of_another_process_that_never_ended_is_not_waited_for_for_ever() -> None:

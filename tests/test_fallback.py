@@ -18,6 +18,7 @@ from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.cards import MediaLimits
 from nexiom_sdk.errors import (
     AuthenticationFailed,
+    Charged,
     ContentRejected,
     InvalidInput,
     ModelRetired,
@@ -31,7 +32,7 @@ from nexiom_sdk.fallback import ways
 from nexiom_sdk.jobs import JobRepository, Limit, Phase
 from nexiom_sdk.models import Price
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
-from nexiom_sdk.types import Candidate, Choice, Operation, Submission, SubmissionRecovery, Succeeded
+from nexiom_sdk.types import Candidate, Choice, Failed, Operation, Poll, Submission, SubmissionRecovery, Succeeded
 from rig import Rig, policy_over
 from test_studio import PIXEL_PNG
 
@@ -370,6 +371,33 @@ async def test_what_was_refused_for_its_content_is_shown_to_nobody_else(
     job = await rig.steps(await rig.submitted())
     assert (job.status, job.error_code) == (JobStatus.FAILED, error.code)
     assert (bolt.calls, attempts_of(job)) == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("charged", "code", "goes_elsewhere"),
+    [
+        ("no", "provider_unavailable", True), ("no", "generation_failed", False),
+        (None, "provider_unavailable", False), ("unknown", "provider_unavailable", False),
+        ("yes", "provider_unavailable", False), ("no", "content_rejected", False),
+    ],
+)  # fmt: skip
+async def test_an_order_that_was_taken_goes_elsewhere_only_if_it_certainly_was_free(
+    charged: Charged | None, code: str, goes_elsewhere: bool, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    acme, bolt = fakes(clock, "acme", "bolt", up=["acme", "bolt"])
+    rig = rig_of(acme, bolt)
+    job = await rig.step(await rig.submitted())
+    assert job.phase is Phase.WAITING
+
+    async def failed(operation: Operation, /) -> Poll:
+        return Failed(code=code, message="it broke", charged=charged)
+
+    acme.poll = failed  # type: ignore[method-assign]
+    job = await rig.steps(job)
+    assert (job.status is JobStatus.COMPLETED, bolt.submits) == (goes_elsewhere, int(goes_elsewhere))
+    if goes_elsewhere:
+        [attempt] = attempts_of(job)
+        assert (attempt.provider_job_id, attempt.cost_usd) == (f"order-{job.id}.0", Decimal(0))
 
 
 async def test_a_tier_is_never_lowered(rig_of: RigOf, clock: VirtualClock) -> None:
