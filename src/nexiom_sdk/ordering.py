@@ -20,9 +20,7 @@ from typing import TypeVar
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.elsewhere import elsewhere
 from nexiom_sdk.errors import (
-    AuthenticationFailed,
     ConfigurationError,
     GenerationFailed,
     JobCancelled,
@@ -35,7 +33,6 @@ from nexiom_sdk.errors import (
     StorageUnavailable,
     SubmissionUncertain,
 )
-from nexiom_sdk.fallback import SUBMITS_BEFORE_FALLBACK, in_words
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.kept_answers import KeptAnswer
@@ -44,6 +41,7 @@ from nexiom_sdk.providers.calls import call, call_once
 from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
 from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.redaction import redact
+from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.types import Operation, Submission, Succeeded
 from nexiom_sdk.wording import printable
@@ -53,9 +51,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_SECONDS = 60.0  # longest that one JSON call may take
-LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
 PAUSE_WITHOUT_A_PLACE_SECONDS = 5.0
-LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +60,14 @@ class Ordering:
 
     Args:
         desk: What every step needs.
+        refusals: What follows where nothing was ordered.
         saving: The steps that follow when a provider answers with the video itself.
         intake: Takes in rows that others wrote.
         recovery: Answers that came while the row could not be written.
     """
 
     desk: Desk
+    refusals: Refusals
     saving: Saving
     intake: Intake
     recovery: Recovery
@@ -87,13 +85,13 @@ class Ordering:
             if job.choice is None:
                 job = await self.intake.admit(job)
             provider = desk.provider_of(job)
-            held = desk.door.breakers.held(provider.name)
-            if held is not None:  # known before anything is read and prepared for it
-                return await self._held(job, held.error())
-            submission = await desk.submission(job, provider)
+            held = desk.door.breakers.held(provider.name)  # asked before anything is read for it
+            prepared = await desk.submission(job, provider) if held is None else held.error()
         except NexiomError as error:
             return await self._not_prepared(job, error)
-        return await self._order(job, lease, provider, submission, watched=watched)
+        if isinstance(prepared, ProviderUnavailable):
+            return await self.refusals.held(job, prepared)
+        return await self._order(job, lease, provider, prepared, watched=watched)
 
     async def _not_prepared(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """Nothing could be sent."""
@@ -105,9 +103,9 @@ class Ordering:
                 _log.warning("job %s waits: %s", job.id, error, extra={"action": "not_set_up", "job_id": job.id})
                 return await self.desk.later(job, error)
             case ConfigurationError():
-                return await self._refused(job, _unusable(job, error))
+                return await self.refusals.unusable(job, error)
             case _:
-                return await self._refused(job, error)
+                return await self.refusals.refused(job, error)
 
     async def settle(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
@@ -163,7 +161,7 @@ class Ordering:
                 ends.enter_context(desk.door.breakers.order(provider.name))
             except ProviderUnavailable as error:
                 ends.close()
-                return await self._held(job, error)
+                return await self.refusals.held(job, error)
             if not sent_before:
                 attempts = job.attempts
                 job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
@@ -199,11 +197,11 @@ class Ordering:
             # That this call was not taken says nothing of the one before, which may have been: the same key again.
             return await self.desk.later(job, error)
         if error.charged == "no":
-            return await self._refused(job, error)
+            return await self.refusals.refused(job, error)
         not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
         if not_set_up and provider.submission_recovery != "key":
             # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
-            return await self._refused(job, _unusable(job, error))
+            return await self.refusals.unusable(job, error)
         if provider.submission_recovery == "none":
             return await self._uncertain(job, error)
         return await self.desk.later(job, error)
@@ -256,34 +254,6 @@ class Ordering:
             job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))
         return await self.saving.begin(job, Succeeded(assets=()))
 
-    async def _refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
-        """Certainly not taken and not charged: send it again later, ask elsewhere, or give up."""
-        desk = self.desk
-        again = getattr(error, "retryable", False) and not desk.overdue(job)
-        if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK and not _asks_for_patience(error):
-            return await self._send_again(job, error, trouble=in_words(job, error.message))
-        try_elsewhere = await elsewhere(desk, job, error)
-        if try_elsewhere is not None:
-            return try_elsewhere
-        return await (self._send_again(job, error, trouble=error.message) if again else desk.end(job, error))
-
-    async def _held(self, job: GenerationJob, error: ProviderUnavailable) -> GenerationJob:
-        """Not sent, because the provider is failing: ask elsewhere, or wait for whoever comes back first."""
-        desk = self.desk
-        if job.phase is Phase.QUEUED:  # one whose answer was lost stays where it may have been taken
-            try_elsewhere = await elsewhere(desk, job, error)
-            if try_elsewhere is not None:
-                return try_elsewhere
-            if desk.overdue(job):
-                return await desk.end(job, error)
-        pause = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_WHILE_HELD_SECONDS) * (1 + desk.luck() / 10)
-        return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
-
-    async def _send_again(self, job: GenerationJob, error: NexiomError, *, trouble: str) -> GenerationJob:
-        desk = self.desk
-        waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
-        return await desk.commit(job, waiting.with_metadata(trouble=trouble))
-
     async def _look_up(
         self, job: GenerationJob, provider: VideoProvider, orders: SupportsLookup, *, watched: bool
     ) -> GenerationJob:
@@ -326,20 +296,6 @@ class Ordering:
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at
         return seconds is not None and started is not None and self.desk.now() >= started + timedelta(seconds=seconds)
-
-
-def _asks_for_patience(error: NexiomError) -> bool:
-    """Whether a provider that is down asks for a longer wait than somebody else is kept waiting for."""
-    asked = error.retry_after_seconds if isinstance(error, ProviderUnavailable) else None
-    return (asked or 0.0) > LONGEST_WAIT_BEFORE_FALLBACK_SECONDS
-
-
-def _unusable(job: GenerationJob, error: NexiomError) -> AuthenticationFailed:
-    """The provider is not set up for this order: nothing was sent."""
-    which = f"{job.provider} cannot" if job.provider else "No provider can"
-    unusable = AuthenticationFailed(f"{which} be used here: {error.message}")
-    unusable.next_step = error.next_step
-    return unusable
 
 
 async def _to_its_end(work: Coroutine[None, None, T]) -> T:
