@@ -35,7 +35,7 @@ def _kinds() -> list[type[Event]]:
 
 
 def test_every_event_is_a_frozen_value_with_a_name_of_its_own() -> None:
-    assert len({kind.action for kind in _kinds()}) == len(_kinds()) == 8
+    assert len({kind.action for kind in _kinds()}) == len(_kinds()) == 9
     for event in (TICK, CALLED, MOVED, FAILED):
         field = dataclasses.fields(event)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -55,6 +55,7 @@ def test_names_are_stable() -> None:
         "JobCreated": "job_created",
         "ModelChosen": "model_chosen",
         "ProviderCalled": "provider_called",
+        "BreakerMoved": "breaker_moved",
         "JobMoved": "job_moved",
         "AssetStored": "asset_stored",
         "WorkerTicked": "worker_ticked",

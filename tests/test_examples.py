@@ -24,6 +24,8 @@ PRINTED = {
     "worker": r"3 jobs are pending\n(completed: .*\n){3}",
     "app_rows": r"completed: _/.*\.mp4\nfailed: No model fits this request",
     "procrastinate_jobs": r"3 jobs are pending\n(completed: .*\n){3}",
+    "fallback": r"breaker of acme: open \(5 of the last 5 calls\)\norders sent to acme: 5\nacme: failing\nbolt: ready\n"
+    r"acme could not take it .* \(estimate \$0\.42 -> \$0\.50\)\n.*\nstored: file:///.* at once: bolt",
     "recover": r"failed \(unknown\): [\s\S]*stored: .*, orders paid: 1",
 }
 

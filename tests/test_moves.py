@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexiom_sdk import GenerationJob, JobStatus, VideoRequest, moves
-from nexiom_sdk.errors import FAILURE_CODES, ContentRejected, RateLimited, SubmissionUncertain
+from nexiom_sdk.attempts import attempts_of
+from nexiom_sdk.errors import FAILURE_CODES, ContentRejected, ProviderUnavailable, RateLimited, SubmissionUncertain
 from nexiom_sdk.jobs import Phase, may_move
 from nexiom_sdk.types import Asset, Candidate, Choice, Operation, Running, Succeeded, VideoSpec
 
@@ -100,7 +101,10 @@ def _sound(job: GenerationJob) -> bool:
 def test_a_new_order_takes_the_terms_and_the_price_of_its_model() -> None:
     job = moves.reordered(_new(), CHOICE.ranked[1], RateLimited("busy"), now=START)
     assert (job.provider, job.model, job.duration_seconds, job.estimated_cost_usd) == ("bolt", "b1", 6, Decimal("0.60"))
-    assert job.warnings == ("6 s",)
+    assert job.warnings == (
+        "6 s",
+        "acme could not take it (busy): ordered from bolt/b1 instead (estimate $0.40 -> $0.60)",
+    )
     assert job.order_key == "j1.1"
 
 
@@ -122,3 +126,54 @@ def test_what_was_sent_is_kept_without_the_prompt() -> None:
     spec = VideoSpec(model="a1", prompt="CANARY", negative_prompt="CANARY", duration_seconds=4, options={"motion": 3})
     job = moves.intended(_new(), spec, now=START)
     assert job.provider_metadata["request"] == {"model": "a1", "duration_seconds": 4.0, "options": {"motion": 3}}
+
+
+def test_what_was_said_of_the_model_before_is_not_said_of_the_next_one() -> None:
+    first = moves.reordered(_new(), CHOICE.ranked[1], RateLimited("busy"), now=START)
+    again = moves.reordered(first, CHOICE.ranked[0], RateLimited("slow"), now=START)
+    assert again.warnings == ("bolt could not take it (slow): ordered from acme/a1 instead (estimate $0.60 -> $0.40)",)
+
+
+def test_the_terms_of_a_later_order_are_kept_beside_the_choice_which_stays_as_it_was() -> None:
+    dearer = CHOICE.ranked[1].evolve(estimated_cost_usd=Decimal("0.90"), resolution="720p")
+    job = moves.reordered(_new(), dearer, RateLimited("busy"), now=START)
+    job = GenerationJob.model_validate_json(job.model_dump_json())
+    assert moves.candidate_of(job) == dearer
+    assert job.choice == CHOICE
+    assert moves.candidate_of(_new()) == CHOICE.ranked[0]
+
+
+def test_an_order_that_was_not_charged_counts_nothing_when_the_next_one_is_made_and_another_one_does() -> None:
+    free = moves.reordered(_new(), CHOICE.ranked[1], RateLimited("busy"), now=START)
+    assert (free.earlier_cost_usd, free.counted_cost_usd) == (Decimal(0), Decimal("0.60"))
+    lost = moves.unknown(_new(), SubmissionUncertain("lost"), now=START)
+    assert moves.resubmitted(lost, now=START).earlier_cost_usd == Decimal("0.40")
+
+
+def test_the_time_that_nobody_took_a_job_is_counted_over_all_its_orders() -> None:
+    later = START + timedelta(minutes=5)
+    job = moves.reordered(_new(), CHOICE.ranked[1], RateLimited("busy"), now=later)
+    assert moves.waiting_since(job, later) == START
+    taken = moves.answered(job, Operation(id="op"), now=later, run_at=later)
+    failed = moves.reordered(taken, CHOICE.ranked[0], RateLimited("busy"), now=later)
+    assert moves.waiting_since(failed, later) == later, "it had been taken: the next provider has all its time"
+    assert moves.waiting_since(moves.resubmitted(job, now=later), later) == later
+
+
+def test_orders_that_are_made_in_turn_do_not_fill_the_row() -> None:
+    job, down = _new(), ProviderUnavailable("down")
+    for turn in range(100):
+        job = moves.reordered(job, CHOICE.ranked[(turn + 1) % 2], down, now=START + timedelta(minutes=turn))
+    assert job.order_no == 100
+    assert [(one.provider, one.times) for one in attempts_of(job)] == [("acme", 50), ("bolt", 50)]
+    assert len(job.model_dump_json()) < 6000
+
+
+def test_an_attempt_that_somebody_made_unreadable_is_passed_over() -> None:
+    job = moves.reordered(_new(), CHOICE.ranked[1], ProviderUnavailable("down"), now=START)
+    stored = job.provider_metadata["attempts"]
+    assert isinstance(stored, list)
+    newer = {**stored[0], "a field of a later version": 1}  # type: ignore[dict-item]
+    job = job.with_metadata(attempts=[{"times": "many"}, 3, None, newer])
+    assert [one.provider for one in attempts_of(job)] == ["acme"]
+    assert attempts_of(job.with_metadata(attempts="none")) == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from nexiom_sdk.clock import Clock
@@ -26,6 +26,7 @@ class Chooser:
         settings: Their keys.
         policy: Gives the policy; called on first use.
         clock: Time, for retirements and for the adapters.
+        failing: Gives the providers that are failing now, with what is wrong.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Chooser:
         settings: Settings,
         policy: Callable[[], Policy],
         clock: Clock,
+        failing: Callable[[], Mapping[str, str]] = dict[str, str],
     ) -> None:
         self._registry = registry
         self._settings = settings
         self._policy = policy
         self._clock = clock
+        self._failing = failing
         self._providers: dict[str, VideoProvider] = {}
 
     def provider(self, name: str) -> VideoProvider:
@@ -56,6 +59,8 @@ class Chooser:
     def explain(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:
         """The selection with its reasons, whether or not a model fits.
 
+        Where every provider that could make it is failing, it is made all the same: the order waits for one of them.
+
         Args:
             request: What is wanted.
             addresses: Whether the store can give web addresses of the references it holds.
@@ -64,6 +69,20 @@ class Chooser:
         Raises:
             ConfigurationError: The provider named by the request cannot be used, or the clock of this machine is wrong.
         """
+        failing = self._failing()
+        choice = self._selected(request, failing, addresses=addresses, role=role)
+        if choice.ranked or not failing:
+            return choice
+        waiting = self._selected(request, {}, addresses=addresses, role=role)
+        return _told_of_waiting(waiting) if waiting.ranked else choice
+
+    def explain_now(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:
+        """The selection among providers that are not failing; the arguments and errors are those of `explain`."""
+        return self._selected(request, self._failing(), addresses=addresses, role=role)
+
+    def _selected(
+        self, request: VideoRequest, failing: Mapping[str, str], *, addresses: bool, role: str | None
+    ) -> Choice:
         policy = self._policy()
         today = self._clock.now().date()
         if (known := policy.facts_of) is not None and today < known - ONE_DAY:
@@ -79,7 +98,16 @@ class Chooser:
                 if name == request.provider:
                     raise
                 unavailable[name] = error.message
-        return select(request, policy, cards, unavailable=unavailable, today=today, addresses=addresses, role=role)
+        return select(
+            request,
+            policy,
+            cards,
+            unavailable=unavailable,
+            health=failing,
+            today=today,
+            addresses=addresses,
+            role=role,
+        )
 
     def choose(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:
         """The selection; at least one model fits.
@@ -139,3 +167,12 @@ class Chooser:
             return error.message
         named = needed or [variable for variable in declared if not variable.endswith("BASE_URL")]
         return f"set {', '.join(named)}" if named else "no key"
+
+
+def _told_of_waiting(choice: Choice) -> Choice:
+    """The choice among providers of which each is failing, with a warning that says so."""
+    first, *others = choice.ranked
+    failing = list(dict.fromkeys(one.provider for one in choice.ranked))
+    are = f"{', '.join(failing[:-1])} and {failing[-1]} are" if len(failing) > 1 else f"{first.provider} is"
+    warning = f"{are} failing now; the order waits for {first.provider if len(failing) > 1 else 'it'}"
+    return choice.evolve(ranked=(first.evolve(warnings=(*first.warnings, warning)), *others))

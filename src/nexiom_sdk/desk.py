@@ -5,32 +5,41 @@ Steps decide; the desk commits. A commit that finds the fence moved drops the st
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.errors import IllegalTransition, ModelRetired, NexiomError, ProviderError
+from nexiom_sdk.errors import BudgetExceeded, IllegalTransition, NexiomError, ProviderError
 from nexiom_sdk.events import JobMoved, ModelChosen, Sink
 from nexiom_sdk.inputs import OpenUrl, deliver
-from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, may_move
+from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, SupportsIntake, may_move
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import SupportsCallback, VideoProvider
 from nexiom_sdk.selection import spec_for
 from nexiom_sdk.storage import ObjectStore
-from nexiom_sdk.types import Candidate, Submission
+from nexiom_sdk.types import Candidate, Choice, Submission
 
-MOST_ORDERS_ELSEWHERE = 2
 _HISTORY_ROWS = 50
 _HISTORY_KEPT_SECONDS = 60.0
 
 
 class Overtaken(Exception):
     """The fence moved: somebody else owns the job now. The engine drops the step; nobody outside sees this."""
+
+
+class Rechoose(Protocol):
+    """Selects once more for a job, without providers that are failing; it raises only what a set-up lacks."""
+
+    def __call__(self, job: GenerationJob, *, addresses: bool) -> Choice: ...
+
+
+def _nobody_else(job: GenerationJob, *, addresses: bool) -> Choice:  # noqa: ARG001 - the shape of a `Rechoose`
+    return Choice()
 
 
 @dataclass(kw_only=True)
@@ -50,6 +59,7 @@ class Desk:
         url_ttl_seconds: Validity of signed result addresses.
         callback_url: Address under which this service receives callbacks, without the provider's name.
         fallback_on: Failure codes after which another model may be asked, if nothing was charged.
+        rechoose: Selects that other model, by what is known at that moment.
         limits: The bounds that hold for a job at this moment.
         luck: Random numbers from 0 to 1, for jitter.
     """
@@ -66,6 +76,7 @@ class Desk:
     url_ttl_seconds: float = 604_800.0
     callback_url: str | None = field(default=None, repr=False)
     fallback_on: Collection[str] = ()
+    rechoose: Rechoose = _nobody_else
     limits: Callable[[GenerationJob], Sequence[Limit]] = lambda job: ()  # noqa: ARG005
     luck: Callable[[], float] = random.random
     _history: dict[str, tuple[float, tuple[float, ...]]] = field(default_factory=dict, init=False)
@@ -78,17 +89,20 @@ class Desk:
         """The moment `seconds` from now."""
         return self.clock.now() + timedelta(seconds=seconds)
 
-    async def commit(self, before: GenerationJob, after: GenerationJob) -> GenerationJob:
-        """Write a step, if it is one that the state machine has and the fence still stands.
+    async def commit(
+        self, before: GenerationJob, after: GenerationJob, *, limits: Sequence[Limit] = ()
+    ) -> GenerationJob:
+        """Write a step, if it is one that the state machine has, the fence still stands, and every limit holds.
 
         Raises:
             Overtaken: The fence moved.
             IllegalTransition: There is no such step.
+            BudgetExceeded: A limit would be broken, or cannot be checked again in these rows.
         """
         if not may_move(before.phase, after.phase):
             msg = f"Job {before.id} cannot go from {before.phase} to {after.phase}."
             raise IllegalTransition(msg, job_id=before.id)
-        if not await self.repository.save(after, fence=before.fence):
+        if not await self._written(after, before.fence, limits):
             raise Overtaken
         moved = JobMoved(
             job_id=after.id,
@@ -107,15 +121,6 @@ class Desk:
     async def end(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """The job ends without a video."""
         return await self.commit(job, moves.failed(job, error, now=self.now()))
-
-    async def elsewhere(self, job: GenerationJob, error: NexiomError) -> GenerationJob | None:
-        """Order from the next model of the choice; None where that is not allowed, or there is none."""
-        candidate = self._next_candidate(job, error)
-        if candidate is None:
-            return None
-        job = await self.commit(job, moves.reordered(job, candidate, error, now=self.now()))
-        self.sink(model_chosen(job, candidate))
-        return job
 
     def backoff(self, job: GenerationJob, error: NexiomError) -> float:
         """Seconds until the failed step is tried again."""
@@ -170,16 +175,18 @@ class Desk:
         since = moves.seconds_since(job, stamp, self.now())
         return seconds is not None and since is not None and since >= seconds
 
-    def _next_candidate(self, job: GenerationJob, error: NexiomError) -> Candidate | None:
-        made = job.provider_metadata.get("attempts")
-        orders = len(made) if isinstance(made, list) else 0
-        if error.charged != "no" or moves.code_of(error) not in self.fallback_on or orders >= MOST_ORDERS_ELSEWHERE:
-            return None
-        ranked = job.choice.ranked if job.choice else ()
-        following = itertools.dropwhile(lambda one: (one.provider, one.model) != (job.provider, job.model), ranked)
-        others = itertools.islice(following, 1, None)
-        same_fate = not isinstance(error, ModelRetired)  # a bad key or an outage is that of all the provider's models
-        return next((one for one in others if one.provider != job.provider or not same_fate), None)
+    def overdue(self, job: GenerationJob) -> bool:
+        """Whether the job has waited for a provider that takes it for as long as it may."""
+        limit = self.deadline_seconds
+        now = self.now()
+        return limit is not None and (now - moves.waiting_since(job, now)).total_seconds() >= limit
+
+    async def _written(self, job: GenerationJob, fence: int, limits: Sequence[Limit]) -> bool:
+        if not limits:
+            return await self.repository.save(job, fence=fence)
+        if not isinstance(self.repository, SupportsIntake):
+            raise BudgetExceeded("The budgets cannot be checked again in these rows, so nobody else is asked.")
+        return await self.repository.admit(job, fence=fence, limits=limits)
 
 
 def card_of(provider: VideoProvider, model: str) -> ModelCard:

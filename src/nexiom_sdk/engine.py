@@ -21,6 +21,7 @@ from nexiom_sdk.lease import Lease
 from nexiom_sdk.ordering import Ordering
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.recovery import Recovery, Unrecorded
+from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.spool import Spool
 
@@ -45,7 +46,9 @@ class Engine:
         spooled = Spool(folder=spool, store=desk.store, door=desk.door, sink=desk.sink)
         self._recovery = Recovery(desk=desk, kept=KeptAnswers(folder=spool / "answers"), spool=spooled)
         self._saving = Saving(desk=desk, spool=spooled)
-        self._ordering = Ordering(desk=desk, saving=self._saving, recovery=self._recovery, intake=intake)
+        self._ordering = Ordering(
+            desk=desk, refusals=Refusals(desk=desk), saving=self._saving, recovery=self._recovery, intake=intake
+        )
         self._following = Following(desk=desk, saving=self._saving, looks=Looks(door=desk.door))
         self._recover_at = float("-inf")
 

@@ -9,8 +9,9 @@ import dataclasses
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 _log = logging.getLogger("nexiom_sdk")
 
@@ -57,6 +58,29 @@ class ProviderCalled(Event):
     outcome: str
     attempt: int
     duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerMoved(Event):
+    """Orders to a provider are held back (open), one of them tries it (probing), or they go again (closed).
+
+    Args:
+        provider: Name of the provider.
+        state: What holds from now on.
+        reason: Why.
+        at: The moment.
+        until: When the next order may try the provider; None where all may go.
+        openings: How often it was found failing in a row.
+    """
+
+    action: ClassVar[str] = "breaker_moved"
+    level: ClassVar[int] = logging.WARNING
+    provider: str
+    state: Literal["closed", "open", "probing"]
+    reason: str
+    at: datetime
+    until: datetime | None
+    openings: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
+from nexiom_sdk.elsewhere import elsewhere
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     Charged,
@@ -119,7 +120,7 @@ class Following:
             job = job.evolve(cost_usd=cost_usd)
         if job.provider_metadata.get("cancel") == "requested":  # some providers forget an order that they stop
             return await self._stopped(job, outcome.message, error.charged)
-        return await self.desk.elsewhere(job, error) or await self.desk.end(job, error)
+        return await elsewhere(self.desk, job, error) or await self.desk.end(job, error)
 
     async def _stopped(self, job: GenerationJob, reason: str, charged: Charged | None) -> GenerationJob:
         desk = self.desk

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pydantic import JsonValue
 
 from nexiom_sdk import schedule
+from nexiom_sdk.attempts import again_at, with_attempt
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     ConfigurationError,
@@ -26,9 +27,11 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
 from nexiom_sdk.types import Candidate, Choice, Operation, Running, Succeeded, VideoRequest, VideoSpec
+from nexiom_sdk.wording import printable, usd
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
 MOST_COST_USD = 1_000_000  # of one video, and of the column
+_LONGEST_REASON = 200
 
 
 def created(
@@ -198,9 +201,32 @@ def cancelled(job: GenerationJob, error: JobCancelled, *, state: str, now: datet
     return failed(job, error, now=now).with_metadata(cancel=state)
 
 
-def reordered(job: GenerationJob, candidate: Candidate, error: NexiomError, *, now: datetime) -> GenerationJob:
-    """A new order at another model, after one that was not taken or not charged."""
-    return _ordered(_next_order(job, error.code, error.message, now=now), candidate)
+def reordered(
+    job: GenerationJob,
+    candidate: Candidate,
+    error: NexiomError,
+    *,
+    now: datetime,
+    run_at: datetime | None = None,
+    attempts: int = 0,
+) -> GenerationJob:
+    """A new order at another model, after one that was certainly not charged.
+
+    The choice stays as it was made; the terms and the price of this order are kept beside it.
+    """
+    free = job.evolve(cost_usd=job.cost_usd or Decimal(0))
+    new = _next_order(free, error.code, error.message, now=now, again=again_at(error, now=now))
+    prices = dict.fromkeys((usd(job.estimated_cost_usd), usd(candidate.estimated_cost_usd)))
+    moved = (
+        f"{job.provider} could not take it ({printable(error.message, _LONGEST_REASON).rstrip('.')}): "
+        f"ordered from {candidate.target} instead (estimate {' -> '.join(prices)})"
+    )
+    timing = timing_of(new)
+    if job.phase is not Phase.WAITING:  # nobody took it so far: its time to be taken goes on
+        timing["waiting_since"] = waiting_since(job, now).isoformat()
+    return _ordered(new.evolve(run_at=run_at or now, attempts=attempts), candidate, moved=moved).with_metadata(
+        candidate=candidate.model_dump(mode="json"), timing=timing
+    )
 
 
 def resubmitted(job: GenerationJob, *, now: datetime) -> GenerationJob:
@@ -225,6 +251,12 @@ def timing_of(job: GenerationJob) -> dict[str, JsonValue]:
     return dict(stored) if isinstance(stored, dict) else {}
 
 
+def waiting_since(job: GenerationJob, now: datetime) -> datetime:
+    """Since when the job waits for a provider that takes it, over all its orders that none took."""
+    timing = timing_of(job)
+    return _moment(timing.get("waiting_since")) or _moment(timing.get("ordered_at")) or now
+
+
 def seconds_since(job: GenerationJob, name: str, now: datetime) -> float | None:
     """Seconds since a stamp in the row's timing, such as `running_since`; None while it is not set."""
     moment = _moment(timing_of(job).get(name))
@@ -238,11 +270,12 @@ def schedule_key_of(job: GenerationJob) -> str:
 
 
 def candidate_of(job: GenerationJob) -> Candidate | None:
-    """The model of the present order, with its terms."""
+    """The model of the present order, with its terms: as they were when it was ordered."""
     # Read at each look: of the whole choice, with all that was dropped, only this one entry is made into a value.
     stored = job.provider_metadata.get("choice")
     ranked = stored.get("ranked") if isinstance(stored, dict) else None
-    for one in ranked if isinstance(ranked, list) else ():
+    later = job.provider_metadata.get("candidate")
+    for one in (later, *(ranked if isinstance(ranked, list) else ())):
         if isinstance(one, dict) and (one.get("provider"), one.get("model")) == (job.provider, job.model):
             return Candidate.model_validate(one)
     return None
@@ -263,31 +296,27 @@ def code_of(error: NexiomError) -> str:
             return "generation_failed"
 
 
-def _ordered(job: GenerationJob, candidate: Candidate) -> GenerationJob:
+def _ordered(job: GenerationJob, candidate: Candidate, *, moved: str | None = None) -> GenerationJob:
+    """The job with the terms of a model; what was said of the one before is not true of this one."""
+    before = candidate_of(job)
+    over = {*(before.warnings if before else ()), str(job.provider_metadata.get("moved"))}
+    warnings = dict.fromkeys((*(one for one in job.warnings if one not in over), *candidate.warnings))
     return job.evolve(
         provider=candidate.provider,
         model=candidate.model,
         duration_seconds=candidate.duration_seconds,
         estimated_cost_usd=candidate.estimated_cost_usd,
     ).with_metadata(
-        warnings=_more_warnings(job, candidate.warnings),
+        warnings=[*warnings, *([moved] if moved else [])] or None,
+        moved=moved,
         budget_tier=None if candidate.tier == job.quality_tier else candidate.tier,
     )
 
 
-def _next_order(job: GenerationJob, code: str | None, message: str | None, *, now: datetime) -> GenerationJob:
-    attempt: dict[str, JsonValue] = {
-        "order_no": job.order_no,
-        "provider": job.provider,
-        "model": job.model,
-        "provider_job_id": job.provider_job_id,
-        "error_code": code,
-        "error_message": message,
-        "cost_usd": None if job.cost_usd is None else str(job.cost_usd),
-        "estimated_cost_usd": None if job.estimated_cost_usd is None else str(job.estimated_cost_usd),
-    }
+def _next_order(
+    job: GenerationJob, code: str | None, message: str | None, *, now: datetime, again: datetime | None = None
+) -> GenerationJob:
     earlier_usd = job.earlier_cost_usd + (job.counted_cost_usd or 0)
-    earlier = job.provider_metadata.get("attempts")
     return job.evolve(
         phase=Phase.QUEUED,
         status=JobStatus.PENDING,
@@ -302,7 +331,7 @@ def _next_order(job: GenerationJob, code: str | None, message: str | None, *, no
         error_code=None,
         error_message=None,
     ).with_metadata(
-        attempts=[*(earlier if isinstance(earlier, list) else []), attempt],
+        attempts=with_attempt(job, code, message, now=now, again_at=again),
         earlier_cost_usd=str(earlier_usd) if earlier_usd else None,
         operation=None,
         timing={"ordered_at": now.isoformat()},

@@ -1,9 +1,9 @@
 """The steps before a provider has the order: where money is spent, once.
 
-A place at the provider's gate is taken, then the intent is committed, then the paid call is made at once, then its
-answer is committed. The call is sent again only when it certainly never left, when the provider documents the answer as
-a refusal, or when it carries a key that makes both one order. A job found between intent and answer is settled by what
-its adapter declares: `key`, `lookup` or `none`.
+A place at the provider's gate is taken, its breaker is asked, then the intent is committed, then the paid call is made
+at once, then its answer is committed. The call is sent again only when it certainly never left, when the provider
+documents the answer as a refusal, or when it carries a key that makes both one order. A job found between intent and
+answer is settled by what its adapter declares: `key`, `lookup` or `none`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import TypeVar
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import (
-    AuthenticationFailed,
     ConfigurationError,
     GenerationFailed,
     JobCancelled,
@@ -29,6 +28,7 @@ from nexiom_sdk.errors import (
     NexiomError,
     PluginError,
     ProviderBusy,
+    ProviderUnavailable,
     StorageError,
     StorageUnavailable,
     SubmissionUncertain,
@@ -41,6 +41,7 @@ from nexiom_sdk.providers.calls import call, call_once
 from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
 from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.redaction import redact
+from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.types import Operation, Submission, Succeeded
 from nexiom_sdk.wording import printable
@@ -50,7 +51,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_SECONDS = 60.0  # longest that one JSON call may take
-SUBMITS_BEFORE_FALLBACK = 3
 PAUSE_WITHOUT_A_PLACE_SECONDS = 5.0
 
 
@@ -60,12 +60,14 @@ class Ordering:
 
     Args:
         desk: What every step needs.
+        refusals: What follows where nothing was ordered.
         saving: The steps that follow when a provider answers with the video itself.
         intake: Takes in rows that others wrote.
         recovery: Answers that came while the row could not be written.
     """
 
     desk: Desk
+    refusals: Refusals
     saving: Saving
     intake: Intake
     recovery: Recovery
@@ -83,10 +85,13 @@ class Ordering:
             if job.choice is None:
                 job = await self.intake.admit(job)
             provider = desk.provider_of(job)
-            submission = await desk.submission(job, provider)
+            held = desk.door.breakers.held(provider.name)  # asked before anything is read for it
+            prepared = await desk.submission(job, provider) if held is None else held.error()
         except NexiomError as error:
             return await self._not_prepared(job, error)
-        return await self._order(job, lease, provider, submission, watched=watched)
+        if isinstance(prepared, ProviderUnavailable):
+            return await self.refusals.held(job, prepared)
+        return await self._order(job, lease, provider, prepared, watched=watched)
 
     async def _not_prepared(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """Nothing could be sent."""
@@ -98,9 +103,9 @@ class Ordering:
                 _log.warning("job %s waits: %s", job.id, error, extra={"action": "not_set_up", "job_id": job.id})
                 return await self.desk.later(job, error)
             case ConfigurationError():
-                return await self._refused(job, _unusable(job, error))
+                return await self.refusals.unusable(job, error)
             case _:
-                return await self._refused(job, error)
+                return await self.refusals.refused(job, error)
 
     async def settle(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
@@ -147,11 +152,17 @@ class Ordering:
         watched: bool,
     ) -> GenerationJob:
         """Order from a place at the gate: between the intent and the call, nothing is waited for."""
-        desk = self.desk
-        with place:
+        desk, sent_before = self.desk, job.phase is Phase.SUBMITTING
+        with contextlib.ExitStack() as ends:
+            ends.enter_context(place)
             if not await lease.renew():
                 raise Overtaken
-            if job.phase is Phase.QUEUED:
+            try:
+                ends.enter_context(desk.door.breakers.order(provider.name))
+            except ProviderUnavailable as error:
+                ends.close()
+                return await self.refusals.held(job, error)
+            if not sent_before:
                 attempts = job.attempts
                 job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
                 if not lease.fresh:
@@ -175,17 +186,22 @@ class Ordering:
             case _:
                 # Refusals quote what was sent.
                 answer.message = redact(answer.message, (submission.callback_url or "",))
-                return await self._not_taken(job, provider, answer)
+                return await self._not_taken(job, provider, answer, sent_before=sent_before)
 
-    async def _not_taken(self, job: GenerationJob, provider: VideoProvider, error: NexiomError) -> GenerationJob:
+    async def _not_taken(
+        self, job: GenerationJob, provider: VideoProvider, error: NexiomError, *, sent_before: bool
+    ) -> GenerationJob:
         if isinstance(error, GenerationFailed):
             return await self.desk.end(job, error)
+        if sent_before and (getattr(error, "retryable", False) or getattr(error, "fallback", False)):
+            # That this call was not taken says nothing of the one before, which may have been: the same key again.
+            return await self.desk.later(job, error)
         if error.charged == "no":
-            return await self._refused(job, error)
+            return await self.refusals.refused(job, error)
         not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
         if not_set_up and provider.submission_recovery != "key":
             # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
-            return await self._refused(job, _unusable(job, error))
+            return await self.refusals.unusable(job, error)
         if provider.submission_recovery == "none":
             return await self._uncertain(job, error)
         return await self.desk.later(job, error)
@@ -238,23 +254,6 @@ class Ordering:
             job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))
         return await self.saving.begin(job, Succeeded(assets=()))
 
-    async def _refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
-        """Certainly not taken and not charged: send it again later, ask elsewhere, or give up."""
-        desk = self.desk
-        overdue = desk.past(job, "ordered_at", desk.deadline_seconds)
-        again = getattr(error, "retryable", False) and not overdue
-        if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK:
-            return await self._send_again(job, error)
-        try_elsewhere = await desk.elsewhere(job, error)
-        if try_elsewhere is not None:
-            return try_elsewhere
-        return await (self._send_again(job, error) if again else desk.end(job, error))
-
-    async def _send_again(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
-        desk = self.desk
-        waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
-        return await desk.commit(job, waiting.with_metadata(trouble=error.message))
-
     async def _look_up(
         self, job: GenerationJob, provider: VideoProvider, orders: SupportsLookup, *, watched: bool
     ) -> GenerationJob:
@@ -297,14 +296,6 @@ class Ordering:
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at
         return seconds is not None and started is not None and self.desk.now() >= started + timedelta(seconds=seconds)
-
-
-def _unusable(job: GenerationJob, error: NexiomError) -> AuthenticationFailed:
-    """The provider is not set up for this order: nothing was sent."""
-    which = f"{job.provider} cannot" if job.provider else "No provider can"
-    unusable = AuthenticationFailed(f"{which} be used here: {error.message}")
-    unusable.next_step = error.next_step
-    return unusable
 
 
 async def _to_its_end(work: Coroutine[None, None, T]) -> T:

@@ -23,12 +23,15 @@ from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
 # The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
 if TYPE_CHECKING:
+    from nexiom_sdk.breaker_file import BreakerFile
     from nexiom_sdk.choosing import Chooser
     from nexiom_sdk.desk import Desk
     from nexiom_sdk.engine import Engine
     from nexiom_sdk.intake import Intake
     from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
+    from nexiom_sdk.provider_states import ProviderState
+    from nexiom_sdk.providers.calls import Door
     from nexiom_sdk.providers.registry import ProviderRegistry
     from nexiom_sdk.worker import Worker
 
@@ -99,6 +102,8 @@ class Studio:
 
     async def aclose(self) -> None:
         """Close what the studio made. Jobs stay as they are."""
+        if "_breaker_file" in self.__dict__:
+            await self._breaker_file.settle()
         if "_chooser" in self.__dict__:
             await self._chooser.aclose()
         if self._given_repository is None and "repository" in self.__dict__:
@@ -130,27 +135,49 @@ class Studio:
         return Policy.from_file(self.settings.policy) if self.settings.policy else Policy.default()
 
     @cached_property
-    def _chooser(self) -> Chooser:
-        from nexiom_sdk.choosing import Chooser
+    def _registry(self) -> ProviderRegistry:
         from nexiom_sdk.providers.registry import ProviderRegistry
 
+        return self._given_registry or ProviderRegistry(allow=self.settings.providers)
+
+    @cached_property
+    def _chooser(self) -> Chooser:
+        from nexiom_sdk.choosing import Chooser
+
         return Chooser(
-            registry=self._given_registry or ProviderRegistry(allow=self.settings.providers),
+            registry=self._registry,
             settings=self.settings,
             policy=lambda: self.policy,
             clock=self._clock,
+            failing=lambda: {name: held.words for name, held in self._door.breakers.failing().items()},
+        )
+
+    @cached_property
+    def _breaker_file(self) -> BreakerFile:
+        from nexiom_sdk.breaker_file import BreakerFile
+
+        return BreakerFile(self.settings.home / "breakers.json", clock=self._clock)
+
+    @cached_property
+    def _door(self) -> Door:
+        from nexiom_sdk.providers.calls import Door
+
+        return Door(
+            clock=self._clock,
+            sink=Sinks((self._sink, self._breaker_file)),
+            concurrency=self.settings.provider_concurrency,
+            heard=self._breaker_file.heard,
         )
 
     @cached_property
     def _desk(self) -> Desk:
         from nexiom_sdk.desk import Desk
-        from nexiom_sdk.providers.calls import Door
 
         return Desk(
             repository=self.repository,
             store=self.store,
             provider=self._chooser.provider,
-            door=Door(clock=self._clock, sink=self._sink, concurrency=self.settings.provider_concurrency),
+            door=self._door,
             open_url=self._open_url,
             clock=self._clock,
             sink=self._sink,
@@ -159,6 +186,7 @@ class Studio:
             url_ttl_seconds=self.settings.result_url_ttl_seconds,
             callback_url=self.settings.callback_url,
             fallback_on=frozenset(self.policy.fallback_on),
+            rechoose=self._rechosen,
             limits=self._limits,
         )
 
@@ -173,6 +201,12 @@ class Studio:
         from nexiom_sdk.intake import Intake
 
         return Intake(desk=self._desk, choose=self._chooser.choose, role_of=self._role_of)
+
+    def _rechosen(self, job: GenerationJob, *, addresses: bool) -> Choice:
+        from nexiom_sdk.fallback import request_of
+
+        role = job.role or self._role_of(job.user_id)
+        return self._chooser.explain_now(request_of(job), addresses=addresses, role=role)
 
     def _role_of(self, user_id: str | None) -> str:
         return self.policy.governance.role_of(user_id)
@@ -248,6 +282,19 @@ class Studio:
             ConfigurationError: The provider named by the request cannot be used.
         """
         return self._chooser.explain(request, role=self.policy.governance.role_of(user_id, role))
+
+    async def providers(self, *, check: bool = False) -> Sequence[ProviderState]:
+        """Every provider that is installed, whether it can be used here, what it lacks, and whether it is failing.
+
+        Args:
+            check: Also make the free call of those that have one, all at the same time; without it nobody is asked.
+
+        Raises:
+            InvalidPolicy: The policy cannot be used.
+        """
+        from nexiom_sdk.provider_states import provider_states
+
+        return await provider_states(self._chooser, self._registry, self.policy, self._door, check=check)
 
     async def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; this studio chooses by it from then on.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, VideoResult
     from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
+    from nexiom_sdk.provider_states import ProviderState
     from nexiom_sdk.providers.registry import ProviderRegistry
     from nexiom_sdk.storage import ObjectStore
 
@@ -113,6 +114,10 @@ class SyncStudio:
     def estimate(self, request: VideoRequest, *, user_id: str | None = None, role: str | None = None) -> Choice:
         """The model that would be used, why, and for how much; see `Studio.estimate`."""
         return self._studio.estimate(request, user_id=user_id, role=role)
+
+    def providers(self, *, check: bool = False) -> Sequence[ProviderState]:
+        """Every provider, and how it stands; see `Studio.providers`."""
+        return self._run(self._studio.providers(check=check))
 
     def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; see `Studio.refresh_models`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from nexiom_sdk.attempts import Attempt, attempts_of
 from nexiom_sdk.cli import words
 from nexiom_sdk.jobs import GenerationJob, JobStatus
 from nexiom_sdk.types import Candidate, Choice
@@ -23,6 +24,7 @@ _STYLES = {
     JobStatus.FAILED: "red",
 }
 _LONGEST_PROMPT = 200
+_LONGEST_REASON = 200
 _ROOM_FOR_MODELS = 110
 _NAME_WIDTH = 22
 
@@ -78,16 +80,33 @@ def plain_jobs(jobs: Sequence[GenerationJob]) -> str:
 
 
 def row_text(job: GenerationJob) -> Text:
-    """Every column of a job; the choice in words instead of data."""
+    """Every column of a job; its orders and the choice in words instead of data."""
     text = Text()
-    explained = {"provider_metadata": {"choice"}}
+    explained = {"provider_metadata": {"choice", "attempts", "candidate", "moved"}}
     for name, value in job.model_dump(mode="json", exclude=explained).items():
         first, *more = _value_lines(value)
         text.append(f"{name:{_NAME_WIDTH}}", "bold").append(f"{first}\n")
         text.append("".join(f"{'':{_NAME_WIDTH}}{line}\n" for line in more))
+    if attempts := attempts_of(job):
+        text.append("\nOrders\n", "bold").append("".join(f"{line}\n" for line in _orders(job, attempts)))
     if job.choice is not None:
         text.append("\nWhy this model\n", "bold").append(job.choice.explain())
     return text
+
+
+def _orders(job: GenerationJob, attempts: Sequence[Attempt]) -> Iterator[str]:
+    """A line for each order, the present one last."""
+    width = max(len(words.target(job)), *(len(_target(one)) for one in attempts))
+    for one in attempts:
+        what = f"{one.error_code or 'given up'}{f', {one.times} times' if one.times > 1 else ''}"
+        cost = f"cost {usd(one.cost_usd)}" if one.cost_usd is not None else f"estimate {usd(one.estimated_cost_usd)}"
+        told = printable(one.error_message or "", _LONGEST_REASON)
+        yield f"{one.order_no:>3}  {_target(one):{width}}  {what}, {cost}{f': {told}' if told else ''}"
+    yield f"{job.order_no:>3}  {words.target(job):{width}}  {words.doing(job)}, {words.price(job)}"
+
+
+def _target(one: Attempt) -> str:
+    return printable(f"{one.provider}/{one.model}", 60)
 
 
 def _value_lines(value: JsonValue) -> list[str]:

@@ -1,6 +1,7 @@
 """The door to providers: every order, look, search, stop and fetch goes through it.
 
-It holds a gate for each provider, retries looks and fetches but never an order, and tells of every attempt.
+It holds a gate and a breaker for each provider, retries looks and fetches but never an order, and tells of every
+attempt.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import NexiomError, PluginError, ProviderBusy, ProviderError, RateLimited
 from nexiom_sdk.events import ProviderCalled, Sink, Sinks
+from nexiom_sdk.providers.breakers import Breakers, Heard
 from nexiom_sdk.providers.gates import Gate
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.types import Asset
 
 T = TypeVar("T")
 
-Verb: TypeAlias = Literal["submit", "poll", "find", "cancel", "fetch"]
+Verb: TypeAlias = Literal["submit", "poll", "find", "cancel", "fetch", "check"]
 
 ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.5
 FIRST_PAUSE_WHEN_BUSY_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 8.0
 _RETRIED: frozenset[Verb] = frozenset({"poll", "find", "fetch"})
+_TELLING: frozenset[Verb] = frozenset({"submit", "poll", "find"})  # results come from other hosts; stops are rare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +45,10 @@ class Door:
         spacing_seconds: Least time between the starts of two calls to one provider.
         patience_seconds: Longest wait for a place at a provider's gate while none comes free.
         random: Numbers from 0 to 1, for jitter.
+        heard: Gives what other processes found out about providers that fail.
+
+    Attributes:
+        breakers: Say to which providers no order may go now; whoever orders asks them first.
     """
 
     clock: Clock
@@ -50,7 +57,13 @@ class Door:
     spacing_seconds: float = 0.0
     patience_seconds: float = 10.0
     random: Callable[[], float] = random.random
+    heard: Heard | None = None
+    breakers: Breakers = field(init=False, repr=False)
     _gates: dict[str, Gate] = field(init=False, repr=False, default_factory=dict[str, Gate])
+
+    def __post_init__(self) -> None:
+        breakers = Breakers(clock=self.clock, sink=self.sink, heard=self.heard)
+        object.__setattr__(self, "breakers", breakers)  # the way into a frozen dataclass
 
     async def enter(self, provider: str) -> contextlib.ExitStack:
         """Take one of the provider's places; closing what is given frees it.
@@ -168,8 +181,10 @@ def _told(door: Door, provider: str, operation: Verb, attempt: int) -> Generator
     try:
         yield
         outcome = "ok"
+        _noted(door, provider, operation, None)
     except NexiomError as error:
         outcome = error.code
+        _noted(door, provider, operation, error)
         raise
     except Exception as error:  # an adapter may be anybody's code: whatever it raises becomes an error of ours
         outcome = PluginError.code
@@ -187,6 +202,11 @@ def _told(door: Door, provider: str, operation: Verb, attempt: int) -> Generator
                 duration_seconds=door.clock.monotonic() - started,
             )
         )
+
+
+def _noted(door: Door, provider: str, operation: Verb, error: NexiomError | None) -> None:
+    if operation in _TELLING:
+        door.breakers.ended(provider, error)
 
 
 async def _retried(door: Door, attempt: Callable[[int], Awaitable[T]]) -> T:

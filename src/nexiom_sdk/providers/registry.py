@@ -98,6 +98,14 @@ class ProviderRegistry:
         known = self._known()
         return tuple(sorted(known if self._allow is None else known & {*self._allow}))
 
+    def left_out(self) -> tuple[str, ...]:
+        """Names that are installed and may not be used here, sorted."""
+        return tuple(sorted(self._known() - {*self.names()}))
+
+    def not_installed(self) -> tuple[str, ...]:
+        """Names that may be used and that nothing brings, sorted: words that were mistyped, mostly."""
+        return tuple(sorted({*(self._allow or ())} - self._known()))
+
     def register(self, name: str, factory: ProviderFactory, *, replace: bool = False) -> None:
         """Add a provider that no package brings.
 

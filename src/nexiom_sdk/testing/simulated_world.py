@@ -55,10 +55,13 @@ class Process(Studio):
         )
 
     @cached_property
+    def _door(self) -> Door:
+        world = self._world
+        return Door(clock=world.clock, sink=self._sink, concurrency=world.plan.gate, random=world.luck.random)
+
+    @cached_property
     def _desk(self) -> Desk:
-        luck, plan = self._world.luck.random, self._world.plan
-        door = Door(clock=self._world.clock, sink=self._sink, concurrency=plan.gate, random=luck)
-        return replace(super()._desk, door=door, luck=luck)
+        return replace(super()._desk, luck=self._world.luck.random)
 
     def working(self) -> Worker:
         """The worker of this process."""

@@ -1,0 +1,67 @@
+"""What follows where an order was certainly not taken and not charged: the same again, another provider, or the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexiom_sdk import moves
+from nexiom_sdk.desk import Desk
+from nexiom_sdk.elsewhere import elsewhere
+from nexiom_sdk.errors import AuthenticationFailed, NexiomError, ProviderUnavailable
+from nexiom_sdk.fallback import SUBMITS_BEFORE_FALLBACK, in_words
+from nexiom_sdk.jobs import GenerationJob, Phase
+
+LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
+LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """Steps of jobs whose order nobody has.
+
+    Args:
+        desk: What every step needs.
+    """
+
+    desk: Desk
+
+    async def refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """Sent and not taken, or not even that: send it again later, ask elsewhere, or give up."""
+        desk = self.desk
+        again = getattr(error, "retryable", False) and not desk.overdue(job)
+        if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK and not _asks_for_patience(error):
+            return await self._send_again(job, error, trouble=in_words(job, error.message))
+        try_elsewhere = await elsewhere(desk, job, error)
+        if try_elsewhere is not None:
+            return try_elsewhere
+        return await (self._send_again(job, error, trouble=error.message) if again else desk.end(job, error))
+
+    async def unusable(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """The provider is not set up for this order: nothing was sent."""
+        which = f"{job.provider} cannot" if job.provider else "No provider can"
+        told = AuthenticationFailed(f"{which} be used here: {error.message}")
+        told.next_step = error.next_step
+        return await self.refused(job, told)
+
+    async def held(self, job: GenerationJob, error: ProviderUnavailable) -> GenerationJob:
+        """Not sent, because the provider is failing: ask elsewhere, or wait for whoever comes back first."""
+        desk = self.desk
+        if job.phase is Phase.QUEUED:  # one whose answer was lost stays where it may have been taken
+            try_elsewhere = await elsewhere(desk, job, error)
+            if try_elsewhere is not None:
+                return try_elsewhere
+            if desk.overdue(job):
+                return await desk.end(job, error)
+        pause = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_WHILE_HELD_SECONDS) * (1 + desk.luck() / 10)
+        return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
+
+    async def _send_again(self, job: GenerationJob, error: NexiomError, *, trouble: str) -> GenerationJob:
+        desk = self.desk
+        waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
+        return await desk.commit(job, waiting.with_metadata(trouble=trouble))
+
+
+def _asks_for_patience(error: NexiomError) -> bool:
+    """Whether a provider that is down asks for a longer wait than somebody else is kept waiting for."""
+    asked = error.retry_after_seconds if isinstance(error, ProviderUnavailable) else None
+    return (asked or 0.0) > LONGEST_WAIT_BEFORE_FALLBACK_SECONDS
