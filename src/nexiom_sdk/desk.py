@@ -51,6 +51,7 @@ class Desk:
         callback_url: Address under which this service receives callbacks, without the provider's name.
         fallback_on: Failure codes after which another model may be asked, if nothing was charged.
         limits: The bounds that hold for a job at this moment.
+        cards: Gives a provider's cards, with what the user knows better.
         luck: Random numbers from 0 to 1, for jitter.
     """
 
@@ -67,6 +68,7 @@ class Desk:
     callback_url: str | None = field(default=None, repr=False)
     fallback_on: Collection[str] = ()
     limits: Callable[[GenerationJob], Sequence[Limit]] = lambda job: ()  # noqa: ARG005
+    cards: Callable[[VideoProvider], Sequence[ModelCard]] = lambda provider: provider.models
     luck: Callable[[], float] = random.random
     _history: dict[str, tuple[float, tuple[float, ...]]] = field(default_factory=dict, init=False)
 
@@ -130,6 +132,10 @@ class Desk:
         """
         return self.provider(job.provider or "")
 
+    def card_of(self, provider: VideoProvider, model: str) -> ModelCard:
+        """The card of a model; an empty one for a model that is no longer listed."""
+        return next((card for card in self.cards(provider) if card.model == model), ModelCard(model=model))
+
     async def submission(self, job: GenerationJob, provider: VideoProvider) -> Submission:
         """What is sent for the present order; made anew it is the same again.
 
@@ -140,7 +146,7 @@ class Desk:
         if candidate is None:
             msg = f"Job {job.id} names no model that was chosen for it."
             raise IllegalTransition(msg, job_id=job.id)
-        card = card_of(provider, candidate.model)
+        card = self.card_of(provider, candidate.model)
         media = await deliver(job.request, card=card, store=self.store, open_url=self.open_url)
         calls_back = self.callback_url is not None and isinstance(provider, SupportsCallback)
         return Submission(
@@ -151,7 +157,7 @@ class Desk:
 
     async def pace(self, job: GenerationJob, provider: VideoProvider, *, watched: bool) -> schedule.Pace:
         """What the job's schedule depends on, with the history of jobs like it."""
-        card = card_of(provider, job.model or "")
+        card = self.card_of(provider, job.model or "")
         key = moves.schedule_key_of(job)
         read_at, history = self._history.get(key, (float("-inf"), ()))
         if self.clock.monotonic() - read_at > _HISTORY_KEPT_SECONDS:
@@ -180,11 +186,6 @@ class Desk:
         others = itertools.islice(following, 1, None)
         same_fate = not isinstance(error, ModelRetired)  # a bad key or an outage is that of all the provider's models
         return next((one for one in others if one.provider != job.provider or not same_fate), None)
-
-
-def card_of(provider: VideoProvider, model: str) -> ModelCard:
-    """The card of a model; an empty one for a model that the provider no longer lists."""
-    return next((card for card in provider.models if card.model == model), ModelCard(model=model))
 
 
 def model_chosen(job: GenerationJob, candidate: Candidate) -> ModelChosen:
