@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from nexiom_sdk.cli import jobs
+from nexiom_sdk.cli import jobs, models
 from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, USAGE, Interrupted, Problem
 from nexiom_sdk.cli.options import (
     AspectRatio,
@@ -57,6 +57,7 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(models.app, name="models")
 
 
 def run(arguments: Sequence[str]) -> int:
