@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from nexiom_sdk.models import ModelCard, broken_conditions, estimate, kind_of
 from nexiom_sdk.types import MediaRole, Mode, Resolution, mode_of
 
 Takes: TypeAlias = Literal["text", "image", "video", "audio", MediaRole]
 """What may go in: text alone, a kind of file, or a reference of one role."""
+
+TAKES: tuple[Takes, ...] = get_args(Takes)
 
 _USUAL_SECONDS = 5.0
 _CENT_OF_A_CENT = Decimal("0.0001")
@@ -51,8 +53,11 @@ def orders(card: ModelCard, takes: str | None = None) -> tuple[tuple[MediaRole, 
     text: tuple[tuple[MediaRole, ...], ...] = () if card.media_required else ((),)
     if takes == "text":
         return text
-    roles = [role for role, count in card.media.items() if count and (takes is None or takes in {role, kind_of(role)})]
-    return (*(text if takes is None else ()), *((role,) for role in roles))
+    roles: list[MediaRole] = [
+        role for role, count in card.media.items() if count and (takes is None or takes in {role, kind_of(role)})
+    ]
+    alone: tuple[tuple[MediaRole, ...], ...] = tuple((role,) for role in roles)
+    return (*text, *alone) if takes is None else alone
 
 
 def offers_length(card: ModelCard, wanted_seconds: float, takes: str | None = None) -> bool:

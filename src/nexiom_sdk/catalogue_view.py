@@ -7,11 +7,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nexiom_sdk.cards import ModelCard
-from nexiom_sdk.catalogue_filters import Takes, offers_length, orders, usd_per_clip, usd_per_second
+from nexiom_sdk.catalogue_filters import TAKES, Takes, offers_length, orders, usd_per_clip, usd_per_second
 from nexiom_sdk.types import Frozen, QualityTier
+from nexiom_sdk.wording import unknown
 
 State: TypeAlias = Literal["usable", "not_set_up", "broken", "retired"]
 
@@ -64,6 +65,13 @@ class Wanted(Frozen):
     max_usd: Annotated[Decimal, Field(ge=0)] | None = None
     usable: bool = False
     include_retired: bool = False
+
+    @field_validator("takes", mode="before")
+    @classmethod
+    def _something_that_goes_in(cls, given: object) -> object:
+        if isinstance(given, str) and given not in TAKES:
+            raise ValueError(unknown("kind of input", given, TAKES))
+        return given
 
     def has(self, row: ListedModel) -> bool:
         """Whether a model is one of them."""

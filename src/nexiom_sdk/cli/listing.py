@@ -74,8 +74,12 @@ class Listing:
             caption_style="dim",
         )
         for header in self.headers:
+            gives_way = header in self.wide
             table.add_column(
-                header, justify="right" if header in self.numbers else "left", no_wrap=header not in self.wide
+                header,
+                justify="right" if header in self.numbers else "left",
+                no_wrap=not gives_way,
+                overflow="fold" if gives_way else "ellipsis",
             )
         above = ""
         for row in self.rows:

@@ -17,6 +17,7 @@ from nexiom_sdk.types import MediaRole, Mode, Resolution
 from nexiom_sdk.wording import printable, seconds, usd
 
 HEADERS = ("model", "tiers", "length", "sizes", "sound", "takes", "$ per s", "state")
+GONE_HEADERS = ("model", "since", "use instead", "known from")
 LEGEND = (
     "tiers: S standard, C cinematic, U ultra_realistic. takes: T text alone, F first frame, L last frame, "
     "I images, V videos, A sounds, X a video to change."
@@ -50,7 +51,7 @@ def row_of(one: ListedModel, takes: Takes | None) -> Row:
     price, state = _price(card, takes), _state(one)
     common = (_seconds(card), _sizes(card.resolutions), _SOUND[card.audio])
     return Row(
-        cells=(one.target, " ".join(one.tiers), *common, " ".join(_references(card)), price, state),
+        cells=(one.target, " ".join(one.tiers), *common, " ".join(_inputs(card)), price, state),
         short=(
             card.model,
             "".join(tier[0].upper() for tier in one.tiers),
@@ -63,6 +64,14 @@ def row_of(one: ListedModel, takes: Takes | None) -> Row:
         style=_STYLES[one.state],
         heading=one.provider,
     )
+
+
+def gone_row_of(one: ListedModel) -> Row:
+    """A model that is no longer offered as a line of a list: since when, what to use instead, and who says so."""
+    card = one.card
+    since = "" if card.retires_on is None else str(card.retires_on)
+    cells = (one.target, since or "?", one.reason.partition("; use ")[2].removesuffix(" instead"), card.verified_on)
+    return Row(cells=cells, fields=fields_of(one))
 
 
 def fields_of(one: ListedModel, takes: Takes | None = None) -> dict[str, JsonValue]:
@@ -94,7 +103,8 @@ def _facts(one: ListedModel) -> Iterator[tuple[str, Sequence[str]]]:
     yield "lengths", [*map(_length_rule, card.lengths), _length_rule(_plain_lengths(card))]
     yield "resolutions", [", ".join(card.resolutions)]
     yield "ratios", [*map(_shape_rule, card.shapes), ", ".join(card.aspect_ratios) or "any"]
-    yield "takes", [", ".join(_references(card))]
+    counts = [f"{count} x {_role(role)}" for role, count in card.media.items() if count]
+    yield "takes", [", ".join((*(() if card.media_required else ("text alone",)), *counts))]
     yield "never together", [" and ".join(map(_role, roles)) for roles in card.media_exclusions]
     yield "conditions", [*map(_condition, card.conditions)]
     yield "references are", [f"{kind}: {_limits(limits)}" for kind, limits in card.media_limits.items()]
@@ -119,10 +129,7 @@ def _facts(one: ListedModel) -> Iterator[tuple[str, Sequence[str]]]:
 
 
 def _state(one: ListedModel) -> str:
-    day = one.card.retires_on
-    if one.state == "usable" and one.reason:
-        return f"until {day}"
-    return " ".join(filter(None, (_STATES[one.state], str(day or "") if one.state == "retired" else "")))
+    return f"until {one.card.retires_on}" if one.state == "usable" and one.reason else _STATES[one.state]
 
 
 def _seconds(card: ModelCard) -> str:
@@ -178,7 +185,7 @@ def _where(modes: Iterable[Mode], resolutions: Iterable[Resolution]) -> str:
     return f"{conditions}: " if conditions else ""
 
 
-def _references(card: ModelCard) -> Iterator[str]:
+def _inputs(card: ModelCard) -> Iterator[str]:
     if not card.media_required:
         yield "text"
     yield from (f"{role}:{count}" for role, count in card.media.items() if count)
@@ -218,9 +225,9 @@ def _price_row(price: Price) -> str:
         "" if price.audio is None else ("with sound" if price.audio else "silent"),
         f"of {seconds(price.duration_seconds)}" if price.duration_seconds else "",
         f"and {usd(price.plus_usd)} a clip" if price.plus_usd else "",
-        f"at least {usd(price.least_usd)}" if price.least_usd else "",
+        f"at least {usd(price.least_usd)} a clip" if price.least_usd else "",
     )
-    return " ".join(filter(None, (f"{usd(price.usd)} a {price.per}", *conditions)))
+    return ", ".join(filter(None, (f"{usd(price.usd)} a {price.per}", *conditions)))
 
 
 def _yes(answer: bool) -> str:

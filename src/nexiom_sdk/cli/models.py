@@ -67,7 +67,10 @@ def models(
             usable=usable,
             include_retired=retired,
         )
-        _say(session, [one for one in listed if not retired or one.state == "retired"], takes)
+        if retired:
+            _say_what_is_gone(session, [one for one in listed if one.state == "retired"])
+        else:
+            _say(session, listed, takes)
 
     run_in_session(verb, output=output_for(json=json), home=context.obj)
 
@@ -106,11 +109,26 @@ def _say(session: Session, listed: Sequence[ListedModel], takes: str | None) -> 
             name="model",
             headers=HEADERS,
             rows=[row_of(one, takes) for one in listed],  # type: ignore[arg-type]  # a word that the studio took
-            wide=frozenset({"state"}),
+            wide=frozenset({"model", "state", "sizes", "sound", "takes", "tiers"}),
             numbers=frozenset({"length", "sizes", "$ per s"}),
             legend=LEGEND,
             empty="No model is like that.",
             footer=f"{count}, {states.count('usable')} usable.{unset}" if listed else "",
+        )
+    )
+
+
+def _say_what_is_gone(session: Session, listed: Sequence[ListedModel]) -> None:
+    from nexiom_sdk.cli.listing import Listing
+    from nexiom_sdk.cli.model_words import GONE_HEADERS, gone_row_of
+
+    session.output.listing(
+        Listing(
+            name="model",
+            headers=GONE_HEADERS,
+            rows=[gone_row_of(one) for one in listed],
+            wide=frozenset({"known from"}),
+            empty="No model like that is gone.",
         )
     )
 
