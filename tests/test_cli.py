@@ -34,7 +34,11 @@ EXPECTED_CODES = {
     "StorageError": 5, "ObjectNotFound": 5, "StorageUnavailable": 5,
 }  # fmt: skip
 JOBS_COMMANDS = ("list", "show", "watch", "cancel", "resolve", "resubmit")
-COMMANDS = (("generate",), ("estimate",), ("worker",), ("migrate",), *(("jobs", name) for name in JOBS_COMMANDS))
+COMMANDS = (
+    *((name,) for name in ("generate", "estimate", "worker", "migrate", "models")),
+    ("models", "show"),
+    *(("jobs", name) for name in JOBS_COMMANDS),
+)
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.types import Choice, QualityTier, Rejection, VideoRequest
 from nexiom_sdk.wording import nearest, printable
 
+__all__ = ["Catalogue", "ListedModel"]
+
 _NOBODY = "any"  # the provider in a rejection of a model that selection does not know
 
 
@@ -73,7 +75,7 @@ class Catalogue:
         """
         if self._settings.cards is None:
             return Changes()
-        return read_changes(self._settings.cards, self._registry.names(), self._listed)
+        return read_changes(self._settings.cards, self._registry.installed(), self._listed)
 
     def cards(self, provider: VideoProvider) -> Sequence[ModelCard]:
         """The cards of a provider that can be used, as the user's file has them.
@@ -180,6 +182,8 @@ class Catalogue:
 
     def _listed(self, name: str) -> Listed:
         """What the file is held against: it is read the same whether or not the keys are there."""
+        if name not in self._registry.names():  # one file may serve processes that use other providers
+            return Listed(cards={}, complete=False)
         known = self._registry.cards(name)
         try:
             made: Sequence[ModelCard] | None = self._provider(name).models

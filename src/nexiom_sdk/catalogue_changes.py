@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ def read_changes(path: Path, installed: Sequence[str], listed: Callable[[str], L
     Raises:
         ConfigurationError: It cannot be read, or something in it is wrong: every mistake with its line.
     """
-    text, source = text_of(path), str(path)
+    text, source, listed = text_of(path), str(path), functools.cache(listed)
     file = CardsFile.from_json(text, source=source)
     found: list[tuple[Place, str]] = []
     over: dict[str, dict[str, CardChange]] = {}
@@ -102,12 +103,14 @@ def _mistakes(
         return
     if change.model not in {"", model}:
         yield (*place, "model"), f"It says '{printable(change.model, 60)}', and the entry is for '{model}'."
+    known = listed(provider)
+    if not known.complete:
+        return
     if change.like is not None and (other := change.like.partition("/")[0]) not in installed:
         yield (*place, "like"), unknown("provider", other, installed)
     elif change.like is not None and _card_of(change.like, listed) is None:
         yield (*place, "like"), _no_model(change.like, listed)
-    known = listed(provider)
-    if not known.complete or model in known.cards or model in known.named:
+    if model in known.cards or model in known.named:
         return
     if not known.takes_new:
         name_it = f" Name it in {known.names_models} first." if known.names_models else ""
@@ -123,6 +126,8 @@ def _card_of(target: str, listed: Callable[[str], Listed]) -> ModelCard | None:
 
 def _no_model(target: str, listed: Callable[[str], Listed]) -> str:
     provider, _, model = target.partition("/")
+    if not listed(provider).complete:
+        return f"Which models {provider} lists is not known here."
     guess = nearest(model, listed(provider).cards)
     hint = "" if guess is None else f" Did you mean '{provider}/{guess}'?"
     return f"{provider} lists no model '{printable(model, 60)}'.{hint}"

@@ -61,12 +61,15 @@ def orders(card: ModelCard, takes: str | None = None) -> tuple[tuple[MediaRole, 
 
 
 def offers_length(card: ModelCard, wanted_seconds: float, takes: str | None = None) -> bool:
-    """Whether a clip may be as long as that, in some order; lengths that are not known stand against nothing."""
-    return any(
-        card.lengths_for(mode_of(roles), place).nearest(wanted_seconds) == wanted_seconds
-        for roles in orders(card, takes)
-        for place in card.resolutions or (None,)
-    )
+    """Whether a clip may be as long as that, in some order.
+
+    Where no order has a length that is known, such as where it is that of a video that goes in, nothing stands against
+    it.
+    """
+    modes = {mode_of(roles) for roles in orders(card, takes)}
+    rules = [card.lengths_for(mode, place) for mode in modes for place in card.resolutions or (None,)]
+    known = [rule for rule in rules if rule.between or rule.one_of]
+    return any(rule.nearest(wanted_seconds) == wanted_seconds for rule in known or rules)
 
 
 def usd_per_second(card: ModelCard, takes: str | None = None, *, duration_seconds: float | None = None) -> Span | None:

@@ -99,6 +99,10 @@ class ProviderRegistry:
         known = self._known()
         return tuple(sorted(known if self._allow is None else known & {*self._allow}))
 
+    def installed(self) -> tuple[str, ...]:
+        """All names, sorted, also those that are left out here; nothing is imported."""
+        return tuple(sorted(self._known()))
+
     def register(self, name: str, factory: ProviderFactory, *, replace: bool = False) -> None:
         """Add a provider that no package brings.
 
