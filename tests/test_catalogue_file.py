@@ -55,6 +55,12 @@ def test_an_entry_changes_the_fields_that_it_names_and_no_other(card: ModelCard,
             assert getattr(made, name) == getattr(card if name in named else other, name), name
 
 
+def test_the_file_on_the_page_about_models_is_one() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "models.md").read_text("utf-8")
+    [text] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert set(_read(text).cards) == {"kling/kling-3.0", "openrouter/acme/new-video-1"}
+
+
 def test_null_and_emptiness_are_values_too() -> None:
     change = _read('{"as_of": "2026-11-26", "cards": {"acme/a1": {"retires_on": null, "prices": []}}}').cards["acme/a1"]
     card = ModelCard(model="a1", retires_on=date(2026, 1, 1), prices=(Price(usd=Decimal(1)),), priced_on="2025")

@@ -55,7 +55,9 @@ def test_what_goes_in_decides_about_the_orders(takes: str | None, found: list[tu
 def test_a_length_that_is_offered_is_one_that_a_request_may_ask_for(card: ModelCard, wanted: float) -> None:
     request = VideoRequest(prompt="x", duration_seconds=wanted)
     refused = any(one.field == "duration_seconds" for one in mismatches(request, card))
-    assert refused or offers_length(card, wanted, "text") or card.media_required
+    assert not (refused and offers_length(card, wanted, "text"))
+    if not card.lengths and not card.media_required:
+        assert refused is not offers_length(card, wanted, "text")
 
 
 def test_a_length_may_be_offered_in_one_kind_of_order_only() -> None:
