@@ -217,6 +217,18 @@ async def test_the_view_follows_when_a_provider_reads_its_list_anew(tmp_path: Pa
             assert "There is no model" in _reasons(choice)["openrouter/alibaba/wan-3.0"]
 
 
+async def test_once_the_provider_lists_a_new_model_itself_its_own_facts_count(tmp_path: Path) -> None:
+    body = {"data": [{"id": "acme/v1", "supported_durations": [6], "supported_resolutions": ["1080p"]}]}
+    cards = {"openrouter/acme/v1": {"like": "openrouter/alibaba/wan-3.0", "durations_seconds": [4, 8]}}
+    async with LoopbackServer(Script(Answer.json(body))) as server:
+        env = {"OPENROUTER_API_KEY": "x", "OPENROUTER_BASE_URL": server.origin}
+        async with studio(tmp_path, env, cards=cards) as made:
+            assert "480p" in listed(made, "openrouter/acme/v1").card.resolutions
+            await made.refresh_models("openrouter")
+            card = listed(made, "openrouter/acme/v1").card
+            assert (card.resolutions, card.durations_seconds) == (("1080p",), (4, 8))
+
+
 # What can be asked of it
 
 

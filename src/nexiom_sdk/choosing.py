@@ -45,7 +45,7 @@ class Chooser:
         self._policy = policy
         self._clock = clock
         self._providers: dict[str, VideoProvider] = {}
-        self.catalogue = Catalogue(
+        self.catalogue: Catalogue = Catalogue(
             registry=registry, settings=settings, provider=self.provider, policy=policy, clock=clock
         )
 

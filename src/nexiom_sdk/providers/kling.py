@@ -76,7 +76,7 @@ class KlingProvider(BatchedProvider):
     keys_at = "https://kling.ai"
     submission_recovery: SubmissionRecovery = "lookup"
     cards: ClassVar[Sequence[ModelCard]] = (*PRESENT, *OLDER)
-    takes_new_models = True
+    takes_new_models: bool = True
     batch_size: ClassVar[int] = 50
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:

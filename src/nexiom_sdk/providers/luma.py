@@ -96,7 +96,7 @@ class LumaProvider(HttpProvider):
     }
     keys_at = "https://platform.lumalabs.ai"
     cards: ClassVar[Sequence[ModelCard]] = (RAY_3, *RAY_2, *GONE)
-    takes_new_models = True
+    takes_new_models: bool = True
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)

@@ -86,7 +86,7 @@ class SeedanceProvider(BatchedProvider):
     }
     keys_at = "https://console.byteplus.com/ark (in China https://console.volcengine.com/ark)"
     cards: ClassVar[Sequence[ModelCard]] = (*CARDS, *GONE)
-    takes_new_models = True
+    takes_new_models: bool = True
     batch_spacing_seconds: ClassVar[float] = 1.0
     batch_size: ClassVar[int] = (
         100  # a page may have 500; the ids of 100 orders keep the address below 5,000 characters
