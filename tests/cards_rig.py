@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
-from nexiom_sdk import Policy, Settings, Studio
+from pydantic import SecretStr
+
+from nexiom_sdk import ModelCard, Policy, Settings, Studio, VideoRequest
 from nexiom_sdk.catalogue import ListedModel
+from nexiom_sdk.errors import MissingCredentials
+from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.testing import VirtualClock
+from nexiom_sdk.testing import FakeProvider, VirtualClock
+from nexiom_sdk.testing.fake_provider import fake_card
+from nexiom_sdk.types import Choice
 
 KEYS = {
     "GOOGLE_API_KEY": "g-not-a-real-key",
@@ -53,3 +60,34 @@ def listed(made: Studio, target: str) -> ListedModel:
     provider = target.partition("/")[0]
     [found] = [one for one in made.models(provider, include_retired=True) if one.target == target]
     return found
+
+
+def reasons_in(choice: Choice) -> Mapping[str, str]:
+    """The reasons against each model that was dropped."""
+    return {one.target: "; ".join(one.reasons) for one in choice.rejected}
+
+
+def named(made: Studio, model: str, provider: str | None = None) -> Choice:
+    """The choice by the name of a model."""
+    return made.estimate(VideoRequest(prompt="a fox", model=model, provider=provider))
+
+
+class Reel(FakeProvider):
+    """A plug-in whose class lists its models, and that takes others."""
+
+    config_env: ClassVar[Mapping[str, str]] = {"api_key": "REEL_API_KEY"}
+    cards: ClassVar[Sequence[ModelCard]] = (fake_card(model="reel-1"), fake_card(model="reel-2", seed=True))
+    takes_new_models = True
+
+    def __init__(self, config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> None:
+        if not config.get("api_key"):
+            raise MissingCredentials("Reel needs a key: REEL_API_KEY is not set.")
+        super().__init__("reel", models=self.cards, submission_recovery="lookup", clock=http.clock if http else None)
+
+
+def registry_of(**factories: object) -> ProviderRegistry:
+    """A registry with these providers and no others."""
+    registry = ProviderRegistry(entry_points=[])
+    for name, factory in factories.items():
+        registry.register(name, factory)  # type: ignore[arg-type]
+    return registry

@@ -66,7 +66,7 @@ def offers_length(card: ModelCard, wanted_seconds: float, takes: str | None = No
     Where no order has a length that is known, such as where it is that of a video that goes in, nothing stands against
     it.
     """
-    modes = {mode_of(roles) for roles in orders(card, takes)}
+    modes: set[Mode] = {mode_of(roles) for roles in orders(card, takes)}
     rules = [card.lengths_for(mode, place) for mode in modes for place in card.resolutions or (None,)]
     known = [rule for rule in rules if rule.between or rule.one_of]
     return any(rule.nearest(wanted_seconds) == wanted_seconds for rule in known or rules)
