@@ -35,10 +35,10 @@ EXPECTED_CODES = {
 }  # fmt: skip
 JOBS_COMMANDS = ("list", "show", "watch", "cancel", "resolve", "resubmit")
 COMMANDS = (
-    ("generate",), ("estimate",), ("worker",), ("migrate",),
-    ("providers",),
+    *((name,) for name in ("generate", "estimate", "worker", "migrate", "models", "providers")),
+    ("models", "show"),
     *(("jobs", name) for name in JOBS_COMMANDS),
-)  # fmt: skip
+)
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def _commands(name: str, command: object) -> Iterator[tuple[str, set[str]]]:
     inner: Mapping[str, object] = getattr(command, "commands", {})
     for word, one in inner.items():
         yield from _commands(f"{name} {word}", one)
-    if not inner:
+    if not inner or getattr(command, "invoke_without_command", False):
         parameters: Sequence[object] = getattr(command, "params", ())
         yield name, {opt for one in parameters for opt in getattr(one, "opts", ()) if opt.startswith("--")}
 

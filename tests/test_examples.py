@@ -21,6 +21,9 @@ PRINTED = {
     "http_provider": r"POST /v1/videos with the key\n(GET .*\n)+stored: file:///",
     "comfyui_workflow": r"prompt 'a fox in snow', seed 7\nsaved as film/832x480_[0-9a-f-]{36}\nstored: file:///",
     "own_provider": r"reel-\w+ cost \$0\.10: file:///",
+    "models": r"runway/wan3: not_set_up\n[\s\S]*sora/sora-2 is no longer offered since 2026-09-24\n"
+    r"openrouter/acme/new-video-1: \$0\.07 a second, 2026-11-26: cards\.json\n"
+    r"a preview would cost \$0\.02\nstored: file:///",
     "worker": r"3 jobs are pending\n(completed: .*\n){3}",
     "app_rows": r"completed: _/.*\.mp4\nfailed: No model fits this request",
     "procrastinate_jobs": r"3 jobs are pending\n(completed: .*\n){3}",

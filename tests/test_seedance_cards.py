@@ -11,7 +11,7 @@ import pytest
 
 from nexiom_sdk import ModelCard, VideoRequest
 from nexiom_sdk.models import broken_conditions, estimate, media_mismatches, mismatches
-from nexiom_sdk.providers.seedance_cards import CARDS, UNLISTED, cost_usd, volcengine_id
+from nexiom_sdk.providers.seedance_cards import CARDS, GONE, UNLISTED, cost_usd, volcengine_id
 from nexiom_sdk.types import Media, MediaRole, Resolution, VideoSpec, mode_of
 from seedance_rig import FLAGSHIP, MINI, OLD, OLDER, STANDARD, adapter, at, body, order
 
@@ -158,8 +158,9 @@ def test_what_a_model_does_not_offer_is_refused_with_what_it_does(
 def test_each_region_has_its_ids_and_only_one_has_prices() -> None:
     for region, priced in (("byteplus", True), ("byteplus-eu", False), ("volcengine", False)):
         made = adapter(region=region)
-        assert [card.model for card in made.models] == [card.model for card in CARDS]
-        assert {bool(card.prices and card.priced_on) for card in made.models} == {priced}
+        assert [card.model for card in made.models] == [card.model for card in (*CARDS, *GONE)]
+        offered = made.models[: len(CARDS)]
+        assert {bool(card.prices and card.priced_on) for card in offered} == {priced}
     assert body(order(model=MINI), region="volcengine")["model"] == "doubao-seedance-2-0-mini-260615"
     assert body(order(model=OLD), region="volcengine")["model"] == "doubao-seedance-1-0-pro-250528"
     for card in CARDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from nexiom_sdk.desk import Desk, card_of
+from nexiom_sdk.desk import Desk
 from nexiom_sdk.errors import NexiomError, PluginError, ResponseTooLarge, UnsupportedFeature
 from nexiom_sdk.jobs import GenerationJob, JobQuery, Phase
 from nexiom_sdk.providers.protocol import SupportsCallback
@@ -38,7 +38,7 @@ async def heed(desk: Desk, name: str, headers: Mapping[str, str], body: bytes) -
     job = await _job_of(desk, name, _order_in(desk, name, headers, body))
     if job is None or job.phase is not Phase.WAITING or job.attempts:
         return job  # nothing to look at, or the provider was in trouble: then its own time to be asked again holds
-    floor = card_of(desk.provider(name), job.model or "").min_poll_seconds
+    floor = desk.card_of(desk.provider(name), job.model or "").min_poll_seconds
     now = desk.now()
     looking = job.leased_until is not None and job.leased_until >= now
     since_look = 0.0 if looking else max((now - job.updated_at).total_seconds(), 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+from nexiom_sdk.catalogue import Catalogue
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials, NoCandidate, UnknownProvider
@@ -27,6 +28,9 @@ class Chooser:
         policy: Gives the policy; called on first use.
         clock: Time, for retirements and for the adapters.
         failing: Gives the providers that are failing now, with what is wrong.
+
+    Attributes:
+        catalogue: Which models there are, with their cards.
     """
 
     def __init__(
@@ -44,6 +48,9 @@ class Chooser:
         self._clock = clock
         self._failing = failing
         self._providers: dict[str, VideoProvider] = {}
+        self.catalogue: Catalogue = Catalogue(
+            registry=registry, settings=settings, provider=self.provider, policy=policy, clock=clock
+        )
 
     def provider(self, name: str) -> VideoProvider:
         """The provider of this name, made once with its keys.
@@ -93,12 +100,14 @@ class Chooser:
         unavailable: dict[str, str] = {}
         for name in self._asked(request, policy):
             try:
-                cards[name] = self.provider(name).models
+                provider = self.provider(name)
             except ConfigurationError as error:
-                if name == request.provider:
+                if name == request.provider and not self.catalogue.is_gone(name, request.model):
                     raise
                 unavailable[name] = error.message
-        return select(
+            else:
+                cards[name] = self.catalogue.cards(provider)
+        choice = select(
             request,
             policy,
             cards,
@@ -108,6 +117,7 @@ class Chooser:
             addresses=addresses,
             role=role,
         )
+        return choice if request.model is None else self.catalogue.explained(choice, request)
 
     def choose(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:
         """The selection; at least one model fits.

@@ -36,6 +36,7 @@ class Settings(Frozen):
         supabase_url: The project's address [NEXIOM_SUPABASE_URL].
         supabase_secret_key: The project's secret key, for workers only [NEXIOM_SUPABASE_SECRET_KEY].
         policy: File with the tier policy; None: the one that ships [NEXIOM_POLICY].
+        cards: File with what you know better of models, or of more models [NEXIOM_CARDS].
         providers: Only these may be loaded; None: all that are installed [NEXIOM_PROVIDERS, comma-separated].
         budget_usd_per_day: Most money per UTC day over all users [NEXIOM_BUDGET_USD_PER_DAY].
         lease_seconds: How long a worker owns a step [NEXIOM_LEASE_SECONDS].
@@ -60,6 +61,7 @@ class Settings(Frozen):
     supabase_url: str | None = None
     supabase_secret_key: SecretStr | None = None
     policy: Path | None = None
+    cards: Path | None = None
     providers: tuple[str, ...] | None = None
     budget_usd_per_day: Annotated[Decimal, Field(ge=0)] | None = None
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
@@ -80,6 +82,7 @@ class Settings(Frozen):
         "supabase_url": "NEXIOM_SUPABASE_URL",
         "supabase_secret_key": "NEXIOM_SUPABASE_SECRET_KEY",
         "policy": "NEXIOM_POLICY",
+        "cards": "NEXIOM_CARDS",
         "providers": "NEXIOM_PROVIDERS",
         "budget_usd_per_day": "NEXIOM_BUDGET_USD_PER_DAY",
         "lease_seconds": "NEXIOM_LEASE_SECONDS",
@@ -134,7 +137,7 @@ class Settings(Frozen):
                 return tuple(filter(None, (name.strip() for name in text.split(","))))
             case "media_roots":
                 return tuple(Path(root).expanduser() for root in text.split(os.pathsep) if root)
-            case "home" | "policy":
+            case "home" | "policy" | "cards":
                 return Path(text).expanduser()
             case _:
                 return text

@@ -61,6 +61,7 @@ class Desk:
         fallback_on: Failure codes after which another model may be asked, if nothing was charged.
         rechoose: Selects that other model, by what is known at that moment.
         limits: The bounds that hold for a job at this moment.
+        cards: Gives a provider's cards, with what the user knows better.
         luck: Random numbers from 0 to 1, for jitter.
     """
 
@@ -78,6 +79,7 @@ class Desk:
     fallback_on: Collection[str] = ()
     rechoose: Rechoose = _nobody_else
     limits: Callable[[GenerationJob], Sequence[Limit]] = lambda job: ()  # noqa: ARG005
+    cards: Callable[[VideoProvider], Sequence[ModelCard]] = lambda provider: provider.models
     luck: Callable[[], float] = random.random
     _history: dict[str, tuple[float, tuple[float, ...]]] = field(default_factory=dict, init=False)
 
@@ -135,6 +137,10 @@ class Desk:
         """
         return self.provider(job.provider or "")
 
+    def card_of(self, provider: VideoProvider, model: str) -> ModelCard:
+        """The card of a model; an empty one for a model that is no longer listed."""
+        return next((card for card in self.cards(provider) if card.model == model), ModelCard(model=model))
+
     async def submission(self, job: GenerationJob, provider: VideoProvider) -> Submission:
         """What is sent for the present order; made anew it is the same again.
 
@@ -145,7 +151,7 @@ class Desk:
         if candidate is None:
             msg = f"Job {job.id} names no model that was chosen for it."
             raise IllegalTransition(msg, job_id=job.id)
-        card = card_of(provider, candidate.model)
+        card = self.card_of(provider, candidate.model)
         media = await deliver(job.request, card=card, store=self.store, open_url=self.open_url)
         calls_back = self.callback_url is not None and isinstance(provider, SupportsCallback)
         return Submission(
@@ -156,7 +162,7 @@ class Desk:
 
     async def pace(self, job: GenerationJob, provider: VideoProvider, *, watched: bool) -> schedule.Pace:
         """What the job's schedule depends on, with the history of jobs like it."""
-        card = card_of(provider, job.model or "")
+        card = self.card_of(provider, job.model or "")
         key = moves.schedule_key_of(job)
         read_at, history = self._history.get(key, (float("-inf"), ()))
         if self.clock.monotonic() - read_at > _HISTORY_KEPT_SECONDS:
@@ -187,11 +193,6 @@ class Desk:
         if not isinstance(self.repository, SupportsIntake):
             raise BudgetExceeded("The budgets cannot be checked again in these rows, so nobody else is asked.")
         return await self.repository.admit(job, fence=fence, limits=limits)
-
-
-def card_of(provider: VideoProvider, model: str) -> ModelCard:
-    """The card of a model; an empty one for a model that the provider no longer lists."""
-    return next((card for card in provider.models if card.model == model), ModelCard(model=model))
 
 
 def model_chosen(job: GenerationJob, candidate: Candidate) -> ModelChosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nexiom_sdk import fallback, moves
-from nexiom_sdk.desk import Desk, card_of, model_chosen
+from nexiom_sdk.desk import Desk, model_chosen
 from nexiom_sdk.errors import BudgetExceeded, ModelRetired, NexiomError
 from nexiom_sdk.inputs import deliver, has_addresses
 from nexiom_sdk.jobs import GenerationJob
@@ -40,7 +40,7 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
         if way.submits:
             moved = moved.with_metadata(trouble=fallback.in_words(job, error.message))
         try:
-            card = card_of(desk.provider(candidate.provider), candidate.model)
+            card = desk.card_of(desk.provider(candidate.provider), candidate.model)
             await deliver(job.request, card=card, store=desk.store, open_url=desk.open_url)
         except NexiomError as trouble:  # its references are not what this model takes
             refused.setdefault(candidate.provider, trouble.message)

@@ -13,7 +13,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from nexiom_sdk import moves
-from nexiom_sdk.desk import Desk, Overtaken, card_of, model_chosen
+from nexiom_sdk.desk import Desk, Overtaken, model_chosen
 from nexiom_sdk.errors import IllegalTransition, InvalidInput
 from nexiom_sdk.inputs import has_addresses, stage
 from nexiom_sdk.jobs import UNFIT, GenerationJob, SupportsIntake
@@ -64,7 +64,7 @@ class Intake:
         desk = self.desk
         checked_user(user_id)
         choice = self.choose(request, addresses=await has_addresses(desk.store, request), role=role)
-        card = card_of(desk.provider(choice.provider or ""), choice.model or "")
+        card = desk.card_of(desk.provider(choice.provider or ""), choice.model or "")
         staged = await stage(request, card=card, store=desk.store, open_url=desk.open_url, user_id=user_id, roots=roots)
         return staged, choice
 

@@ -259,7 +259,7 @@ class Ordering:
     ) -> GenerationJob:
         desk = self.desk
         try:
-            if not any(card.model == job.model for card in provider.models):
+            if not any(card.model == job.model for card in desk.cards(provider)):
                 # It may have gone to an API, or by keys, that are not set up here: who cannot look there knows nothing.
                 msg = f"Whether {provider.name} took the order cannot be seen here: its model is not set up."
                 raise SubmissionUncertain(msg)

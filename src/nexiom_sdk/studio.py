@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -18,12 +19,14 @@ from nexiom_sdk.errors import IllegalTransition, JobConflict, StorageUnavailable
 from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Limit, Phase, VideoResult
 from nexiom_sdk.storage import ObjectStore, output_key
-from nexiom_sdk.types import Choice, RequestFields, VideoRequest
+from nexiom_sdk.types import Choice, QualityTier, RequestFields, VideoRequest
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
 # The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
 if TYPE_CHECKING:
     from nexiom_sdk.breaker_file import BreakerFile
+    from nexiom_sdk.catalogue_filters import Takes
+    from nexiom_sdk.catalogue_view import ListedModel
     from nexiom_sdk.choosing import Chooser
     from nexiom_sdk.desk import Desk
     from nexiom_sdk.engine import Engine
@@ -173,6 +176,8 @@ class Studio:
     def _desk(self) -> Desk:
         from nexiom_sdk.desk import Desk
 
+        catalogue = self._chooser.catalogue
+        _ = catalogue.changes  # a mistake in the user's file is told now, and not at some step of a job
         return Desk(
             repository=self.repository,
             store=self.store,
@@ -188,6 +193,7 @@ class Studio:
             fallback_on=frozenset(self.policy.fallback_on),
             rechoose=self._rechosen,
             limits=self._limits,
+            cards=catalogue.cards,
         )
 
     @cached_property
@@ -296,6 +302,50 @@ class Studio:
 
         return await provider_states(self._chooser, self._registry, self.policy, self._door, check=check)
 
+    def models(
+        self,
+        provider: str | None = None,
+        *,
+        tier: QualityTier | None = None,
+        duration_seconds: float | None = None,
+        takes: Takes | None = None,
+        max_usd: Decimal | None = None,
+        usable: bool = False,
+        include_retired: bool = False,
+    ) -> Sequence[ListedModel]:
+        """The models of all installed providers, whether or not they are set up; asks nobody and spends nothing.
+
+        All adapters are imported for that. The cards are those that models are chosen by: with what the file of
+        `Settings.cards` says, and as `refresh_models` read them.
+
+        Args:
+            provider: Only this provider's.
+            tier: Only those that the policy names for this tier.
+            duration_seconds: Only those that make clips of this length.
+            takes: Only those into which this may go: text alone, an image, video or audio, or a role of `Media`.
+            max_usd: Only those whose second costs no more than this at its cheapest; with `duration_seconds`, whose
+                clip of that length does. A model of unknown price is none of them.
+            usable: Only those that can be used as things are set up.
+            include_retired: Also those that are no longer offered.
+
+        Raises:
+            InvalidInput: A word or a number is impossible; the message has the nearest one.
+            ConfigurationError: There is no such provider, or something in the policy or the file of cards is wrong.
+
+        Example:
+            >>> Studio().models("local")[0].state
+            'usable'
+        """
+        return self._chooser.catalogue.models(
+            provider,
+            tier=tier,
+            duration_seconds=duration_seconds,
+            takes=takes,
+            max_usd=max_usd,
+            usable=usable,
+            include_retired=include_retired,
+        )
+
     async def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; this studio chooses by it from then on.
 
@@ -313,7 +363,8 @@ class Studio:
         if not isinstance(made, SupportsCatalogue):
             msg = f"{provider} has no list of models that can be read."
             raise UnsupportedFeature(msg, next_step="Its models are those of this version of the library.")
-        return await made.refresh()
+        await made.refresh()
+        return self._chooser.catalogue.cards(made)
 
     async def submit(
         self,

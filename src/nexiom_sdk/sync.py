@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -15,9 +16,11 @@ from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.events import Sink, logging_sink
 from nexiom_sdk.studio import Studio
-from nexiom_sdk.types import Choice, RequestFields, VideoRequest
+from nexiom_sdk.types import Choice, QualityTier, RequestFields, VideoRequest
 
 if TYPE_CHECKING:
+    from nexiom_sdk.catalogue_filters import Takes
+    from nexiom_sdk.catalogue_view import ListedModel
     from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, VideoResult
     from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
@@ -118,6 +121,28 @@ class SyncStudio:
     def providers(self, *, check: bool = False) -> Sequence[ProviderState]:
         """Every provider, and how it stands; see `Studio.providers`."""
         return self._run(self._studio.providers(check=check))
+
+    def models(
+        self,
+        provider: str | None = None,
+        *,
+        tier: QualityTier | None = None,
+        duration_seconds: float | None = None,
+        takes: Takes | None = None,
+        max_usd: Decimal | None = None,
+        usable: bool = False,
+        include_retired: bool = False,
+    ) -> Sequence[ListedModel]:
+        """The models of all installed providers, set up or not; see `Studio.models`."""
+        return self._studio.models(
+            provider,
+            tier=tier,
+            duration_seconds=duration_seconds,
+            takes=takes,
+            max_usd=max_usd,
+            usable=usable,
+            include_retired=include_retired,
+        )
 
     def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; see `Studio.refresh_models`."""

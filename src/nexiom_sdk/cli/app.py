@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from nexiom_sdk.cli import jobs, providers
+from nexiom_sdk.cli import jobs, models, providers
 from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, USAGE, Interrupted, Problem
 from nexiom_sdk.cli.options import (
     AspectRatio,
@@ -58,6 +58,7 @@ app: typer.Typer = typer.Typer(
 )
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(providers.app)
+app.add_typer(models.app, name="models")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -22,11 +22,15 @@ class Row:
         cells: Its facts in words, one for each header.
         fields: The same as data, for scripts.
         style: How it looks on a terminal, such as red.
+        heading: A terminal shows it above the first of the rows that have it.
+        short: What a terminal shows instead of the cells, where room is dear.
     """
 
     cells: Sequence[str]
     fields: Mapping[str, JsonValue]
     style: str = ""
+    heading: str = ""
+    short: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class Listing:
         numbers: Headers whose cells are set to the right.
         wide: Headers whose cells give way where room is short.
         empty: What is said where there is none.
+        legend: What short cells mean; a terminal shows it below the table.
         footer: A last line for people, such as a sum.
     """
 
@@ -49,6 +54,7 @@ class Listing:
     numbers: frozenset[str] = frozenset()
     wide: frozenset[str] = frozenset()
     empty: str = "There is none."
+    legend: str = ""
     footer: str = ""
 
     def table(self) -> Table:
@@ -57,13 +63,30 @@ class Listing:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            header_style="dim",
+            show_edge=False,
+            caption=self.legend or None,
+            caption_justify="left",
+            caption_style="dim",
+        )
         for header in self.headers:
+            gives_way = header in self.wide
             table.add_column(
-                header, justify="right" if header in self.numbers else "left", no_wrap=header not in self.wide
+                header,
+                justify="right" if header in self.numbers else "left",
+                no_wrap=not gives_way,
+                overflow="fold" if gives_way else "ellipsis",
             )
+        above = ""
         for row in self.rows:
-            table.add_row(*(Text(printable(cell), row.style) for cell in row.cells))
+            if row.heading != above:
+                above = row.heading
+                table.add_row(Text(printable(above), "bold"))
+            table.add_row(*(Text(printable(cell), row.style) for cell in row.short or row.cells))
         return table
 
     def plain(self) -> str:

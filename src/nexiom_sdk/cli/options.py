@@ -25,7 +25,12 @@ def as_written(*lines: str) -> str:
     return "\n".join(("\b", *lines))
 
 
-def _dollars(text: str) -> Decimal:
+def dollars(text: str) -> Decimal:
+    """An amount in dollars, as an option has it.
+
+    Raises:
+        BadParameter: It is none.
+    """
     try:
         return Decimal(text.removeprefix("$"))
     except InvalidOperation:
@@ -52,7 +57,7 @@ Seed: TypeAlias = Annotated[
 ]
 NegativePrompt: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="What must not appear.")]
 MaxCost: TypeAlias = Annotated[
-    Decimal | None, typer.Option(parser=_dollars, metavar="USD", help="Refuse if it would cost more.")
+    Decimal | None, typer.Option(parser=dollars, metavar="USD", help="Refuse if it would cost more.")
 ]
 Nearest: TypeAlias = Annotated[
     bool, typer.Option("--nearest", help="Take the nearest value a model offers instead of refusing.")

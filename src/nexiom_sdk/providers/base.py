@@ -84,6 +84,7 @@ class HttpProvider(ABC):
         default_base_url: Where its API is; empty where the operator has to say.
         keys_at: Where a key is made; empty where it needs none.
         headers: What every call to its API carries.
+        takes_new_models: Orders of a model that is not among `models` can be written, by its id.
 
     Raises:
         MissingCredentials: A key is missing, or the address of a server that only the operator knows.
@@ -94,6 +95,7 @@ class HttpProvider(ABC):
     submission_recovery: SubmissionRecovery = "none"
     models: Sequence[ModelCard] = ()
     headers: Mapping[str, str] = {}
+    takes_new_models: bool = False
 
     name: ClassVar[str]
     title: ClassVar[str]

@@ -21,8 +21,10 @@ from nexiom_sdk.errors import MissingCredentials
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Configuration
+from nexiom_sdk.providers.hunyuan_cards import TOKENHUB, VCLM
 from nexiom_sdk.providers.hunyuan_comfyui import ComfyHunyuan
 from nexiom_sdk.providers.hunyuan_config import ALSO, CREDENTIAL_SETS, VARIABLES
+from nexiom_sdk.providers.hunyuan_open_cards import CARD, OPEN_ON_COMFYUI
 from nexiom_sdk.providers.hunyuan_tokenhub import TokenHubHunyuan
 from nexiom_sdk.providers.hunyuan_vclm import VclmHunyuan
 from nexiom_sdk.providers.hunyuan_vllm import VllmHunyuan
@@ -70,6 +72,8 @@ class HunyuanProvider(Several):
     config_env: ClassVar[Mapping[str, str]] = VARIABLES
     config_env_also: ClassVar[Mapping[str, str]] = ALSO
     credential_sets: ClassVar[Sequence[Sequence[str]]] = CREDENTIAL_SETS
+
+    cards: ClassVar[Sequence[ModelCard]] = (TOKENHUB, CARD, CARD.evolve(model=OPEN_ON_COMFYUI), VCLM)
 
     def set_up(self, config: Mapping[str, str | SecretStr], http: HttpOptions | None, /) -> Mapping[str, HttpProvider]:
         """The adapters of the APIs that have what they need, in the order of the table."""

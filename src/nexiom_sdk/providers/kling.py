@@ -75,6 +75,8 @@ class KlingProvider(BatchedProvider):
     credential_sets: ClassVar[Sequence[Sequence[str]]] = (("api_key",), ("access_key", "secret_key"))
     keys_at = "https://kling.ai"
     submission_recovery: SubmissionRecovery = "lookup"
+    cards: ClassVar[Sequence[ModelCard]] = (*PRESENT, *OLDER)
+    takes_new_models: bool = True
     batch_size: ClassVar[int] = 50
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
@@ -82,6 +84,7 @@ class KlingProvider(BatchedProvider):
         self._names: ModelNames = model_names(self.config, "models", (*PRESENT, *OLDER), unlisted=UNLISTED)
         reachable = [card for card in self._names.cards if self._pair is None or self._is_older(card.model)]
         self.models: Sequence[ModelCard] = tuple(reachable)
+        self.takes_new_models = self._pair is None  # new models are at the present API, which a pair does not open
         self._sent: dict[str, str] = {}
 
     def endpoints(self) -> Sequence[Endpoint]:

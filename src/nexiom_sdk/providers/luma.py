@@ -36,7 +36,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Endpoint
-from nexiom_sdk.providers.luma_cards import RAY_2, RAY_3
+from nexiom_sdk.providers.luma_cards import GONE, RAY_2, RAY_3
 from nexiom_sdk.providers.luma_generations import Generation, outcome_of
 from nexiom_sdk.providers.luma_orders import agents_body, dream_machine_body, left_out
 from nexiom_sdk.providers.protocol import HttpOptions
@@ -50,7 +50,7 @@ _APIS: Mapping[Api, tuple[str, str, str]] = {
     "agents": ("base_url", "https://agents.lumalabs.ai/v1", "api_key"),
     "dream_machine": ("dream_machine_base_url", "https://api.lumalabs.ai/dream-machine/v1", "dream_machine_api_key"),
 }
-_CARDS: Mapping[Api, tuple[ModelCard, ...]] = {"agents": (RAY_3,), "dream_machine": RAY_2}
+_CARDS: Mapping[Api, tuple[ModelCard, ...]] = {"agents": (RAY_3,), "dream_machine": (*RAY_2, *GONE)}
 _NO_ORDER = "00000000-0000-0000-0000-000000000000"
 _NOT_FOUND = 404
 _REFUSALS: Mapping[int, type[ProviderError]] = {
@@ -95,6 +95,8 @@ class LumaProvider(HttpProvider):
         "dream_machine_base_url": "LUMAAI_BASE_URL",
     }
     keys_at = "https://platform.lumalabs.ai"
+    cards: ClassVar[Sequence[ModelCard]] = (RAY_3, *RAY_2, *GONE)
+    takes_new_models: bool = True
 
     def __init__(self, config: Mapping[str, str | SecretStr], /, *, http: HttpOptions | None = None) -> None:
         super().__init__(config, http=http)

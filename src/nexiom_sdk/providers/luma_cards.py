@@ -66,3 +66,11 @@ def _dream_machine(model: str) -> ModelCard:
 
 
 RAY_2 = (_dream_machine("ray-2"), _dream_machine("ray-flash-2"))
+GONE = (
+    ModelCard(
+        model="ray-1-6",
+        lifecycle="retired",
+        successor=_AGENTS_MODEL,
+        verified_on="2026-11-22: lumaai 1.21.0, which has it no more; Luma names no day",
+    ),
+)

@@ -97,6 +97,7 @@ class OpenRouterProvider(HttpProvider):
     default_base_url = "https://openrouter.ai/api/v1"
     keys_at = "https://openrouter.ai/settings/keys"
     models: Sequence[ModelCard] = CARDS
+    takes_new_models: bool = True
 
     def submit_call(self, submission: Submission, /) -> Call:
         """The order; of a model that is not listed only what none of them takes is refused."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Literal, Protocol, TypeGuard, cast, get_args
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from nexiom_sdk import plugins
 from nexiom_sdk.errors import NexiomError, PluginError, UnknownProvider
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.providers.known_models import KnownModels, known_models
 from nexiom_sdk.providers.protocol import PROTOCOL_VERSION, HttpOptions, SupportsLookup, VideoProvider
 from nexiom_sdk.types import SubmissionRecovery
 from nexiom_sdk.wording import unknown
@@ -106,6 +107,10 @@ class ProviderRegistry:
         """Names that may be used and that nothing brings, sorted: words that were mistyped, mostly."""
         return tuple(sorted({*(self._allow or ())} - self._known()))
 
+    def installed(self) -> tuple[str, ...]:
+        """All names, sorted, also those that are left out here; nothing is imported."""
+        return tuple(sorted(self._known()))
+
     def register(self, name: str, factory: ProviderFactory, *, replace: bool = False) -> None:
         """Add a provider that no package brings.
 
@@ -147,6 +152,24 @@ class ProviderRegistry:
         if not _is_sets(sets):
             raise self._refusal(name, "has credential_sets that are not sequences of words")
         return ConfigEnv(config_env=first, config_env_also=also, credential_sets=sets)
+
+    def cards(self, name: str) -> KnownModels:
+        """The models that an adapter knows, whether or not it is set up; it is imported, and not made.
+
+        They are what its class has as `cards`, or as `models`. What a broken plug-in says is told, never raised.
+
+        Raises:
+            UnknownProvider: There is no such provider.
+
+        Example:
+            >>> [card.model for card in ProviderRegistry().cards("local").cards]
+            ['preview']
+        """
+        try:
+            known = known_models(self._factory(name))
+        except PluginError as error:
+            return KnownModels(problem=error.message)
+        return replace(known, problem=self._refusal(name, known.problem).message) if known.problem else known
 
     def create(
         self, name: str, config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None

@@ -93,6 +93,7 @@ class RunwayProvider(HttpProvider):
 
     name = "runway"
     title = "Runway"
+    takes_new_models: bool = True
     config_env: ClassVar[Mapping[str, str]] = {
         "api_key": "RUNWAYML_API_SECRET",
         "base_url": "RUNWAYML_BASE_URL",

@@ -34,7 +34,7 @@ from nexiom_sdk.providers.bills import Exact
 from nexiom_sdk.providers.configuration import Endpoint
 from nexiom_sdk.providers.model_names import ModelNames, model_names
 from nexiom_sdk.providers.protocol import HttpOptions
-from nexiom_sdk.providers.seedance_cards import CARDS, UNLISTED, of_generation, volcengine_id
+from nexiom_sdk.providers.seedance_cards import CARDS, GONE, UNLISTED, of_generation, volcengine_id
 from nexiom_sdk.providers.seedance_orders import Order, has_video, order_of
 from nexiom_sdk.providers.seedance_refusals import refusal_of
 from nexiom_sdk.providers.seedance_tasks import MODEL, OPTIONS, WITH_VIDEO, Task, outcome_of
@@ -86,6 +86,8 @@ class SeedanceProvider(BatchedProvider):
         "models": "NEXIOM_SEEDANCE_MODELS",
     }
     keys_at = "https://console.byteplus.com/ark (in China https://console.volcengine.com/ark)"
+    cards: ClassVar[Sequence[ModelCard]] = (*CARDS, *GONE)
+    takes_new_models: bool = True
     batch_spacing_seconds: ClassVar[float] = 1.0
     batch_size: ClassVar[int] = (
         100  # a page may have 500; the ids of 100 orders keep the address below 5,000 characters
@@ -96,7 +98,7 @@ class SeedanceProvider(BatchedProvider):
         region = self._region
         cards = CARDS if region == _PRICED else [card.evolve(prices=(), priced_on="") for card in CARDS]
         ids = {card.model: volcengine_id(card.model) for card in CARDS} if region == "volcengine" else {}
-        self._names: ModelNames = model_names(self.config, "models", cards, unlisted=UNLISTED, ids=ids)
+        self._names: ModelNames = model_names(self.config, "models", (*cards, *GONE), unlisted=UNLISTED, ids=ids)
         self.models: Sequence[ModelCard] = tuple(
             of_generation(card, card.model, self._names.id_of(card.model)) for card in self._names.cards
         )

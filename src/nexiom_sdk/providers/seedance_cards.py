@@ -190,6 +190,15 @@ CARDS = (
     _card("seedance-1-0-pro-fast-251015", (2, 12), last=False, sound=False, seed=True),
 )
 
+GONE = tuple(
+    ModelCard(
+        model=f"seedance-1-0-lite-{kind}-250428",
+        lifecycle="retired",
+        verified_on="2026-10-02: no more in BytePlus' table of models; no day is named",
+    )
+    for kind in ("t2v", "i2v")
+)
+
 UNLISTED = _card("", (4, 30), references=(30, 10, 10), edits=True, seed=True).evolve(durations_seconds=())
 """What is assumed of a model that is newer than this list, or that an operator named: all that any of them takes."""
 

@@ -65,6 +65,8 @@ class SoraProvider(VideosProvider):
     name = "sora"
     title = "sora"
     config_env: ClassVar[Mapping[str, str]] = VARIABLES
+    cards: ClassVar[Sequence[ModelCard]] = (served(SERVED, "upload"), *RETIRED)
+    takes_new_models: bool = True
     where_to_look = "OPENAI_BASE_URL and NEXIOM_SORA_MODELS"
 
     def __new__(  # noqa: PYI034 - it may be the subclass

@@ -24,12 +24,14 @@ from typing import ClassVar, Literal, TypeAlias
 from pydantic import SecretStr
 
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials
+from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth, HeaderKey
 from nexiom_sdk.providers.base import HttpProvider
 from nexiom_sdk.providers.configuration import Configuration
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.several import Several
 from nexiom_sdk.providers.veo_api import VARIABLES
+from nexiom_sdk.providers.veo_cards import OMNI, OMNI_GONE, VEO, VEO_GONE, VEO_PREVIEWS_GONE
 from nexiom_sdk.providers.veo_credentials import GoogleCredentials
 from nexiom_sdk.providers.veo_omni import VeoOmni
 from nexiom_sdk.providers.veo_tokens import TokenProvider, Tokens
@@ -76,6 +78,8 @@ class VeoProvider(Several):
         ("project", "access_token"),
         ("project", "credentials"),
     )
+
+    cards: ClassVar[Sequence[ModelCard]] = (*OMNI, *VEO, *OMNI_GONE, *VEO_GONE, *VEO_PREVIEWS_GONE)
 
     def __init__(
         self,

@@ -128,8 +128,10 @@ _OLDER_VEO = ("veo-3.0-generate-001", "veo-3.0-fast-generate-001", "veo-2.0-gene
 _LATEST_AT_GEMINI = tuple(f"veo-3.1-{kind}generate-preview" for kind in ("", "fast-", "lite-"))
 OMNI_GONE = (_gone("gemini-omni-flash-preview", _GONE_LATE, "gemini-omni-1.1-flash"),)
 VEO_GONE = tuple(_gone(model, _GONE_EARLY, "veo-3.1-generate-001") for model in _OLDER_VEO)
+VEO_PREVIEWS_GONE = tuple(_gone(model, _GONE_LATE, "gemini-omni-1.1-flash") for model in _LATEST_AT_GEMINI)
 VEO_GONE_AT_GEMINI = (
     *(_gone(model, _GONE_EARLY, "gemini-omni-1.1-flash") for model in _OLDER_VEO),
     # Veo as a whole is closed there, under whatever name.
-    *(_gone(model, _GONE_LATE, "gemini-omni-1.1-flash") for model in (*_LATEST_AT_GEMINI, *(one.model for one in VEO))),
+    *VEO_PREVIEWS_GONE,
+    *(_gone(one.model, _GONE_LATE, "gemini-omni-1.1-flash") for one in VEO),
 )
