@@ -64,6 +64,8 @@ class Lengths(_Rule):
         """The length offered that is nearest to the wanted one; the longer of two equally near."""
         if self.between is not None:
             return min(max(wanted_seconds, self.between[0]), self.between[1])
+        if wanted_seconds in self.one_of:
+            return wanted_seconds
         return min(self.one_of, key=lambda offered: (abs(offered - wanted_seconds), -offered), default=wanted_seconds)
 
     def __str__(self) -> str:
