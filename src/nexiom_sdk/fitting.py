@@ -78,7 +78,7 @@ def mismatches(request: VideoRequest | Asked, card: ModelCard, *, addresses: boo
         addresses: Whether the store can give web addresses of what it holds.
     """
     asked = Asked.of(request) if isinstance(request, VideoRequest) else request
-    return (*_picture(asked, card), *_rest(asked, card), *_media(asked, card, addresses=addresses))
+    return tuple(_mismatches(asked, card, addresses=addresses))
 
 
 def media_mismatches(roles: Sequence[MediaRole], card: ModelCard) -> Iterator[Mismatch]:
@@ -130,25 +130,18 @@ def best_places(
     return [place for place, miss in zip(among, misses, strict=True) if miss == least]
 
 
-def _picture(asked: Asked, card: ModelCard) -> Iterator[Mismatch]:
-    wanted, ratio = asked.resolution, asked.aspect_ratio
+def _mismatches(asked: Asked, card: ModelCard, *, addresses: bool) -> Iterator[Mismatch]:
+    wanted = asked.resolution
     if asked.duration_seconds is not None:
         yield from _length(asked.duration_seconds, asked, card)
     if wanted is not None and card.resolutions and wanted not in card.resolutions:
         yield not_offered("resolution", wanted, card.resolutions, nearest_resolution(wanted, card.resolutions))
-    if ratio is not None:
-        yield from _ratio(ratio, asked, card)
-
-
-def _rest(asked: Asked, card: ModelCard) -> Iterator[Mismatch]:
+    if asked.aspect_ratio is not None:
+        yield from _ratio(asked.aspect_ratio, asked, card)
     if asked.audio is not None:
         yield from _sound(asked.audio, asked, card)
     if card.conditions:
-        audible = asked.audio and card.audio in {"optional", "always"}
-        sound = True if audible else heard(card, asked.roles, audio=asked.audio)
-        yield from broken_conditions(card, asked.roles, audio=sound, resolution=asked.resolution)
-        if places(card, asked.roles, audio=asked.audio) == ():
-            yield Mismatch("resolution", "offers no resolution for all of this together")
+        yield from _conditions(asked, card)
     if asked.seed is not None and not card.seed:
         yield Mismatch("seed", "takes no seed", adaptable=True)
     if asked.negative_prompt and not card.negative_prompt:
@@ -156,11 +149,20 @@ def _rest(asked: Asked, card: ModelCard) -> Iterator[Mismatch]:
     if card.max_prompt_chars is not None and asked.prompt_chars > card.max_prompt_chars:
         allowed = f"{card.max_prompt_chars:,} are allowed"
         yield Mismatch("prompt", f"the prompt has {asked.prompt_chars:,} characters, {allowed}")
+    if asked.roles or card.media_required:
+        yield from _media(asked, card, addresses=addresses)
+
+
+def _conditions(asked: Asked, card: ModelCard) -> Iterator[Mismatch]:
+    wanted = asked.audio and card.audio in {"optional", "always"}
+    sound = True if wanted else heard(card, asked.roles, audio=asked.audio)
+    yield from broken_conditions(card, asked.roles, audio=sound, resolution=asked.resolution)
+    if places(card, asked.roles, audio=asked.audio) == ():
+        yield Mismatch("resolution", "offers no resolution for all of this together")
 
 
 def _media(asked: Asked, card: ModelCard, *, addresses: bool) -> Iterator[Mismatch]:
-    if asked.roles or card.media_required:
-        yield from media_mismatches(asked.roles, card)
+    yield from media_mismatches(asked.roles, card)
     if asked.in_cloud_storage and "gs" not in card.delivery:
         yield Mismatch("media", "reads no gs:// addresses")
     missing = () if addresses else [role for role in asked.without_address if card.by_address(role)]

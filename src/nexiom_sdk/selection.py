@@ -12,11 +12,13 @@ from types import MappingProxyType
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.selection_judging import judged
+from nexiom_sdk.selection_memory import Memory
 from nexiom_sdk.selection_question import Question
 from nexiom_sdk.types import Candidate, Choice, DeliveredMedia, VideoRequest, VideoSpec
 
 __all__ = ["Policy", "select", "spec_for"]
 
+_memory = Memory(judged)
 _NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -57,14 +59,13 @@ def select(
     question = Question.of(
         request,
         policy,
-        cards,
         unavailable=unavailable,
         health=health,
         today=today,
         addresses=addresses,
         role=role,
     )
-    return judged(question, policy, cards)
+    return _memory.answer(question, policy, cards)
 
 
 def spec_for(request: VideoRequest, candidate: Candidate, media: tuple[DeliveredMedia, ...]) -> VideoSpec:

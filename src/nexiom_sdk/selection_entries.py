@@ -78,9 +78,7 @@ def _named(question: Question, policy: Policy, cards: Mapping[str, Sequence[Mode
     known = {(name, card.model) for name, offered in cards.items() for card in offered if fits(name, card.model)}
     for named in policy.tiers.values():
         known.update(
-            entry[:2]
-            for entry in named.entries
-            if entry.provider not in cards and fits(entry.provider, entry.model)
+            entry[:2] for entry in named.entries if entry.provider not in cards and fits(entry.provider, entry.model)
         )
     others = sorted(known - preferred.keys())
     return (*preferred.values(), *(Entry(*target, weight=0, why="", defaults=defaults) for target in others))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple, Self
@@ -56,7 +57,6 @@ class Question(NamedTuple):
         cls,
         request: VideoRequest,
         policy: Policy,
-        cards: Mapping[str, Sequence[ModelCard]],
         *,
         unavailable: Mapping[str, str],
         health: Mapping[str, str],
@@ -64,16 +64,9 @@ class Question(NamedTuple):
         addresses: bool,
         role: str | None,
     ) -> Self:
-        """The question that a request asks of these cards.
-
-        Prompts that are short enough for every model are all the same to the choice.
-        """
-        asked = Asked.of(request)
-        limits = [card.max_prompt_chars for listed in cards.values() for card in listed if card.max_prompt_chars]
-        if asked.prompt_chars <= min(limits, default=asked.prompt_chars):
-            asked = asked._replace(prompt_chars=0)
+        """The question that a request asks."""
         return cls(
-            asked=asked,
+            asked=Asked.of(request),
             tier=request.quality_tier or policy.default_tier,
             tier_asked=request.quality_tier,
             provider=request.provider,
@@ -88,12 +81,23 @@ class Question(NamedTuple):
             health=frozenset(health.items()),
         )
 
+    def of_any_prompt_within(self, limits: Iterable[int | None]) -> Self:
+        """The same question for every prompt that no model finds too long; this one, where its own is too long for one.
+
+        Args:
+            limits: How many characters each model takes; None: any number.
+        """
+        if self.asked.prompt_chars > min((one for one in limits if one is not None), default=math.inf):
+            return self
+        return self._replace(asked=self.asked._replace(prompt_chars=0))
+
 
 class Case(NamedTuple):
     """A question with what holds for every model that is judged.
 
     Args:
         question: The question.
+        by_name: Whether it names a provider or a model.
         policy: What each tier prefers.
         rules: The rules that hold for such a request.
         cards: The cards of every provider that can be used.
@@ -103,6 +107,7 @@ class Case(NamedTuple):
     """
 
     question: Question
+    by_name: bool
     policy: Policy
     rules: tuple[Rule, ...]
     cards: Mapping[str, Sequence[ModelCard]]

@@ -32,9 +32,7 @@ def unreachable(case: Case, entry: Entry) -> str | None:
     return None
 
 
-def objections(
-    case: Case, entry: Entry, card: ModelCard, tier: QualityTier, found: Iterable[Mismatch]
-) -> list[str]:
+def objections(case: Case, entry: Entry, card: ModelCard, tier: QualityTier, found: Iterable[Mismatch]) -> list[str]:
     """Everything that stands against a model, its end first; empty where nothing does.
 
     Args:
@@ -52,10 +50,10 @@ def objections(
         reasons.append(f"is no longer offered{since}{instead(card, question.today, case.listed[entry.provider])}")
     if entry.provider in case.health:
         reasons.append(case.health[entry.provider])
-    if question.by_name:
+    if case.by_name:
         if not (policy.governance.may_use(question.role, tier) or is_preview(policy, entry, card)):
             reasons.append(reserved(policy, question.role, tier))
-    else:
+    elif case.rules:
         reasons += [
             f"left out by the rule {rule.id}{f': {rule.why}' if rule.why else ''}"
             for rule in case.rules
@@ -64,7 +62,8 @@ def objections(
     if not policy.bars_nothing:
         barred = policy.barred(entry.target, licence=card.licence, regions_excluded=card.regions_excluded)
         reasons += [] if barred is None else [barred]
-    reasons += [str(one) for one in found if question.strict or not one.adaptable]
+    if found:
+        reasons += [one.message for one in found if question.strict or not one.adaptable]
     return reasons
 
 
@@ -108,7 +107,7 @@ def tier_for(case: Case, entry: Entry, card: ModelCard) -> QualityTier:
         card: Its card.
     """
     question, policy = case.question, case.policy
-    if not question.by_name or is_preview(policy, entry, card):
+    if not case.by_name or is_preview(policy, entry, card):
         return question.tier
     return policy.tier_of(entry.target, question.tier_asked)
 

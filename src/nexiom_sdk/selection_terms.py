@@ -46,13 +46,9 @@ def terms_for(asked: Asked, defaults: TierDefaults, card: ModelCard) -> Terms:
     length = asked.duration_seconds or defaults.duration_seconds
     ratio = asked.aspect_ratio or defaults.aspect_ratio
     shapes = card.ratios_for(asked.mode, resolution) if ratio else None
-    return Terms(
-        mode=asked.mode,
-        duration_seconds=None if length is None else card.lengths_for(asked.mode, resolution).nearest(length),
-        resolution=resolution,
-        aspect_ratio=None if ratio is None or shapes is None else nearest_ratio(ratio, shapes),
-        audio=_audio(asked, defaults, card, resolution),
-    )
+    takes = None if length is None else card.lengths_for(asked.mode, resolution).nearest(length)
+    shape = None if ratio is None or shapes is None else nearest_ratio(ratio, shapes)
+    return Terms(asked.mode, takes, resolution, shape, _audio(asked, defaults, card, resolution))
 
 
 def changes(asked: Asked, terms: Terms, found: Iterable[Mismatch]) -> Iterator[str]:
@@ -140,7 +136,7 @@ def _audio(asked: Asked, defaults: TierDefaults, card: ModelCard, resolution: Re
     wanted = defaults.audio if asked.audio is None else asked.audio
     if wanted is None or card.audio == "unknown":
         return None
-    offered = sound_of(card, asked.roles)
+    offered = sound_of(card, asked.roles) if card.conditions else card.audio
     if offered != "optional":
         return offered == "always"
     if asked.audio is not None or not card.conditions:

@@ -89,7 +89,9 @@ def places(card: ModelCard, roles: Sequence[MediaRole], *, audio: bool | None) -
         >>> places(card, (), audio=True), places(card, (), audio=None)
         (('1080p',), ('720p', '1080p'))
     """
-    sound = heard(card, roles, audio=audio) if card.conditions else None
+    if not card.conditions:
+        return card.resolutions or None
+    sound = heard(card, roles, audio=audio)
     bounds = [one.resolutions for one in card.conditions if one.resolutions and one.applies(roles, sound)]
     if not bounds:
         return card.resolutions or None
