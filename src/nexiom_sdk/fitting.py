@@ -23,7 +23,7 @@ class Asked(NamedTuple):
         resolution: Short side of the picture.
         aspect_ratio: Width to height.
         audio: With sound or silent.
-        seed: The seed.
+        seed: Whether there is a seed.
         negative_prompt: Whether there is a negative prompt.
         prompt_chars: Length of the prompt in characters.
         without_address: Roles of the references that have no web address of their own.
@@ -36,7 +36,7 @@ class Asked(NamedTuple):
     resolution: Resolution | None = None
     aspect_ratio: AspectRatio | None = None
     audio: bool | None = None
-    seed: int | None = None
+    seed: bool = False
     negative_prompt: bool = False
     prompt_chars: int = 0
     without_address: tuple[MediaRole, ...] = ()
@@ -51,7 +51,8 @@ class Asked(NamedTuple):
             'image'
         """
         references = request.references
-        roles = tuple(media.role for media in references)
+        roles: tuple[MediaRole, ...] = tuple(media.role for media in references)
+        without_address: tuple[MediaRole, ...] = tuple(media.role for media in references if media.url is None)
         return cls(
             mode=mode_of(roles),
             roles=roles,
@@ -59,10 +60,10 @@ class Asked(NamedTuple):
             resolution=request.resolution,
             aspect_ratio=request.aspect_ratio,
             audio=request.audio,
-            seed=request.seed,
+            seed=request.seed is not None,
             negative_prompt=bool(request.negative_prompt),
             prompt_chars=len(request.prompt),
-            without_address=tuple(media.role for media in references if media.url is None),
+            without_address=without_address,
             in_cloud_storage=any(media.delivery == "gs" for media in references),
         )
 
@@ -142,7 +143,7 @@ def _mismatches(asked: Asked, card: ModelCard, *, addresses: bool) -> Iterator[M
         yield from _sound(asked.audio, asked, card)
     if card.conditions:
         yield from _conditions(asked, card)
-    if asked.seed is not None and not card.seed:
+    if asked.seed and not card.seed:
         yield Mismatch("seed", "takes no seed", adaptable=True)
     if asked.negative_prompt and not card.negative_prompt:
         yield Mismatch("negative_prompt", "takes no negative prompt", adaptable=True)
@@ -165,9 +166,9 @@ def _media(asked: Asked, card: ModelCard, *, addresses: bool) -> Iterator[Mismat
     yield from media_mismatches(asked.roles, card)
     if asked.in_cloud_storage and "gs" not in card.delivery:
         yield Mismatch("media", "reads no gs:// addresses")
-    missing = () if addresses else [role for role in asked.without_address if card.by_address(role)]
-    if missing:
-        what = "references" if card.addresses_only else f"{kind_of(missing[0])}s"
+    far: list[MediaRole] = [role for role in asked.without_address if card.by_address(role)]
+    if far and not addresses:
+        what = "references" if card.addresses_only else f"{kind_of(far[0])}s"
         yield Mismatch("media", f"takes {what} as web addresses only, and this store has none")
 
 

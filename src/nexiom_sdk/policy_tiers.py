@@ -27,8 +27,8 @@ class PolicyPart(Frozen):
     def evolve(self, **changes: object) -> Self:
         """A copy with some fields changed, without what was worked out from the fields that it had before."""
         copy = super().evolve(**changes)
-        for name in copy.__dict__.keys() - type(self).model_fields.keys():
-            del copy.__dict__[name]
+        for name in vars(copy).keys() - type(self).model_fields.keys():
+            del vars(copy)[name]
         return copy
 
 

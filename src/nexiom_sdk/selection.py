@@ -65,7 +65,8 @@ def select(
         addresses=addresses,
         role=role,
     )
-    return _memory.answer(question, policy, cards)
+    choice = _memory.answer(question, policy, cards)
+    return choice if request.seed is None else _seeded(choice, request.seed)
 
 
 def spec_for(request: VideoRequest, candidate: Candidate, media: tuple[DeliveredMedia, ...]) -> VideoSpec:
@@ -88,3 +89,8 @@ def spec_for(request: VideoRequest, candidate: Candidate, media: tuple[Delivered
         media=media,
         options=request.options.get(candidate.provider, {}),
     )
+
+
+def _seeded(choice: Choice, seed: int) -> Choice:
+    """The choice with the seed in it, which is no matter to the choice itself."""
+    return choice.evolve(ranked=tuple(one if one.seed is None else one.evolve(seed=seed) for one in choice.ranked))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
 
 from nexiom_sdk.models import ModelCard, estimate, mismatches
 from nexiom_sdk.policy import Policy
@@ -12,14 +11,14 @@ from nexiom_sdk.policy_parts import Entry, Rule, matches
 from nexiom_sdk.selection_entries import entries, nobody
 from nexiom_sdk.selection_question import Case, Question
 from nexiom_sdk.selection_reasons import objections, reserved, tier_for, too_dear, unreachable
-from nexiom_sdk.selection_terms import Terms, cautions, changes, terms_for
-from nexiom_sdk.types import Candidate, Choice, QualityTier, Rejection
+from nexiom_sdk.selection_terms import cautions, changes, terms_for
+from nexiom_sdk.types import Candidate, Choice, Rejection
 
 LESS_FOR_DEPRECATED = 5
 
 
 def judged(question: Question, policy: Policy, cards: Mapping[str, Sequence[ModelCard]]) -> Choice:
-    """The models that fit, best first, and the others with their reasons.
+    """The models that fit, best first, and the others with their reasons; where a seed will be sent, it is 0 here.
 
     Args:
         question: The question.
@@ -83,55 +82,25 @@ def _verdict(case: Case, entry: Entry) -> Candidate | tuple[str, ...]:
     differs = () if question.strict else changes(asked, terms, found)
     regions_known = bool(case.policy.regions)
     weight, rules = _weighed(case.rules, entry, card)
-    return _candidate(
-        entry.provider,
-        entry.model,
-        weight,
-        entry.why,
-        tier,
-        rules,
-        terms,
-        asked.seed if card.seed else None,
-        asked.negative_prompt and card.negative_prompt,
-        price,
-        card.priced_on,
-        (*differs, *cautions(card, price, question.today, listed, regions_known=regions_known)),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _candidate(
-    provider: str,
-    model: str,
-    weight: int,
-    why: str,
-    tier: QualityTier,
-    rules: tuple[str, ...],
-    terms: Terms,
-    seed: int | None,
-    negative_prompt: bool,  # noqa: FBT001 - a value, not a flag
-    price: Decimal | None,
-    priced_on: str,
-    warnings: tuple[str, ...],
-) -> Candidate:
-    """The candidate with these values; many questions have the same ones, and making one takes longer than judging."""
-    return Candidate(
-        provider=provider,
-        model=model,
-        weight=weight,
-        why=why,
-        tier=tier,
-        rules=rules,
-        mode=terms.mode,
-        duration_seconds=terms.duration_seconds,
-        resolution=terms.resolution,
-        aspect_ratio=terms.aspect_ratio,
-        audio=terms.audio,
-        seed=seed,
-        negative_prompt=negative_prompt,
-        estimated_cost_usd=price,
-        priced_on=priced_on,
-        warnings=warnings,
+    return Candidate.of_checked(
+        {
+            "provider": entry.provider,
+            "model": entry.model,
+            "weight": weight,
+            "why": entry.why,
+            "tier": tier,
+            "rules": rules,
+            "mode": terms.mode,
+            "duration_seconds": terms.duration_seconds,
+            "resolution": terms.resolution,
+            "aspect_ratio": terms.aspect_ratio,
+            "audio": terms.audio,
+            "seed": 0 if asked.seed and card.seed else None,
+            "negative_prompt": asked.negative_prompt and card.negative_prompt,
+            "estimated_cost_usd": price,
+            "priced_on": card.priced_on,
+            "warnings": (*differs, *cautions(card, price, question.today, listed, regions_known=regions_known)),
+        }
     )
 
 
