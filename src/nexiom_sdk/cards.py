@@ -64,12 +64,17 @@ class Lengths(_Rule):
         """The length offered that is nearest to the wanted one; the longer of two equally near."""
         if self.between is not None:
             return min(max(wanted_seconds, self.between[0]), self.between[1])
-        return min(self.one_of, key=lambda offered: (abs(offered - wanted_seconds), -offered), default=wanted_seconds)
+        return _nearest(self.one_of, wanted_seconds)
 
     def __str__(self) -> str:
         if self.between is not None:
             return f"{seconds(self.between[0])} to {seconds(self.between[1])}"
         return f"{', '.join(f'{length:g}' for length in self.one_of)} s"
+
+
+@functools.lru_cache(maxsize=1024)
+def _nearest(offered: tuple[float, ...], wanted: float) -> float:
+    return min(offered, key=lambda one: (abs(one - wanted), -one), default=wanted)
 
 
 class Shapes(_Rule):

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import from_json
 
 from nexiom_sdk.errors import FAILURE_CODES, InvalidPolicy
 from nexiom_sdk.governance import Budget, Governance
 from nexiom_sdk.policy_parts import (
+    Entry,
     Lists,
     PolicyCandidate,
     PolicyPart,
@@ -26,10 +37,10 @@ from nexiom_sdk.policy_parts import (
     TierDefaults,
     TierPolicy,
     When,
-    lies_in,
-    matches,
 )
-from nexiom_sdk.policy_problems import dotted, line_of, problems
+from nexiom_sdk.policy_problems import Misplaced, dotted, line_of, problems
+from nexiom_sdk.policy_tiers import whole
+from nexiom_sdk.regions import is_region, overlap
 from nexiom_sdk.types import QUALITY_TIERS, QualityTier
 from nexiom_sdk.wording import printable, unknown
 
@@ -46,6 +57,16 @@ __all__ = [
 ]
 
 NEVER_ELSEWHERE = frozenset({"content_rejected", "invalid_input", "submission_uncertain"})
+
+
+def _known_region(code: str) -> str:
+    if not is_region(code):
+        msg = f"'{printable(code, 60)}' is not the ISO code of a country, such as DE; EU stands for all of its members."
+        raise ValueError(msg)
+    return code
+
+
+_Region = Annotated[str, AfterValidator(_known_region), Field(json_schema_extra={"pattern": "^[A-Za-z]{2}$"})]
 
 
 class Policy(PolicyPart):
@@ -85,7 +106,7 @@ class Policy(PolicyPart):
     objective: Literal["order", "cheapest"] = "order"
     allow: Lists = Field(default_factory=Lists)
     deny: Lists = Field(default_factory=Lists)
-    regions: tuple[Annotated[str, Field(pattern="^[A-Za-z]{2}$")], ...] = ()
+    regions: tuple[_Region, ...] = ()
     governance: Governance = Field(default_factory=Governance)
     fallback_on: tuple[str, ...] = (
         "rate_limited",
@@ -108,33 +129,34 @@ class Policy(PolicyPart):
     @field_validator("tiers")
     @classmethod
     def _tiers_stand_on_their_own(cls, tiers: Mapping[QualityTier, TierPolicy]) -> Mapping[QualityTier, TierPolicy]:
-        return {name: _whole(name, tiers) for name in tiers}
+        return {name: whole(name, tiers) for name in tiers}
 
     @field_validator("rules")
     @classmethod
     def _each_rule_once(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-        names = [rule.id for rule in rules]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            msg = f"The rule '{printable(twice, 60)}' is there twice."
-            raise ValueError(msg)
+        seen: set[str] = set()
+        for index, rule in enumerate(rules):
+            if rule.id in seen:
+                raise Misplaced(f"The rule '{printable(rule.id, 60)}' is there twice.", index, "id")
+            seen.add(rule.id)
         return rules
 
     @field_validator("fallback_on")
     @classmethod
     def _only_failures_that_cost_nothing(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        for code in codes:
+        for index, code in enumerate(codes):
             if code in NEVER_ELSEWHERE:
                 msg = f"After {code} no other model may be asked: it could be refused again, or paid for twice."
-                raise ValueError(msg)
+                raise Misplaced(msg, index)
             if code not in FAILURE_CODES:
-                raise ValueError(unknown("failure code", code, sorted(FAILURE_CODES.keys() - NEVER_ELSEWHERE)))
+                known = sorted(FAILURE_CODES.keys() - NEVER_ELSEWHERE)
+                raise Misplaced(unknown("failure code", code, known), index)
         return codes
 
     @model_validator(mode="after")
     def _default_tier_exists(self) -> Self:
         if self.default_tier not in self.tiers:
-            raise ValueError(unknown("tier", self.default_tier, tuple(self.tiers)))
+            raise Misplaced(unknown("tier", self.default_tier, tuple(self.tiers)), "default_tier")
         return self
 
     def providers(self, tier: QualityTier | None = None) -> tuple[str, ...]:
@@ -158,13 +180,38 @@ class Policy(PolicyPart):
             asked: The tier of the request; it holds where it lists the model. Else it is the least demanding tier that
                 does, and for a model that no tier lists, the most demanding tier of the policy.
         """
-        ranked: list[QualityTier] = [tier for tier in QUALITY_TIERS if tier in self.tiers]
-        listing: list[QualityTier] = [
-            tier for tier in ranked if any(entry.target == target for entry in self.tiers[tier].entries)
-        ]
-        if asked in listing:
-            return asked
-        return listing[0] if listing else ranked[-1]
+        listing = self.listing.get(target)
+        if not listing:
+            return self.demanding[-1]
+        return asked if asked in listing else listing[0]
+
+    @cached_property
+    def demanding(self) -> tuple[QualityTier, ...]:
+        """Its tiers, the least demanding first."""
+        return tuple(tier for tier in QUALITY_TIERS if tier in self.tiers)
+
+    @cached_property
+    def listing(self) -> Mapping[str, tuple[QualityTier, ...]]:
+        """The tiers that list a model, the least demanding first, by `provider/model`."""
+        found: dict[str, tuple[QualityTier, ...]] = {}
+        for tier in self.demanding:
+            for entry in self.tiers[tier].entries:
+                found[entry.target] = (*found.get(entry.target, ()), tier)
+        return found
+
+    @cached_property
+    def additions(self) -> Mapping[tuple[str, QualityTier], tuple[Entry, ...]]:
+        """The models that a rule adds to a tier, by the rule's id and the tier."""
+        return {
+            (rule.id, name): tuple(one.entry(tier.defaults, rule=rule.id) for one in rule.add)
+            for rule in self.rules
+            for name, tier in self.tiers.items()
+        }
+
+    @cached_property
+    def bars_nothing(self) -> bool:
+        """Whether every model may be used, as far as lists and regions go."""
+        return not self.regions and self.allow == self.deny == Lists()
 
     def barred(self, target: str, *, licence: str = "", regions_excluded: Sequence[str] = ()) -> str | None:
         """Why the policy forbids a model, whoever names it; None where it does not.
@@ -174,21 +221,15 @@ class Policy(PolicyPart):
             licence: The model's licence.
             regions_excluded: Where the licence forbids its use.
         """
-        provider = target.partition("/")[0]
-        for word, lists, wanted in (("denies", self.deny, False), ("does not allow", self.allow, True)):
-            listed = (
-                (f"the provider {provider}", lists.providers, provider in lists.providers),
-                ("this model", lists.models, any(matches(target, pattern) for pattern in lists.models)),
-                (
-                    f"the licence '{licence}'" if licence else "models without a licence of their own",
-                    lists.licences,
-                    licence in lists.licences,
-                ),
-            )
-            for what, names, named in listed:
-                if names and named is not wanted:
-                    return f"the policy {word} {what}"
-        where = [region for region in self.regions if any(lies_in(region, area) for area in regions_excluded)]
+        if self.bars_nothing:
+            return None
+        for what, listed in self.deny.about(target, licence):
+            if listed:
+                return f"the policy denies {what}"
+        for what, listed in self.allow.about(target, licence):
+            if not listed:
+                return f"the policy does not allow {what}"
+        where = [region for region in self.regions if any(overlap(region, area) for area in regions_excluded)]
         return f"its licence forbids use in {', '.join(where)}" if where else None
 
     @classmethod
@@ -255,22 +296,3 @@ class Policy(PolicyPart):
 
 _PARTS = (TierDefaults, PolicyCandidate, TierPolicy, Span, When, Rule, Lists, Budget, Governance, Policy)
 _KEYS = {part.__name__: tuple(part.model_fields) for part in _PARTS}
-
-
-def _whole(name: QualityTier, tiers: Mapping[QualityTier, TierPolicy]) -> TierPolicy:
-    """A tier with what it has from the tiers that it extends.
-
-    Raises:
-        ValueError: One of them does not exist, or they extend one another in a circle.
-    """
-    seen, tier = [name], tiers[name]
-    while tier.extends is not None:
-        seen.append(tier.extends)
-        if tier.extends in seen[:-1]:
-            msg = f"Tiers extend one another in a circle: {' -> '.join(seen)}."
-            raise ValueError(msg)
-        if tier.extends not in tiers:
-            raise ValueError(unknown("tier", tier.extends, tuple(tiers)))
-        base = tiers[tier.extends]
-        tier = tier.over(base).evolve(extends=base.extends)
-    return tier

@@ -6,15 +6,36 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.types import ASPECT_RATIOS, QUALITY_TIERS, RESOLUTIONS, MediaRole
 from nexiom_sdk.wording import printable, unknown
 
 Place: TypeAlias = tuple[str | int, ...]
+
+_VOCABULARIES: Mapping[frozenset[str], str] = {
+    frozenset(QUALITY_TIERS): "tier",
+    frozenset(RESOLUTIONS): "resolution",
+    frozenset(ASPECT_RATIOS): "aspect ratio",
+    frozenset(get_args(MediaRole)): "role of a reference",
+}
+
+
+class Misplaced(ValueError):
+    """Something is wrong further inside of the value that is checked.
+
+    Args:
+        message: What is wrong.
+        place: Where, from the value on.
+    """
+
+    def __init__(self, message: str, *place: str | int) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def problems(
@@ -33,6 +54,8 @@ def problems(
         if isinstance(inner, InvalidInput) and isinstance(inner.__cause__, ValidationError):
             yield from problems(inner.__cause__, keys, place)
         else:
+            if isinstance(inner, Misplaced):
+                place = (*place, *inner.place)
             yield place, _sentence(problem, keys.get(error.title, ()))
 
 
@@ -46,8 +69,8 @@ def _sentence(problem: ErrorDetails, keys: Sequence[str]) -> str:
         case "extra_forbidden":
             sentence = unknown("key", str(place[-1]), keys)
         case "literal_error":
-            what = "tier" if place[0] in {"tiers", "default_tier"} else str(place[-1])
-            sentence = unknown(what, given, re.findall(r"'([^']*)'", str(context["expected"])))
+            words = re.findall(r"'([^']*)'", str(context["expected"]))
+            sentence = unknown(_VOCABULARIES.get(frozenset(words), str(place[-1])), given, words)
         case "string_pattern_mismatch":
             sentence = f"'{printable(given, 80)}' is not of the form provider/model, such as kling/kling-3.0."
         case "value_error":

@@ -6,6 +6,7 @@ frozen dataclasses. Vocabularies that a user types are `Literal`s. Money is `Dec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +33,11 @@ QUALITY_TIERS: tuple[QualityTier, ...] = get_args(QualityTier)
 ASPECT_RATIOS: tuple[AspectRatio, ...] = get_args(AspectRatio)
 RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
 
+_DATE = re.compile(r"\d{4}-\d{2}(-\d{2})?")
+
 MAX_PROMPT_BYTES = 65_536  # the same bound as the row policy in the database
+
+_set = object.__setattr__  # as pydantic sets the fields of a frozen model itself
 
 
 class Frozen(BaseModel):
@@ -48,6 +53,22 @@ class Frozen(BaseModel):
                 super().__init__(**fields)
             except ValidationError as error:
                 raise InvalidInput(validation_sentences(error)) from error
+
+    @classmethod
+    def of_checked(cls, fields: dict[str, object]) -> Self:
+        """A value of fields that were checked before: all of them, each of its type; the caller vouches for that.
+
+        It takes a third of the time, for places where many values are put together from others.
+
+        Args:
+            fields: The fields; the value keeps the dictionary for itself.
+        """
+        value = cls.__new__(cls)
+        _set(value, "__dict__", fields)
+        _set(value, "__pydantic_fields_set__", set(fields))
+        _set(value, "__pydantic_extra__", None)
+        _set(value, "__pydantic_private__", None)
+        return value
 
     def evolve(self, **changes: object) -> Self:
         """A copy with some fields changed; the caller vouches for their types."""
@@ -228,8 +249,10 @@ def mode_of(roles: Iterable[MediaRole]) -> Mode:
         ('text', 'reference')
     """
     modes = {_MODE_OF_ROLE[role] for role in roles}
-    ranked: tuple[Mode, ...] = ("video", "reference", "image", "text")
-    return next(mode for mode in ranked if mode in modes or mode == "text")
+    if not modes:
+        return "text"
+    ranked: tuple[Mode, ...] = ("video", "reference", "image")
+    return next(mode for mode in ranked if mode in modes)
 
 
 _MODE_OF_ROLE: Mapping[MediaRole, Mode] = {
@@ -478,6 +501,12 @@ class Candidate(Frozen):
         """`provider/model`."""
         return f"{self.provider}/{self.model}"
 
+    @property
+    def price_date(self) -> str:
+        """The date at the beginning of `priced_on`, to the day or the month; empty where there is none."""
+        found = _DATE.match(self.priced_on)
+        return found[0] if found else ""
+
 
 class Rejection(Frozen):
     """A model that does not fit, and every reason why."""
@@ -533,7 +562,20 @@ class Choice(Frozen):
         return self.chosen.estimated_cost_usd if self.chosen else None
 
     def explain(self) -> str:
-        """The selection in lines a person can read: chosen, then spare models, then dropped ones with reasons."""
+        """The selection in lines a person can read: chosen, then spare models, then dropped ones with reasons.
+
+        Example:
+            >>> from nexiom_sdk.types import Candidate, Choice
+            >>> dear = Candidate(
+            ...     provider="acme",
+            ...     model="a1",
+            ...     estimated_cost_usd=Decimal("0.40"),
+            ...     priced_on="2026-10-09: price page",
+            ...     rules=("long_over_10",),
+            ... )
+            >>> print(Choice(ranked=(dear,)).explain())
+            chosen   acme/a1 · $0.40 (2026-10-09) · rule long_over_10
+        """
         lines = [
             " · ".join(filter(None, (f"{label:8} {one.target}", *_terms(one)))) + (f": {one.why}" if one.why else "")
             for label, one in zip(("chosen", *["spare"] * len(self.ranked)), self.ranked, strict=False)
@@ -544,10 +586,12 @@ class Choice(Frozen):
 
 
 def _terms(one: Candidate) -> tuple[str, ...]:
+    price, day = one.estimated_cost_usd, one.price_date
     return (
         seconds(one.duration_seconds) if one.duration_seconds else "",
         one.resolution or "",
         one.aspect_ratio or "",
         "" if one.audio is None else ("sound" if one.audio else "silent"),
-        f"price {usd(one.estimated_cost_usd)}" if one.estimated_cost_usd is None else usd(one.estimated_cost_usd),
+        "price unknown" if price is None else usd(price) + (f" ({day})" if day else ""),
+        *(f"rule {name}" for name in one.rules),
     )

@@ -30,17 +30,22 @@ _NAME_WIDTH = 22
 
 
 def choice_table(choice: Choice) -> Table:
-    """The models that fit, best first, then the others, each with its reason."""
+    """The models that fit, best first, then the others, each with its reason; below, of when the prices are."""
     table = _table("", "model", "makes", "price", "why")
     for index, one in enumerate(choice.ranked):
         label, style = ("chosen", "bold green") if index == 0 else ("spare", "")
-        why = Text(one.why)
-        for warning in one.warnings:
-            why.append(f"{'' if not why else chr(10)}warning: {warning}", style="yellow")
+        why = Text("\n").join(
+            [
+                *([Text(one.why)] if one.why else ()),
+                *(Text(f"rule {printable(name)}", style="dim") for name in one.rules),
+                *(Text(f"warning: {warning}", style="yellow") for warning in one.warnings),
+            ]
+        )
         table.add_row(Text(label, style), Text(one.target, style), _terms(one), _price(one), why)
     for rejected in choice.rejected:
         reasons = Text("\n".join(printable(reason) for reason in rejected.reasons))
         table.add_row(Text("dropped", "dim"), Text(rejected.target, "dim"), "", "", reasons)
+    table.caption, table.caption_justify = _price_dates(choice), "left"
     return table
 
 
@@ -138,6 +143,14 @@ def _terms(one: Candidate) -> str:
 
 def _price(one: Candidate) -> str:
     return "free" if one.estimated_cost_usd == 0 else usd(one.estimated_cost_usd)
+
+
+def _price_dates(choice: Choice) -> str | None:
+    """From when the prices are, as far as that is known."""
+    dates = sorted({one.price_date for one in choice.ranked if one.estimated_cost_usd is not None} - {""})
+    if not dates:
+        return None
+    return f"prices of {dates[0]}" if len(dates) == 1 else f"prices of {dates[0]} to {dates[-1]}"
 
 
 def _status(job: GenerationJob) -> str:
