@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -18,6 +20,8 @@ from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from rig import Rig
 from test_never_twice import RECOVERIES, Crash, Crasher
+
+T = TypeVar("T")
 
 RUNS = int(os.environ.get("NEXIOM_FAULT_RUNS", "240"))
 BATCHES = 8
@@ -35,6 +39,26 @@ def _scripted(name: str, luck: random.Random, clock: VirtualClock) -> FakeProvid
     return fake.queued(luck.randrange(2)).running(luck.randrange(3)).succeed()
 
 
+def _cut_off(fake: FakeProvider, luck: random.Random, clock: VirtualClock) -> None:
+    """Nobody reaches the provider for a while after it took an order, which is the worst moment."""
+    lasts, taken_at = luck.choice((0.0, 60.0, 400.0)), list[float]()
+
+    def cut(call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+        async def through(*args: object) -> T:
+            if taken_at and clock.monotonic() < taken_at[0] + lasts:
+                raise ProviderUnavailable("no route")
+            try:
+                return await call(*args)
+            finally:
+                if fake.accepted and not taken_at:
+                    taken_at.append(clock.monotonic())
+
+        return through
+
+    for name in ("submit", "poll", "find"):
+        setattr(fake, name, cut(getattr(fake, name)))
+
+
 async def _run(seed: int, home: Path) -> str:
     luck, clock = random.Random(seed), VirtualClock()
     fakes = [_scripted(name, luck, clock) for name in ("acme", "bolt")]
@@ -43,6 +67,7 @@ async def _run(seed: int, home: Path) -> str:
     crasher = Crasher(luck)
     crasher.wrap(rig.repository, "claim", "save", "extend", "adopt_late_id")
     for fake in fakes:
+        _cut_off(fake, luck, clock)
         crasher.wrap(fake, "submit", "poll", "find")
     crasher.wrap(rig.store, "put")
     for step in range(300):
