@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, ClassVar
@@ -28,6 +29,7 @@ class Attempt(Frozen):
         error_message: The same in words.
         cost_usd: What it cost; None where nobody knows.
         estimated_cost_usd: What it was expected to cost.
+        provider_units: The cost in the provider's own units, where it said them.
         ended_at: When it was given up.
         again_at: When its provider may be asked once more, where what was wrong may be over by then; None: never.
         times: How many orders they were.
@@ -43,6 +45,7 @@ class Attempt(Frozen):
     error_message: str | None = None
     cost_usd: Decimal | None = None
     estimated_cost_usd: Decimal | None = None
+    provider_units: Mapping[str, JsonValue] | None = None
     ended_at: datetime | None = None
     again_at: datetime | None = None
     times: Annotated[int, Field(ge=1)] = 1
@@ -77,6 +80,7 @@ def with_attempt(
         now: The present moment.
         again_at: When its provider may be asked once more; None: never.
     """
+    units = job.provider_metadata.get("provider_units")
     ended = Attempt(
         order_no=job.order_no,
         provider=job.provider,
@@ -86,6 +90,7 @@ def with_attempt(
         error_message=message,
         cost_usd=job.cost_usd,
         estimated_cost_usd=job.estimated_cost_usd,
+        provider_units=units if isinstance(units, dict) else None,
         ended_at=now,
         again_at=again_at,
     )

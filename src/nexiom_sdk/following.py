@@ -63,7 +63,7 @@ class Following:
             case Failed():
                 return await self._failed(job, outcome)
             case Cancelled():
-                return await self._stopped(job, outcome.reason, outcome.charged or "unknown")
+                return await self._stopped(moves.billed(job, outcome), outcome.reason, outcome.charged or "unknown")
 
     async def check(self, job: GenerationJob, provider_job_id: str) -> None:
         """Look whether the provider has an order of this id; nothing is written.
@@ -107,6 +107,7 @@ class Following:
     async def _succeeded(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         if outcome.assets:
             return await self.saving.begin(job, outcome)
+        job = moves.billed(job, outcome)
         error = MalformedResponse(f"{job.provider} reports success without a file.", charged="yes")
         give_up = job.attempts + 1 >= TRIES_FOR_A_USABLE_RESULT
         return await (self.desk.end(job, error) if give_up else self.desk.later(job, error))
@@ -116,8 +117,7 @@ class Following:
         error = kind(printable(outcome.message) or f"{job.provider} could not make the video.", job_id=job.id)
         # Once an order was taken, only the provider's own word that it is free makes it free.
         error.charged = outcome.charged or ("unknown" if error.charged == "no" else error.charged)
-        if (cost_usd := moves.believable(outcome.cost_usd)) is not None:
-            job = job.evolve(cost_usd=cost_usd)
+        job = moves.billed(job, outcome)
         if job.provider_metadata.get("cancel") == "requested":  # some providers forget an order that they stop
             return await self._stopped(job, outcome.message, error.charged)
         return await elsewhere(self.desk, job, error) or await self.desk.end(job, error)

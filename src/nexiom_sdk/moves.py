@@ -26,7 +26,17 @@ from nexiom_sdk.errors import (
     TimedOut,
 )
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
-from nexiom_sdk.types import Candidate, Choice, Operation, Running, Succeeded, VideoRequest, VideoSpec
+from nexiom_sdk.types import (
+    Cancelled,
+    Candidate,
+    Choice,
+    Failed,
+    Operation,
+    Running,
+    Succeeded,
+    VideoRequest,
+    VideoSpec,
+)
 from nexiom_sdk.wording import printable, usd
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
@@ -146,20 +156,30 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
     seen_running = _moment(timing.get("last_running_at")) or submitted
     # We noticed it at `now`; it finished somewhere between the last look and now, so half-way is the fair guess.
     took = (seen_running - submitted + (now - seen_running) / 2).total_seconds()
-    return job.evolve(
-        phase=Phase.SAVING,
-        status=JobStatus.PROCESSING,
-        run_at=now,
-        attempts=0,
-        cost_usd=believable(outcome.cost_usd),
-        error_code=None,
-        error_message=None,
-    ).with_metadata(
-        timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
-        provider_units=dict(outcome.detail) or None,
-        warnings=_more_warnings(job, outcome.warnings),
-        trouble=None,
-        failure=None,
+    return (
+        billed(job, outcome)
+        .evolve(
+            phase=Phase.SAVING,
+            status=JobStatus.PROCESSING,
+            run_at=now,
+            attempts=0,
+            error_code=None,
+            error_message=None,
+        )
+        .with_metadata(
+            timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
+            warnings=_more_warnings(job, outcome.warnings),
+            trouble=None,
+            failure=None,
+        )
+    )
+
+
+def billed(job: GenerationJob, outcome: Succeeded | Failed | Cancelled) -> GenerationJob:
+    """What the provider says that the order cost is noted, whether there is a video or not."""
+    said = believable(outcome.cost_usd)
+    return job.evolve(cost_usd=job.cost_usd if said is None else said).with_metadata(
+        provider_units=dict(outcome.detail) or job.provider_metadata.get("provider_units")
     )
 
 
@@ -334,6 +354,7 @@ def _next_order(
         attempts=with_attempt(job, code, message, now=now, again_at=again),
         earlier_cost_usd=str(earlier_usd) if earlier_usd else None,
         operation=None,
+        provider_units=None,
         timing={"ordered_at": now.isoformat()},
         failure=None,
         trouble=None,
@@ -348,7 +369,7 @@ def _failure(job: GenerationJob, error: NexiomError) -> GenerationJob:
         error_code=code_of(error),
         error_message=str(error),
         leased_until=None,
-        cost_usd=Decimal(0) if error.charged == "no" else job.cost_usd,
+        cost_usd=Decimal(0) if error.charged == "no" and job.cost_usd is None else job.cost_usd,
     ).with_metadata(
         failure={"message": error.message, "charged": error.charged, "next_step": error.next_step}, trouble=None
     )
