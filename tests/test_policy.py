@@ -215,7 +215,7 @@ def test_what_is_wrong_in_rules_lists_and_budgets_is_named_like_everything_else(
     [
         '"rules": [{"id": "x", "when": {"duration_seconds": {"gt": 1e999}}, "boost": {"a/b": 1}}]',
         '"governance": {"budgets": [{"per": "day", "max_usd": 1e999}]}',
-        '"tiers": {"standard": {"candidates": [{"target": "a/b", "weight": 1, "defaults": {"duration_seconds": 1e999}}]}}',
+        '"tiers": {"standard": {"extends": "standard", "defaults": {"duration_seconds": 1e999}}}',
         '"tiers": {"standard": {"candidates": [{"target": "a/b", "weight": 1e999}]}}',
     ],
 )
