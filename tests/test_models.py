@@ -15,6 +15,7 @@ from nexiom_sdk.models import (
     Price,
     Shapes,
     estimate,
+    is_free,
     lines,
     mismatches,
     nearest_ratio,
@@ -236,6 +237,29 @@ def test_the_price_of_what_is_sent_is_the_price_of_what_was_estimated() -> None:
     assert estimate(ModelCard(model="a1"), spec) is None
 
 
+def test_what_costs_nothing_a_second_costs_nothing_at_any_length() -> None:
+    unset = VideoSpec(model="a1", prompt="x")
+    assert estimate(ModelCard(model="a1", prices=(Price(usd=Decimal(0)),)), unset) == 0
+    assert estimate(ModelCard(model="a1", prices=(Price(usd=Decimal(0), plus_usd=Decimal(2)),)), unset) == 2
+
+
+@pytest.mark.parametrize(
+    ("prices", "free"),
+    [
+        ((), False),
+        (({"usd": 0},), True),
+        (({"usd": 0, "resolution": "720p"}, {"usd": "0.00"}), True),
+        (({"usd": 0}, {"usd": "0.01", "resolution": "1080p"}), False),
+        (({"usd": 0, "plus_usd": 1},), False),
+        (({"usd": 0, "least_usd": 1},), False),
+    ],
+)
+def test_a_model_is_free_where_every_price_is_zero_and_one_is_known(
+    *, prices: tuple[dict[str, object], ...], free: bool
+) -> None:
+    assert is_free(ModelCard.model_validate({"model": "a1", "prices": prices})) is free
+
+
 @pytest.mark.parametrize(
     ("row", "price"),
     [
@@ -352,7 +376,7 @@ def test_no_offered_combination_is_refused(card: ModelCard, request: VideoReques
         seed=request.seed if card.seed else None,
         negative_prompt=request.negative_prompt if card.negative_prompt else None,
     )
-    assume(not card.media_required)
+    assume(not (card.media_required or card.conditions))
     assert mismatches(offered, card) == ()
 
 
@@ -360,5 +384,6 @@ def test_no_offered_combination_is_refused(card: ModelCard, request: VideoReques
 @given(any_card, any_request)
 def test_what_is_not_asked_is_never_a_reason(card: ModelCard, request: VideoRequest) -> None:
     for one in mismatches(request, card):
-        assert one.field in {"prompt", "media"} or getattr(request, one.field) is not None
+        asked = one.field in {"prompt", "media"} or getattr(request, one.field) is not None
+        assert asked or card.conditions  # what is asked together may rule out what nobody asked
         assert str(one)

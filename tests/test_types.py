@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pickle
 import typing
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from nexiom_sdk import Choice, Media, VideoRequest
 from nexiom_sdk.errors import InvalidInput
@@ -93,6 +95,30 @@ def test_modes_rank_from_video_down_to_text() -> None:
     assert mode_of(["first_frame", "reference_audio"]) == "reference"
     assert mode_of(["last_frame"]) == "image"
     assert mode_of([]) == "text"
+
+
+def test_a_choice_tells_the_rules_that_moved_a_model_and_of_when_its_price_is() -> None:
+    def told(**fields: object) -> str:
+        return Choice(ranked=(Candidate.model_validate({"provider": "acme", "model": "a1", **fields}),)).explain()
+
+    price = {"estimated_cost_usd": "0.4", "priced_on": "2026-10-09: price page"}
+    assert told(**price) == "chosen   acme/a1 · $0.40 (2026-10-09)"
+    assert told(**{**price, "priced_on": "2026-10: price pages"}) == "chosen   acme/a1 · $0.40 (2026-10)"
+    assert told(**{**price, "priced_on": "free: made here"}) == "chosen   acme/a1 · $0.40"
+    assert told(**{**price, "estimated_cost_usd": None}) == "chosen   acme/a1 · price unknown"
+    moved = told(**price, rules=("long_over_10", "sound"), why="best")
+    assert moved == "chosen   acme/a1 · $0.40 (2026-10-09) · rule long_over_10 · rule sound: best"
+
+
+def test_a_value_of_checked_fields_is_the_value_that_is_made_with_a_check() -> None:
+    checked = Candidate(provider="acme", model="a1", estimated_cost_usd=Decimal("0.40"), warnings=("soon",))
+    made = Candidate.of_checked(dict(checked))
+    assert made == checked
+    assert made.model_dump_json() == checked.model_dump_json()
+    assert made.evolve(seed=3).model_dump() == checked.evolve(seed=3).model_dump()
+    assert pickle.loads(pickle.dumps(made)) == checked
+    with pytest.raises(ValidationError, match="frozen"):
+        made.seed = 4  # type: ignore[misc]
 
 
 def test_a_choice_explains_itself() -> None:

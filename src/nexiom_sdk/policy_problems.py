@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.types import ASPECT_RATIOS, QUALITY_TIERS, RESOLUTIONS, MediaRole
-from nexiom_sdk.wording import printable, unknown
+from nexiom_sdk.wording import nearest, printable, unknown
 
 Place: TypeAlias = tuple[str | int, ...]
 
@@ -56,28 +56,43 @@ def problems(
         else:
             if isinstance(inner, Misplaced):
                 place = (*place, *inner.place)
-            yield place, _sentence(problem, keys.get(error.title, ()))
+            yield place, _sentence(problem, error.title, keys)
 
 
-def _sentence(problem: ErrorDetails, keys: Sequence[str]) -> str:
+def _sentence(problem: ErrorDetails, model: str, keys: Mapping[str, Sequence[str]]) -> str:
     given, place, context = str(problem["input"]), problem["loc"], problem.get("ctx", {})
     match problem["type"]:
         case "missing":
             sentence = "It is missing."
-        case "too_short":
+        case "too_short" | "string_too_short":
             sentence = "It is empty."
         case "extra_forbidden":
-            sentence = unknown("key", str(place[-1]), keys)
+            sentence = unknown("key", str(place[-1]), keys.get(model, ()))
         case "literal_error":
-            words = re.findall(r"'([^']*)'", str(context["expected"]))
-            sentence = unknown(_VOCABULARIES.get(frozenset(words), str(place[-1])), given, words)
+            sentence = _not_one_of(given, re.findall(r"'([^']*)'", str(context["expected"])))
         case "string_pattern_mismatch":
             sentence = f"'{printable(given, 80)}' is not of the form provider/model, such as kling/kling-3.0."
+        case "model_type":
+            sentence = f"It should be an object. Known keys: {', '.join(keys[context['class_name']])}."
+        case "dict_type" | "mapping_type":
+            sentence = "It should be an object."
+        case "tuple_type":
+            sentence = "It should be a list."
         case "value_error":
             sentence = str(context["error"])
         case _:
             sentence = f"{problem['msg'].replace('Input should', 'It should', 1)}."
     return sentence
+
+
+def _not_one_of(given: str, words: Sequence[str]) -> str:
+    """Say that a word is not one of the possible ones; which vocabulary it is of, shows by the words."""
+    vocabulary = _VOCABULARIES.get(frozenset(words))
+    if vocabulary is not None:
+        return unknown(vocabulary, given, words)
+    guess = nearest(given, words)
+    hint = f" Did you mean '{guess}'?" if guess else ""
+    return f"'{printable(given, 80)}' is not one of: {', '.join(words)}.{hint}"
 
 
 def dotted(place: Place) -> str:

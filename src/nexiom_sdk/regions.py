@@ -26,7 +26,7 @@ def is_region(code: str) -> bool:
         >>> is_region("de"), is_region("EU"), is_region("EN")
         (True, True, False)
     """
-    return _plain(code) in _COUNTRIES or _plain(code) == "EU"
+    return code.isascii() and (_plain(code) in _COUNTRIES or _plain(code) == "EU")
 
 
 def overlap(one: str, other: str) -> bool:
