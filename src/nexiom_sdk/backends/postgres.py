@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
-from nexiom_sdk.backends import outside_rows, rows
+from nexiom_sdk.backends import outside_rows, postgres_sums, rows, sums
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, NexiomError
-from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
+from nexiom_sdk.jobs import Dimension, GenerationJob, JobQuery, Limit, Spend, Usage, UsageQuery, utc
 
 if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
     from nexiom_sdk.backends.postgres_address import Connection
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the one character that JSON may hold and jsonb may not
@@ -73,16 +75,17 @@ class PostgresRepository:
         async def work(db: Connection) -> GenerationJob:
             nonlocal tries
             tries += 1
-            async with _locked(db, limits):
-                if limits and (held := await _held(db, row, may_be_itself=tries > 1)):
-                    return rows.same_order(held, job)
-                for limit in limits:
-                    rows.check_limit(limit, await _usage(db, limit.over), job)
-                added = await db.execute(sql.ADD, row)
-                if added.rowcount:
-                    return tidy
+            used: Sequence[Usage] = ()
+            if not limits:
+                written = (await db.execute(sql.ADD, row)).rowcount == 1
+            else:
+                written, used = await _within(db, postgres_sums.added(row, job, limits))
+            if written:
+                return tidy
             if held := await _held(db, row, may_be_itself=tries > 1):
                 return rows.same_order(held, job)
+            for limit, usage in zip(limits, used, strict=True):
+                sums.check_limit(limit, usage, job)
             raise rows.refused(job.id, "there is one with this id, or another job holds this id of the provider")
 
         return await self._pool.run(work)
@@ -116,13 +119,22 @@ class PostgresRepository:
         return _uuid(job.id) is not None and await self._change(sql.SAVE, _row_of(job) | held)
 
     async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
-        row = _row_of(job) | {"request": _json_text(job.id, job.request), "fence": fence}
+        held = {"fence": fence, "run_at_read": utc(job.run_at_read), "request": _json_text(job.id, job.request)}
+        row = _row_of(job) | held
+        if _uuid(job.id) is None:
+            return False
+        if not limits:
+            return await self._change(sql.ADMIT, row)
 
         async def work(db: Connection) -> bool:
-            async with _locked(db, limits):
-                for limit in limits:
-                    rows.check_limit(limit, await _usage(db, limit.over, besides=job.id), job)
-                return (await db.execute(sql.ADMIT, row)).rowcount == 1
+            written, used = await _within(db, postgres_sums.admitted(row, job, limits))
+            if written:
+                return True
+            found = await (await db.execute(sql.FENCE, row)).fetchone()
+            if found is not None and found["fence"] == fence:
+                for limit, usage in zip(limits, used, strict=True):
+                    sums.check_limit(limit, usage, job)
+            return False
 
         return await self._pool.run(work)
 
@@ -148,7 +160,12 @@ class PostgresRepository:
         return _uuid(job_id) is not None and await self._pool.run(work)
 
     async def usage(self, query: UsageQuery, /) -> Usage:
-        return await self._pool.run(lambda db: _usage(db, query))
+        [found] = await self._found(*postgres_sums.usage(query))
+        return Usage(**found)
+
+    async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
+        found = await self._found(*postgres_sums.spend(query, by))
+        return sums.spend_of(map(_group, found), by)
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
         async def work(db: Connection) -> Sequence[float]:
@@ -177,10 +194,13 @@ class PostgresRepository:
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
 
     async def _rows(self, statement: bytes, values: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-        async def work(db: Connection) -> Sequence[Mapping[str, object]]:
+        return [_values(row) for row in await self._found(statement, values)]
+
+    async def _found(self, statement: bytes, values: Mapping[str, object]) -> Sequence[DictRow]:
+        async def work(db: Connection) -> Sequence[DictRow]:
             return await (await db.execute(statement, values)).fetchall()
 
-        return [_values(row) for row in await self._pool.run(work)]
+        return await self._pool.run(work)
 
     async def _change(self, statement: bytes, values: Mapping[str, object]) -> bool:
         async def work(db: Connection) -> bool:
@@ -198,31 +218,27 @@ async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: boo
     return None if found is None else outside_rows.job_of(_values(found))
 
 
-@contextlib.asynccontextmanager
-async def _locked(db: Connection, limits: Sequence[Limit]) -> AsyncGenerator[None, None]:
-    """One transaction during which nobody else counts towards these limits; without any, none is needed."""
-    async with db.transaction() if limits else contextlib.nullcontext():
-        for over in sorted({_lock_of(limit) for limit in limits}):
-            await db.execute(sql.LOCK_LIMIT, {"over": over})
-        yield
+async def _within(db: Connection, statement: postgres_sums.Statement) -> tuple[bool, Sequence[Usage]]:
+    """Whether a row was written within its limits, and the sums of each limit without it.
+
+    The values are put into the text, so that locking and writing are one message: the server is asked once, and it makes
+    one transaction of what comes in one message.
+    """
+    from psycopg import AsyncClientCursor
+    from psycopg.rows import dict_row
+
+    async with AsyncClientCursor(db, row_factory=dict_row) as cursor:
+        await cursor.execute(*statement)
+        while cursor.nextset():
+            pass
+        found = await cursor.fetchall()
+    used = [Usage(cost_usd=one["cost_usd"], jobs=one["jobs"], active=one["active"]) for one in found]
+    return any(one["written"] for one in found), used
 
 
-async def _usage(db: Connection, query: UsageQuery, *, besides: str | None = None) -> Usage:
-    wanted = {
-        "besides": besides,
-        "since": None if query.since is None else utc(query.since),
-        "user_id": query.user_id,
-        "quality_tier": query.quality_tier,
-        "provider": query.provider,
-    }
-    found = await (await db.execute(sql.usage(wanted), wanted)).fetchone()
-    return Usage(**found) if found else Usage()
-
-
-def _lock_of(limit: Limit) -> str:
-    """Limits over the same rows have the same lock."""
-    over = limit.over
-    return "\x1f".join(("nexiom", over.user_id or "", over.quality_tier or "", over.provider or ""))
+def _group(row: DictRow) -> sums.Group:
+    values = tuple(value for name, value in row.items() if name.startswith("value"))
+    return sums.Group(values=values, **{name: value for name, value in row.items() if not name.startswith("value")})
 
 
 def _uuid(job_id: str) -> str | None:
