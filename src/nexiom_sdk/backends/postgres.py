@@ -221,8 +221,8 @@ async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: boo
 async def _within(db: Connection, statement: postgres_sums.Statement) -> tuple[bool, Sequence[Usage]]:
     """Whether a row was written within its limits, and the sums of each limit without it.
 
-    The values are put into the text, so that locking and writing are one message: the server is asked once, and it makes
-    one transaction of what comes in one message.
+    The values are put into the text, so that locking and writing are one message, of which the server makes one
+    transaction.
     """
     from psycopg import AsyncClientCursor
     from psycopg.rows import dict_row
