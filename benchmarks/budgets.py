@@ -94,11 +94,14 @@ insert into generation_jobs ({columns}) select {values} from generation_jobs, nu
 _SQLITE_VALUES = {
     "id": "lower(hex(randomblob(16)))",
     "user_id": "'u' || (n % :users)",
-    "created_at": "strftime('%Y-%m-%dT%H:%M:%f000Z', julianday('now') - n * 1.0 / :a_day)",
+    "created_at": """strftime('%Y-%m-%dT%H:%M:%f000Z', julianday('now', 'start of day') +
+        case when n <= :a_day then (julianday('now') - julianday('now', 'start of day')) * (1 - n * 1.0 / :a_day)
+             else 1 - n * 1.0 / :a_day end)""",
     "phase": "case when n <= :running then 'queued' else 'done' end",
     "status": "case when n <= :running then 'pending' when n % 20 = 0 then 'failed' else 'completed' end",
     "result_url": "'file:///v.mp4'",
-    "cost_usd": "case when n > :running and n % 3 = 0 then '0.8' || (n % 10) end",
+    "cost_usd": """case when n <= :running then null when n % 20 = 0 then '0'
+                       when n % 3 = 0 then '0.8' || (n % 10) end""",
 }
 _POSTGRES_COPIES = """
 insert into generation_jobs ({columns})
@@ -107,11 +110,14 @@ select {values} from generation_jobs, generate_series(1, %(rows)s) n where id = 
 _POSTGRES_VALUES = {
     "id": "gen_random_uuid()",
     "user_id": "'u' || (n %% %(users)s)",
-    "created_at": "now() - make_interval(secs => n * 86400.0 / %(a_day)s)",
+    "created_at": """date_trunc('day', now(), 'UTC') +
+        case when n <= %(a_day)s then (now() - date_trunc('day', now(), 'UTC')) * (1 - n * 1.0 / %(a_day)s)
+             else interval '1 day' * (1 - n * 1.0 / %(a_day)s) end""",
     "phase": "case when n <= %(running)s then 'queued' else 'done' end",
     "status": "case when n <= %(running)s then 'pending' when n %% 20 = 0 then 'failed' else 'completed' end",
     "result_url": "'file:///v.mp4'",
-    "cost_usd": "case when n > %(running)s and n %% 3 = 0 then 0.80 + (n %% 10) * 0.01 end",
+    "cost_usd": """case when n <= %(running)s then null when n %% 20 = 0 then 0
+                       when n %% 3 = 0 then 0.80 + (n %% 10) * 0.01 end""",
 }
 
 
@@ -133,7 +139,6 @@ async def on_sqlite(folder: Path) -> AsyncGenerator[tuple[JobRepository, str]]:
         values = await _first_row(repository)
         with sqlite3.connect(path) as shell:
             shell.execute(_copies(_SQLITE_COPIES, _SQLITE_VALUES), values)
-            shell.execute("analyze")
         shell.close()
         yield repository, str(path)
         await repository.aclose()
@@ -162,9 +167,9 @@ def _take_out(place: str) -> None:
             shell.execute("delete from generation_jobs where model = ?", (ADDED,))
         shell.close()
         return
-    with psycopg.connect(place, autocommit=True) as shell:
-        shell.execute("delete from generation_jobs where model = %s", (ADDED,))
-        shell.execute("vacuum generation_jobs")
+    with psycopg.connect(place, autocommit=True) as admin:
+        admin.execute("delete from generation_jobs where model = %s", (ADDED,))
+        admin.execute("vacuum generation_jobs")
 
 
 async def measure(name: str, repository: JobRepository, place: str, chosen: argparse.Namespace) -> None:

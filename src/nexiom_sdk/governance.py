@@ -38,7 +38,7 @@ class Budget(PolicyPart):
     name: str = ""
     per: Literal["day", "month"] | None = None
     each: Literal["user"] | None = None
-    role: str | None = None
+    role: Annotated[str, Field(min_length=1)] | None = None
     tier: QualityTier | None = None
     max_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
     max_jobs: _Count | None = None

@@ -417,7 +417,9 @@ class Limit:
 
     def _short_of_money(self, usage: Usage, estimate_usd: Decimal | None) -> bool:
         most = self.max_cost_usd
-        return most is not None and (estimate_usd is None or usage.cost_usd + estimate_usd > most)
+        if most is None or estimate_usd == 0:  # what is free fits always, even where more is spent than was allowed
+            return False
+        return estimate_usd is None or usage.cost_usd + estimate_usd > most
 
 
 class JobRepository(Protocol):

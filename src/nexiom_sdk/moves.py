@@ -24,7 +24,7 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
     TimedOut,
 )
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, utc
 from nexiom_sdk.types import Candidate, Choice, Operation, Running, Succeeded, VideoRequest, VideoSpec
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
@@ -68,7 +68,7 @@ def admitted(
         reference_media_path=request.reference_media_path or _first_input(request),
         quality_tier=choice.tier or request.quality_tier,
         request=request,
-    ).with_metadata(choice=choice.model_dump(mode="json"), role=role, timing={"ordered_at": now.isoformat()})
+    ).with_metadata(choice=choice.model_dump(mode="json"), role=role, timing={"ordered_at": utc(now).isoformat()})
     return _ordered(chosen, choice.ranked[0]) if choice.ranked else chosen
 
 
@@ -200,6 +200,8 @@ def cancelled(job: GenerationJob, error: JobCancelled, *, state: str, now: datet
 
 def reordered(job: GenerationJob, candidate: Candidate, error: NexiomError, *, now: datetime) -> GenerationJob:
     """A new order at another model, after one that was not taken or not charged."""
+    if error.charged == "no":
+        job = job.evolve(cost_usd=Decimal(0))  # so that sums do not take its estimate for money spent
     return _ordered(_next_order(job, error.code, error.message, now=now), candidate)
 
 
@@ -305,7 +307,7 @@ def _next_order(job: GenerationJob, code: str | None, message: str | None, *, no
         attempts=[*(earlier if isinstance(earlier, list) else []), attempt],
         earlier_cost_usd=str(earlier_usd) if earlier_usd else None,
         operation=None,
-        timing={"ordered_at": now.isoformat()},
+        timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text
         failure=None,
         trouble=None,
         cancel=None,

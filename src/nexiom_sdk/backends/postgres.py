@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
@@ -231,7 +232,7 @@ async def _within(db: Connection, statement: postgres_sums.Statement) -> tuple[b
         await cursor.execute(*statement)
         while cursor.nextset():
             pass
-        found = await cursor.fetchall()
+        found = sorted(await cursor.fetchall(), key=itemgetter("number"))
     used = [Usage(cost_usd=one["cost_usd"], jobs=one["jobs"], active=one["active"]) for one in found]
     return any(one["written"] for one in found), used
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeAlias
 
 from nexiom_sdk.backends import postgres_statements as sql
@@ -21,19 +22,16 @@ POSTGRES = Dialect(
     tier="coalesce(provider_metadata ->> 'budget_tier', quality_tier)",
     ordered="((provider_metadata #>> '{timing,ordered_at}') collate \"C\")",
     created_day="to_char(created_at at time zone 'UTC', 'YYYY-MM-DD')",
+    aside=lambda expression: f"({expression} || '')",
 )
 _EARLIER = r"""
 case when provider_metadata ->> 'earlier_cost_usd' ~ '^[0-9]+([.][0-9]*)?([eE][-+]?[0-9]{1,2})?$'
      then (provider_metadata ->> 'earlier_cost_usd')::numeric else 0 end
 """
 
-# Until the transaction ends, nobody else counts towards the same limits: everybody takes locks in the same order. The
-# statement after it sees what was committed while it waited, in this isolation only, whatever the database's default.
-_LOCK = """
-set transaction isolation level read committed;
-select pg_advisory_xact_lock(key)
-  from (select distinct hashtextextended(name, 0) as key from unnest(%(locks)s::text[]) name order by key) ordered;
-"""
+# Until the transaction ends, nobody else counts towards the same limits. What follows then sees all that was committed
+# while this waited: in this isolation only, whatever the database's default is.
+_LOCK = "set transaction isolation level read committed; select {locks};"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,36 +96,39 @@ def _within(
         limits: The limits, at least one.
         besides: A condition that leaves the row itself out of the sums.
     """
-    values: dict[str, object] = {**row, "locks": [lock_of(limit) for limit in limits]}
+    values: dict[str, object] = dict(row)
     sums: list[str] = []
     broken: list[str] = []
     for number, limit in enumerate(limits):
         sifted = sift(limit.over, POSTGRES, tag=f"_{number}")
         wanted = _Wanted(money=limit.max_cost_usd is not None, active=limit.max_active is not None)
-        sums.append(f"select {number} as number, {_sums(limit.over, sifted, wanted)} {_from(sifted)}{besides}")
+        sums.append(f"select {number} as number, {_sums(limit.over, sifted, wanted)} {_from(sifted, besides)}")
         values |= sifted.values
         too_much: list[str] = []
-        if limit.max_cost_usd is not None:
-            asked = asked_usd(job, limit.over)
-            values[f"room_{number}"] = None if asked is None else limit.max_cost_usd - asked
-            too_much.append("true" if asked is None else f"cost_usd > %(room_{number})s")
+        asked = asked_usd(job, limit.over)
+        if limit.max_cost_usd is not None and asked is None:
+            too_much.append("true")
+        elif limit.max_cost_usd is not None and asked:
+            values[f"room_{number}"] = limit.max_cost_usd - asked
+            too_much.append(f"cost_usd > %(room_{number})s")
         for column, most in (("jobs", limit.max_jobs), ("active", limit.max_active)):
             if most is not None:
                 values[f"{column}_{number}"] = most
                 too_much.append(f"{column} >= %({column}_{number})s")
         if too_much:
             broken.append(f"number = {number} and ({' or '.join(too_much)})")
-    statement = f"""{_LOCK}
+    locks = ", ".join(f"pg_advisory_xact_lock({key})" for key in sorted({lock_of(limit) for limit in limits}))
+    statement = f"""{_LOCK.format(locks=locks)}
 with used as materialized ({" union all ".join(sums)}),
      broken as (select from used where {" or ".join(broken) or "false"}),
      written as ({write})
-select used.*, exists (select from written) as written from used order by number
+select used.*, exists (select from written) as written from used
 """
     return statement.encode(), values
 
 
-def lock_of(limit: Limit) -> str:
-    """Limits over the same rows have the same lock, whatever their time.
+def lock_of(limit: Limit) -> int:
+    """Limits over the same rows have the same lock, whatever their time; all take them in the order of their numbers.
 
     Example:
         >>> day, month = (Limit(name=one, over=UsageQuery(user_id="u1")) for one in ("day", "month"))
@@ -135,8 +136,8 @@ def lock_of(limit: Limit) -> str:
         True
     """
     over = limit.over
-    names = (over.user_id, over.role, over.quality_tier, over.provider)
-    return "\x1f".join(("nexiom", *(name or "" for name in names), str(over.of_nobody), str(over.active)))
+    which = ("nexiom", over.user_id, over.of_nobody, over.role, over.quality_tier, over.provider, over.active)
+    return int.from_bytes(blake2b(repr(which).encode("utf-8", "replace"), digest_size=8).digest(), signed=True)
 
 
 def _sums(query: UsageQuery, sifted: Sifted, wanted: _Wanted) -> str:
@@ -152,6 +153,16 @@ coalesce(sum(coalesce(cost_usd, estimated_cost_usd)){counted}, 0)
     )
 
 
-def _from(sifted: Sifted) -> str:
-    time = sifted.in_time if sifted.again is None else f"({sifted.in_time} or ({sifted.again}))"
-    return f"from public.generation_jobs where {sifted.rows} and {time}"
+def _from(sifted: Sifted, besides: str = "") -> str:
+    """The rows of a query.
+
+    Two indexes are read together where that is quick. It would look at the metadata of each row again, so where that is
+    what the rows were found by, they come in two parts.
+    """
+    table = "public.generation_jobs where"
+    if sifted.again is None:
+        return f"from {table} {sifted.rows} and {sifted.in_time}{besides}"
+    if not sifted.derived:
+        return f"from {table} {sifted.rows} and ({sifted.in_time} or {sifted.again}){besides}"
+    parts = (f"{sifted.rows} and {sifted.in_time}{besides}", f"{sifted.any_rows} and {sifted.again}{besides}")
+    return f"from ({' union all '.join(f'select * from {table} {part}' for part in parts)}) found where true"

@@ -39,7 +39,8 @@ SQLITE = Dialect(
     tier="coalesce(json_extract(provider_metadata, '$.budget_tier'), quality_tier)",
     ordered="json_extract(provider_metadata, '$.timing.ordered_at')",
     created_day="substr(created_at, 1, 10)",
-    aside="+",
+    aside=lambda expression: f"+{expression}",
+    created_aside="+created_at",
 )
 _AMOUNT = "coalesce(cost_usd, estimated_cost_usd)"
 _EARLIER = "json_extract(provider_metadata, '$.earlier_cost_usd')"
@@ -94,14 +95,12 @@ def _used(
     others = "" if besides is None else " and id <> :besides"
     running = "0" if not active else "count(*)" if query.active else f"total({ACTIVE})"
 
-    def arm(amount: str, figures: str, time: str) -> str:
+    def arm(amount: str, figures: str, which: str) -> str:
         words = "0, 1" if not money else f"{amount}, count(*)" if exact else f"total({amount}), 1"
         grouped = " group by 1" if money and exact else ""
-        return f"select {words}, {figures} {_FROM} {sifted.rows} and {time}{others}{grouped}"
+        return f"select {words}, {figures} {_FROM} {which}{others}{grouped}"
 
-    arms = [arm(_AMOUNT, f"count(*), {running}", f"{sifted.in_time}{_present(sifted.late)}")]
-    if sifted.again is not None:
-        arms.append(arm(_AMOUNT, f"count(*), {running}", sifted.again))
+    arms = [arm(_AMOUNT, f"count(*), {running}", which) for which in _present(sifted)]
     if money:
         arms.append(arm(_EARLIER if exact else f"max(0.0, cast({_EARLIER} as real))", "0, 0", _earlier(sifted)))
     cost, jobs, some = Decimal(0), 0, 0
@@ -115,17 +114,17 @@ def _used(
 def _groups(db: sqlite3.Connection, query: UsageQuery, by: Sequence[Dimension]) -> Iterator[sums.Group]:
     sifted = sift(query, SQLITE)
 
-    def arm(day: str, figures: str, amounts: int, time: str) -> str:
+    def arm(day: str, figures: str, amounts: int, which: str) -> str:
         words = "".join(f"{SQLITE.dimension(one, day)}, " for one in by)
         grouped = ", ".join(str(number + 1) for number in range(len(by) + amounts))
-        return f"select {words}{figures} {_FROM} {sifted.rows} and {time} group by {grouped}"
+        return f"select {words}{figures} {_FROM} {which} group by {grouped}"
 
     figures = (
         "cost_usd, case when cost_usd is null then estimated_cost_usd end, "
         "count(*), sum(status = 'completed'), sum(status = 'failed')"
     )
-    for time in filter(None, (f"{sifted.in_time}{_present(sifted.late)}", sifted.again)):
-        for row in db.execute(arm(SQLITE.order_day, figures, 2, time), sifted.values):
+    for which in _present(sifted):
+        for row in db.execute(arm(SQLITE.order_day, figures, 2, which), sifted.values):
             yield _group(row, len(by))
     for *values, amount, count in db.execute(
         arm(SQLITE.created_day, f"{_EARLIER}, count(*)", 1, _earlier(sifted)), sifted.values
@@ -147,9 +146,13 @@ def _group(row: _Row, width: int) -> sums.Group:
     )
 
 
+def _present(sifted: Sifted) -> list[str]:
+    """The conditions for rows whose present order counts, in as many parts as there are ways to find them."""
+    not_late = "" if sifted.late is None else f" and {sifted.late} is not true"
+    parts = [f"{sifted.rows} and {sifted.in_time}{not_late}"]
+    return parts if sifted.again is None else [*parts, f"{sifted.any_rows} and {sifted.again}"]
+
+
 def _earlier(sifted: Sifted) -> str:
-    return f"{sifted.in_time} and {sifted.earlier}"
-
-
-def _present(late: str | None) -> str:
-    return "" if late is None else f" and {late} is not true"
+    """The condition for rows whose earlier orders count."""
+    return f"{sifted.any_rows} and {sifted.in_time} and {sifted.earlier}"

@@ -27,7 +27,8 @@ class Dialect:
         tier: The tier that a row counts to.
         ordered: When the present order of a row was made, as `moment_text` writes it; only where `order_no` > 0.
         created_day: The UTC day on which a row was created.
-        aside: Put before a condition that no index is to be used for.
+        aside: Writes an expression in such a way that no index is used for it.
+        created_aside: The column `created_at`, written in such a way, where that is needed.
     """
 
     mark: str
@@ -37,7 +38,8 @@ class Dialect:
     tier: str
     ordered: str
     created_day: str
-    aside: str = ""
+    aside: Callable[[str], str]
+    created_aside: str = "created_at"
 
     def dimension(self, name: Dimension, day: str) -> str:
         """The expression that gives a row's value.
@@ -72,6 +74,8 @@ class Sifted:
 
     Args:
         rows: Which rows it is about, whenever they were made.
+        any_rows: The same, for use beside a condition that few rows meet: no index is to be used for it.
+        derived: Whether an index over a value within the metadata finds them.
         in_time: Whether a row was created within its time.
         again: Whether a row was created before, and its present order was made within its time; None: does not matter.
         earlier: Whether the earlier orders of a row count, where it was created within the time.
@@ -80,6 +84,8 @@ class Sifted:
     """
 
     rows: str
+    any_rows: str
+    derived: bool
     in_time: str
     again: str | None
     earlier: str
@@ -101,20 +107,23 @@ def sift(query: UsageQuery, dialect: Dialect, *, tag: str = "") -> Sifted:
         values[f"{name}{tag}"] = value
         return dialect.mark.format(f"{name}{tag}")
 
-    aside = dialect.aside if query.active else ""  # few jobs are active, so all the rest is looked at afterwards
-    conditions = ["type = 'video'", f"(estimated_cost_usd is not null or {dialect.choice})"]
+    always = ["type = 'video'", f"(estimated_cost_usd is not null or {dialect.choice})"]
     if query.active:
-        conditions.append(ACTIVE)
-    if query.of_nobody:
-        conditions.append(f"{aside}user_id is null")
-    for column, value in (
+        always.append(ACTIVE)
+    wishes: list[tuple[str, str]] = [("user_id", "is null")] if query.of_nobody else []
+    for expression, value in (
         ("user_id", query.user_id),
-        (dialect.role, query.role),
         (dialect.tier, query.quality_tier),
+        (dialect.role, query.role),
         ("provider", query.provider),
     ):
         if value is not None:
-            conditions.append(f"{aside}{column} = {bound(f'value{len(values)}', value)}")
+            wishes.append((expression, f"= {bound(f'value{len(values)}', value)}"))
+    # Few jobs are active; where there are several wishes, an index is used for the first one, which fewest rows fulfil.
+    looked_up = [] if query.active else wishes[:1]
+    rows = [*always, *map(" ".join, looked_up)]
+    rows += [f"{dialect.aside(expression)} {value}" for expression, value in wishes[len(looked_up) :]]
+    any_rows = [*always, *(f"{dialect.aside(expression)} {value}" for expression, value in wishes)]
 
     in_time, again, earlier, late = "true", None, "order_no > 0", None
     if query.until is not None:
@@ -123,11 +132,18 @@ def sift(query: UsageQuery, dialect: Dialect, *, tag: str = "") -> Sifted:
         in_time = created
     if query.since is not None:
         since, since_text = bound("since", dialect.stamp(query.since)), bound("since_text", moment_text(query.since))
-        again = f"order_no > 0 and {dialect.ordered} >= {since_text} and {dialect.aside}created_at < {since}"
+        again = f"order_no > 0 and {dialect.ordered} >= {since_text} and {dialect.created_aside} < {since}"
         if late is not None:
             again = f"{again} and {late} is not true"
         in_time = f"created_at >= {since}" if query.until is None else f"created_at >= {since} and {in_time}"
         earlier = f"order_no > 0 and created_at >= {since}"
     return Sifted(
-        rows=" and ".join(conditions), in_time=in_time, again=again, earlier=earlier, late=late, values=values
+        rows=" and ".join(rows),
+        any_rows=" and ".join(any_rows),
+        derived=bool(looked_up) and looked_up[0][0] in {dialect.tier, dialect.role},
+        in_time=in_time,
+        again=again,
+        earlier=earlier,
+        late=late,
+        values=values,
     )

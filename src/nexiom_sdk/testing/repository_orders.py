@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from pydantic import JsonValue
 
 from nexiom_sdk.errors import BudgetExceeded, StorageError
 from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, Limit, Phase, SupportsIntake, Usage, UsageQuery
@@ -148,7 +149,7 @@ class OrderContract:
         job = await repository.add(sample_job(clock, **failed))
         yesterday, midnight = clock.now(), clock.now() + timedelta(hours=12)
         clock.advance(86_400)
-        timing = {"ordered_at": clock.now().isoformat()}
+        timing: dict[str, JsonValue] = {"ordered_at": clock.now().isoformat()}
         again = job.evolve(phase=Phase.QUEUED, status=JobStatus.PENDING, order_no=1).with_metadata(
             earlier_cost_usd="0.40", timing=timing
         )

@@ -79,7 +79,10 @@ class SpendContract:
         by: Sequence[Dimension],
         jobs: dict[tuple[str | None, ...], int],
     ) -> None:
-        tiers = {"quality_tier": "cinematic", "provider_metadata": {"choice": {}, "budget_tier": "standard"}}
+        tiers: dict[str, object] = {
+            "quality_tier": "cinematic",
+            "provider_metadata": {"choice": {}, "budget_tier": "standard"},
+        }
         await repository.add(sample_job(clock, user_id="u1", quality_tier="cinematic"))
         await repository.add(sample_job(clock, user_id="", **tiers))
         await repository.add(sample_job(clock, provider=None, provider_metadata={"choice": {}, "role": "admin"}))

@@ -59,6 +59,15 @@ class SumContract:
         with pytest.raises(BudgetExceeded):
             await repository.add(sample_job(clock), limits=[Limit(name="budget", over=ALL, max_cost_usd=Decimal(99))])
 
+    async def test_what_is_free_fits_even_a_budget_that_is_overspent(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        await repository.add(sample_job(clock, cost_usd=Decimal(5)))
+        budget = Limit(name="budget", over=ALL, max_cost_usd=Decimal(1))
+        await repository.add(sample_job(clock, estimated_cost_usd=Decimal(0)), limits=[budget])
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.000001")), limits=[budget])
+
     async def test_a_limit_holds_against_a_hundred_at_once(
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
@@ -184,7 +193,8 @@ class SumContract:
     async def test_a_sum_is_over_the_rows_that_fit_every_wish(
         self, repository: JobRepository, clock: VirtualClock, query: UsageQuery, jobs: int
     ) -> None:
-        of_admin, counts_elsewhere = {"choice": {}, "role": "admin"}, {"budget_tier": "standard"}
+        of_admin: dict[str, object] = {"choice": {}, "role": "admin"}
+        counts_elsewhere = {"budget_tier": "standard"}
         await repository.add(sample_job(clock, user_id="u1"))
         await repository.add(sample_job(clock, quality_tier="cinematic"))
         await repository.add(sample_job(clock, quality_tier="cinematic", provider="other", provider_metadata=of_admin))

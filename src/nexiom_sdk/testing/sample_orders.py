@@ -10,18 +10,23 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from nexiom_sdk.jobs import DIMENSIONS, Dimension, GenerationJob, JobStatus, Phase, UsageQuery
-from nexiom_sdk.types import QUALITY_TIERS, VideoRequest
+from nexiom_sdk.types import QUALITY_TIERS, QualityTier, VideoRequest
 
 MIDNIGHT = datetime(2026, 12, 1, tzinfo=UTC)
 _A_LITTLE = timedelta(microseconds=1)
-_days = st.sampled_from([timedelta(days=days) for days in (-31, -1, 0, 1)])
-_moments = st.builds(
-    lambda day, more: MIDNIGHT + day + more, _days, st.sampled_from([-_A_LITTLE, timedelta(0), _A_LITTLE])
+_moments: st.SearchStrategy[datetime] = st.sampled_from(
+    [
+        MIDNIGHT + timedelta(days=days) + more
+        for days in (-31, -1, 0, 1)
+        for more in (-_A_LITTLE, timedelta(0), _A_LITTLE)
+    ]
 )
-_amounts = st.sampled_from([None, *map(Decimal, ("0", "0.1", "0.10", "0.400000", "0.000001", "12.5"))])
+_amounts: st.SearchStrategy[Decimal | None] = st.sampled_from(
+    (None, *map(Decimal, ("0", "0.1", "0.10", "0.400000", "0.000001", "12.5")))
+)
 _users = st.sampled_from([None, "", "u1", "u2"])
 _roles = st.sampled_from([None, "user", "admin"])
-_tiers = st.sampled_from([None, *QUALITY_TIERS])
+_tiers: st.SearchStrategy[QualityTier | None] = st.sampled_from((None, *QUALITY_TIERS))
 _providers = st.sampled_from([None, "acme", "other"])
 
 
