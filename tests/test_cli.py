@@ -34,7 +34,14 @@ EXPECTED_CODES = {
     "StorageError": 5, "ObjectNotFound": 5, "StorageUnavailable": 5,
 }  # fmt: skip
 JOBS_COMMANDS = ("list", "show", "watch", "cancel", "resolve", "resubmit")
-COMMANDS = (("generate",), ("estimate",), ("worker",), ("migrate",), *(("jobs", name) for name in JOBS_COMMANDS))
+COMMANDS = (
+    ("generate",),
+    ("estimate",),
+    ("worker",),
+    ("migrate",),
+    ("costs",),
+    *(("jobs", name) for name in JOBS_COMMANDS),
+)
 
 
 @pytest.fixture
