@@ -24,6 +24,8 @@ PRINTED = {
     "worker": r"3 jobs are pending\n(completed: .*\n){3}",
     "app_rows": r"completed: _/.*\.mp4\nfailed: No model fits this request",
     "procrastinate_jobs": r"3 jobs are pending\n(completed: .*\n){3}",
+    "budgets": r"'GenerationJob', 10\), \('BudgetExceeded', 10[\s\S]*\$2\.00 of \$2\.00 are used[\s\S]*"
+    r"tier ultra_realistic is for[\s\S]*u0: 5 jobs, \$1\.52 reported, \$0\.40 estimated",
     "recover": r"failed \(unknown\): [\s\S]*stored: .*, orders paid: 1",
 }
 

@@ -97,7 +97,8 @@ TODAY = CLOCK.now() - timedelta(days=1)
         (*_usage(since=TODAY, user_id="u1", role="r1", quality_tier="cinematic"), {"mine", "again"}),
         (*_usage(since=TODAY, until=TODAY + timedelta(hours=1)), {"recent", "again"}),
         (*_usage(active=True), {"due"}),
-        (*_usage(active=True, user_id="u1", role="r1", quality_tier="cinematic"), {"due"}),
+        (*_usage(active=True, role="r1", quality_tier="cinematic"), {"due"}),
+        (*_usage(active=True, user_id="u1", role="r1", quality_tier="cinematic"), {"running"}),
     ],
     ids=[
         "client key",
@@ -113,6 +114,7 @@ TODAY = CLOCK.now() - timedelta(days=1)
         "day of all three",
         "time",
         "running",
+        "running of a role and tier",
         "running of all three",
     ],
 )

@@ -125,9 +125,10 @@ TODAY = VirtualClock().now()
             ["by_user", "again", "reordered"],
         ),
         (UsageQuery(since=TODAY, until=TODAY), ["by_time", "again", "reordered"]),
-        (UsageQuery(active=True, user_id="u1", role="admin"), ["due", "again"]),
+        (UsageQuery(active=True, user_id="u1", role="admin"), ["running", "running"]),
+        (UsageQuery(active=True, role="admin", quality_tier="cinematic"), ["running", "running"]),
     ],
-    ids=["day", "user", "nobody", "role", "tier", "all of them", "time", "running"],
+    ids=["day", "user", "nobody", "role", "tier", "all of them", "time", "running of a user", "running"],
 )
 async def test_the_sums_of_a_limit_are_read_through_indexes(
     repository: SqliteRepository, query: UsageQuery, indexes: list[str]
@@ -160,7 +161,7 @@ async def test_a_file_from_before_gets_the_newer_indexes_and_keeps_its_rows(
     with opened(path) as database:
         new = database.execute(names).fetchall()
         for (name,) in new:
-            if name.startswith("generation_jobs_by_") or name.endswith(("again", "reordered")):
+            if name.startswith("generation_jobs_by_") or name.endswith(("again", "reordered", "running")):
                 database.execute(f"drop index {name}")
         database.execute("create index generation_jobs_mine on generation_jobs (user_id, created_at)")
         database.execute("create index generation_jobs_recent on generation_jobs (created_at)")

@@ -64,7 +64,7 @@ on conflict do nothing
 
 ADD_IF = f"""
 insert into public.generation_jobs ({", ".join(COLUMNS)}) select {", ".join(map(_bound, COLUMNS))}
- where not exists (select from broken) on conflict do nothing returning 1
+ where {{room}} on conflict do nothing
 """
 
 BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encode()
@@ -96,7 +96,7 @@ update public.generation_jobs
        created_at = case when %(order_no)s = 0 then now() else created_at end,{_STEP}
 """
 ADMIT = _ADMIT.encode()
-ADMIT_IF = f"{_ADMIT} and not exists (select from broken) returning 1"
+ADMIT_IF = f"{_ADMIT} and {{room}}"
 
 FENCE = b"select fence from public.generation_jobs where id = %(id)s"
 

@@ -75,56 +75,50 @@ select {"".join(f"{name}, " for name in names)}
 
 
 def added(row: Mapping[str, object], job: GenerationJob, limits: Sequence[Limit]) -> Statement:
-    """Insert a row if every limit holds; see `_within` for what comes back."""
-    return _within(sql.ADD_IF, row, job, limits, besides="")
+    """Insert a row if every limit holds, after locks that nobody else passes meanwhile: in one message."""
+    return _within(sql.ADD_IF, row, job, limits)
 
 
 def admitted(row: Mapping[str, object], job: GenerationJob, limits: Sequence[Limit]) -> Statement:
-    """Write an order into a row if every limit holds; see `_within` for what comes back."""
-    return _within(sql.ADMIT_IF, row, job, limits, besides=" and id <> %(id)s")
+    """Write an order into a row if every limit holds without it, after the same locks."""
+    return _within(sql.ADMIT_IF, row, job, limits)
 
 
-def _within(
-    write: str, row: Mapping[str, object], job: GenerationJob, limits: Sequence[Limit], besides: str
-) -> Statement:
-    """One message to the server: locks, then a statement that gives the sums of each limit and whether it wrote.
+def used(limits: Sequence[Limit], job_id: str) -> Statement:
+    """A row with the sums of each limit in their order, for saying why a job does not fit; it does not count itself."""
+    values: dict[str, object] = {"id": job_id}
+    sums = [f"select {number} as number, {_bounded(limit, values, number)}" for number, limit in enumerate(limits)]
+    return f"{' union all '.join(sums)} order by number".encode(), values
 
-    Args:
-        write: The writing statement, which looks at `broken`.
-        row: Its values.
-        job: The row as it shall be.
-        limits: The limits, at least one.
-        besides: A condition that leaves the row itself out of the sums.
-    """
+
+def _within(write: str, row: Mapping[str, object], job: GenerationJob, limits: Sequence[Limit]) -> Statement:
     values: dict[str, object] = dict(row)
-    sums: list[str] = []
-    broken: list[str] = []
+    conditions: list[str] = []
     for number, limit in enumerate(limits):
-        sifted = sift(limit.over, POSTGRES, tag=f"_{number}")
-        wanted = _Wanted(money=limit.max_cost_usd is not None, active=limit.max_active is not None)
-        sums.append(f"select {number} as number, {_sums(limit.over, sifted, wanted)} {_from(sifted, besides)}")
-        values |= sifted.values
-        too_much: list[str] = []
+        room: list[str] = []
         asked = asked_usd(job, limit.over)
         if limit.max_cost_usd is not None and asked is None:
-            too_much.append("true")
+            room.append("false")
         elif limit.max_cost_usd is not None and asked:
             values[f"room_{number}"] = limit.max_cost_usd - asked
-            too_much.append(f"cost_usd > %(room_{number})s")
+            room.append(f"cost_usd <= %(room_{number})s")
         for column, most in (("jobs", limit.max_jobs), ("active", limit.max_active)):
             if most is not None:
                 values[f"{column}_{number}"] = most
-                too_much.append(f"{column} >= %({column}_{number})s")
-        if too_much:
-            broken.append(f"number = {number} and ({' or '.join(too_much)})")
+                room.append(f"{column} < %({column}_{number})s")
+        if room:
+            sums = _bounded(limit, values, number)
+            conditions.append(f"(select {' and '.join(room)} from (select {sums}) used)")
     locks = ", ".join(f"pg_advisory_xact_lock({key})" for key in sorted({lock_of(limit) for limit in limits}))
-    statement = f"""{_LOCK.format(locks=locks)}
-with used as materialized ({" union all ".join(sums)}),
-     broken as (select from used where {" or ".join(broken) or "false"}),
-     written as ({write})
-select used.*, exists (select from written) as written from used
-"""
-    return statement.encode(), values
+    return (_LOCK.format(locks=locks) + write.format(room=" and ".join(conditions) or "true")).encode(), values
+
+
+def _bounded(limit: Limit, values: dict[str, object], number: int) -> str:
+    """The sums that a limit bounds, over all rows but the one at hand."""
+    sifted = sift(limit.over, POSTGRES, tag=f"_{number}")
+    values |= sifted.values
+    wanted = _Wanted(money=limit.max_cost_usd is not None, active=limit.max_active is not None)
+    return f"{_sums(limit.over, sifted, wanted)} {_from(sifted, ' and id <> %(id)s')}"
 
 
 def lock_of(limit: Limit) -> int:

@@ -119,8 +119,9 @@ def sift(query: UsageQuery, dialect: Dialect, *, tag: str = "") -> Sifted:
     ):
         if value is not None:
             wishes.append((expression, f"= {bound(f'value{len(values)}', value)}"))
-    # Few jobs are active; where there are several wishes, an index is used for the first one, which fewest rows fulfil.
-    looked_up = [] if query.active else wishes[:1]
+    # Where there are several wishes, an index is used for the first one, which fewest rows fulfil. Few jobs are active:
+    # there the users' index is the only other one that is worth it.
+    looked_up = wishes[:1] if not query.active or (wishes[:1] and wishes[0][0] == "user_id") else []
     rows = [*always, *map(" ".join, looked_up)]
     rows += [f"{dialect.aside(expression)} {value}" for expression, value in wishes[len(looked_up) :]]
     any_rows = [*always, *(f"{dialect.aside(expression)} {value}" for expression, value in wishes)]
