@@ -232,7 +232,10 @@ class World(NamedTuple):
 
 
 def _listed(*models: str) -> st.SearchStrategy[tuple[ModelCard, ...]]:
-    return st.tuples(*(any_card.map(lambda card, name=name: card.evolve(model=name)) for name in models))
+    def named(name: str) -> st.SearchStrategy[ModelCard]:
+        return any_card.map(lambda card: card.evolve(model=name))
+
+    return st.tuples(*map(named, models))
 
 
 any_cards = st.fixed_dictionaries(

@@ -25,8 +25,12 @@ def rig_of(tmp_path: Path, clock: VirtualClock) -> Callable[..., Rig]:
     """Makes a studio on memory and a virtual clock around one or more fake providers."""
 
     def make(
-        *providers: FakeProvider, time: Clock | None = None, store: MemoryStore | None = None, **settings: object
+        *providers: FakeProvider,
+        time: Clock | None = None,
+        store: MemoryStore | None = None,
+        plain: bool = False,
+        **settings: object,
     ) -> Rig:
-        return Rig(tmp_path, clock, providers, settings, time, store)
+        return Rig(tmp_path, clock, providers, settings, time, store, plain=plain)
 
     return make

@@ -31,6 +31,8 @@ class Rig:
         settings: Mapping[str, object],
         time: Clock | None = None,
         store: MemoryStore | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         self.clock = clock
         time = time or clock
@@ -42,7 +44,7 @@ class Rig:
             registry.register(provider.name, _factory(provider))
         self.studio = Studio(
             settings=Settings(home=home, **settings),  # type: ignore[arg-type]
-            repository=self.repository,
+            repository=PlainRows(self.repository) if plain else self.repository,  # type: ignore[arg-type]
             store=self.store,
             registry=registry,
             policy=policy_over(*(f"{one.name}/{card.model}" for one in providers for card in one.models)),
@@ -90,6 +92,22 @@ class Rig:
     def later(self, **delta: float) -> None:
         """Let time pass."""
         self.clock.advance(timedelta(**delta).total_seconds())
+
+
+class PlainRows:
+    """A repository that has what every repository must have, and nothing more.
+
+    Args:
+        rows: The repository that does the work.
+    """
+
+    def __init__(self, rows: MemoryRepository) -> None:
+        self._rows = rows
+
+    def __getattr__(self, name: str) -> object:
+        if name in {"admit", "spend", "hinted"}:
+            raise AttributeError(name)
+        return getattr(self._rows, name)
 
 
 def policy_over(

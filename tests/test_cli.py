@@ -35,7 +35,7 @@ EXPECTED_CODES = {
 }  # fmt: skip
 JOBS_COMMANDS = ("list", "show", "watch", "cancel", "resolve", "resubmit")
 COMMANDS = (
-    *((name,) for name in ("generate", "estimate", "worker", "migrate", "models", "providers")),
+    *((name,) for name in ("generate", "estimate", "worker", "migrate", "models", "providers", "costs")),
     ("models", "show"),
     *(("jobs", name) for name in JOBS_COMMANDS),
 )

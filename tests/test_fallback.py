@@ -13,7 +13,6 @@ import pytest
 
 from nexiom_sdk import GenerationJob, JobStatus, Media, ModelCard, VideoRequest, moves
 from nexiom_sdk.attempts import attempts_of
-from nexiom_sdk.backends import rows
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.cards import MediaLimits
 from nexiom_sdk.errors import (
@@ -29,7 +28,7 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.events import BreakerMoved, ModelChosen
 from nexiom_sdk.fallback import ways
-from nexiom_sdk.jobs import JobRepository, Limit, Phase
+from nexiom_sdk.jobs import JobRepository, Phase
 from nexiom_sdk.models import Price
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Candidate, Choice, Failed, Operation, Poll, Submission, SubmissionRecovery, Succeeded
@@ -250,16 +249,6 @@ async def test_a_provider_whose_key_has_gone_is_passed_over(
 # Budgets.
 
 
-class Admitting(MemoryRepository):
-    """Rows that check limits again, as the contract of `SupportsIntake` says."""
-
-    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
-        others = [one for one in self._rows.values() if one.id != job.id]
-        for limit in limits:
-            rows.check_limit(limit, rows.add_up((one.counted_cost_usd, 1, True) for one in others), job)
-        return await self.save(job, fence=fence)
-
-
 class WithoutAdmit:
     """Rows of somebody who does not check limits again."""
 
@@ -282,7 +271,7 @@ async def test_a_budget_holds_when_the_next_provider_is_dearer(
     budget: str, moves_on: bool, rig_of: RigOf, clock: VirtualClock
 ) -> None:
     acme, bolt = fakes(clock, "acme", "bolt", up=["bolt"])
-    rig = over(rig_of(acme, bolt, budget_usd_per_day=Decimal(budget)), Admitting(clock=clock))
+    rig = rig_of(acme, bolt, budget_usd_per_day=Decimal(budget))
     await rig.submitted(provider="acme")  # $0.42 are taken
     job = await rig.submitted()
     for _ in range(4):

@@ -18,6 +18,7 @@ from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.errors import MissingCredentials
 from nexiom_sdk.events import Event, ModelChosen
+from nexiom_sdk.governance import Budget, Governance
 from nexiom_sdk.jobs import JobStatus, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.storage import in_chunks, input_key
@@ -216,10 +217,29 @@ async def test_a_wish_counts_towards_the_budget_of_the_day_on_which_it_is_taken_
     assert len(app.fake.submissions) == Decimal("1.00") // (price or 1)
 
 
-async def test_where_others_cannot_insert_a_row_without_a_choice_is_a_defect(rig_of: object) -> None:
-    rig = rig_of(FakeProvider("acme"))  # type: ignore[operator]
+async def test_a_repository_that_cannot_take_orders_in_takes_a_row_without_a_choice_for_a_defect(
+    rig_of: object,
+) -> None:
+    rig = rig_of(FakeProvider("acme"), plain=True)  # type: ignore[operator]
     job = await rig.submitted()
     await rig.repository.save(job.with_metadata(choice=None), fence=job.fence)
     failed = await rig.studio.advance(job.id)
     assert failed.status is JobStatus.FAILED
     assert "names no model" in str(failed.error_message)
+
+
+@pytest.mark.parametrize("budget", [{"max_jobs": 2}, {"max_usd": Decimal("0.80")}], ids=["jobs", "money"])
+async def test_wishes_that_are_refused_do_not_count_and_those_that_wait_do_not_either(
+    url: str, tmp_path: Path, budget: dict[str, Decimal]
+) -> None:
+    app = App(url, tmp_path, FakeProvider("acme"))
+    governance = Governance(budgets=(Budget(per="day", each="user", **budget),))  # type: ignore[arg-type]
+    app.studio.__dict__["policy"] = app.studio.policy.evolve(governance=governance)
+    for _ in range(3):
+        app.fake.hang()
+    app.insert(user_id="u1", prompt="")
+    wishes = [app.insert(user_id="u1") for _ in range(4)]
+    jobs = [await app.studio.advance(wish) for wish in wishes]
+    await app.repository.aclose()
+    assert [job.phase for job in jobs] == [Phase.WAITING, Phase.WAITING, Phase.DONE, Phase.DONE]
+    assert all("Nothing was ordered" in str(job.error_message) for job in jobs[2:])

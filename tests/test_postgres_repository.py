@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, timedelta
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from nexiom_sdk.backends import postgres_statements as sql
+from nexiom_sdk.backends import postgres_sums
 from nexiom_sdk.backends.postgres import PostgresRepository
-from nexiom_sdk.backends.postgres_address import Connection
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import BudgetExceeded, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, UsageQuery
@@ -50,31 +51,94 @@ async def repository(url: str) -> AsyncIterator[PostgresRepository]:
     await repository.aclose()
 
 
+@pytest.fixture(scope="module")
+def large_database() -> Iterator[str]:
+    """A table of 20,000 jobs of 100 users over 100 days, 200 of them running and 20 ordered again."""
+    with jobs_database() as made, psycopg.connect(made, autocommit=True) as shell:
+        shell.execute(
+            """
+            insert into generation_jobs (prompt, user_id, phase, status, result_url, client_key, provider, order_no,
+                                         quality_tier, estimated_cost_usd, provider_metadata, created_at)
+            select 'x', 'u' || n % 100, case when n <= 200 then 'queued' else 'done' end, 'completed', 'x', n::text,
+                   'acme', (n % 1000 = 0)::int, (array['standard', 'cinematic'])[1 + n % 2], 0.4,
+                   jsonb_build_object('role', 'r' || n % 10, 'timing', jsonb_build_object('ordered_at', now()::text)),
+                   now() - make_interval(mins => n * 7)
+              from generate_series(1, 20000) n
+            """
+        )
+        shell.execute("analyze generation_jobs")
+        yield made
+
+
+def _usage(**fields: object) -> postgres_sums.Statement:
+    return postgres_sums.usage(UsageQuery(**fields))  # type: ignore[arg-type]
+
+
+TODAY = CLOCK.now() - timedelta(days=1)
+
+
 @pytest.mark.parametrize(
-    ("statement", "index"),
+    ("statement", "values", "indexes"),
     [
-        (sql.BY_CLIENT_KEY, "generation_jobs_client_key"),
-        (sql.listed({"user_id": ""}), "generation_jobs_mine"),
-        (sql.listed({}), "generation_jobs_recent"),
-        (sql.listed({"provider": "", "provider_job_id": ""}), "generation_jobs_paid_once"),
-        (sql.listed({"due_before": ""}), "generation_jobs_due"),
-        (sql.usage({"since": ""}), "generation_jobs_recent"),
-        (sql.DURATIONS, "generation_jobs_durations"),
+        (sql.BY_CLIENT_KEY, {"user_id": "u1", "client_key": "x"}, {"client_key"}),
+        (sql.listed({"user_id": ""}), {"user_id": "u1", "limit": 5}, {"mine"}),
+        (sql.listed({}), {"limit": 5}, {"recent"}),
+        (
+            sql.listed({"provider": "", "provider_job_id": ""}),
+            {"provider": "x", "provider_job_id": "x", "limit": 5},
+            {"paid_once"},
+        ),
+        (sql.listed({"due_before": ""}), {"due_before": TODAY, "limit": 5}, {"due"}),
+        (sql.DURATIONS, {"key": "x", "limit": 5}, {"durations"}),
+        (*_usage(since=TODAY), {"recent", "again"}),
+        (*_usage(since=TODAY, user_id="u1"), {"mine", "again"}),
+        (*_usage(since=TODAY, role="r1"), {"role", "again"}),
+        (*_usage(since=TODAY, quality_tier="cinematic"), {"tier", "again"}),
+        (*_usage(since=TODAY, user_id="u1", role="r1", quality_tier="cinematic"), {"mine", "again"}),
+        (*_usage(since=TODAY, until=TODAY + timedelta(hours=1)), {"recent", "again"}),
+        (*_usage(active=True), {"due"}),
+        (*_usage(active=True, role="r1", quality_tier="cinematic"), {"due"}),
+        (*_usage(active=True, user_id="u1", role="r1", quality_tier="cinematic"), {"running"}),
     ],
-    ids=["client key", "jobs of a user", "jobs", "job of an order", "overdue", "sum", "durations"],
+    ids=[
+        "client key",
+        "jobs of a user",
+        "jobs",
+        "job of an order",
+        "overdue",
+        "durations",
+        "day",
+        "day of a user",
+        "day of a role",
+        "day of a tier",
+        "day of all three",
+        "time",
+        "running",
+        "running of a role and tier",
+        "running of all three",
+    ],
 )
 async def test_a_large_table_is_read_through_its_indexes(
-    repository: PostgresRepository, statement: bytes, index: str
+    large_database: str, statement: bytes, values: Mapping[str, object], indexes: set[str]
 ) -> None:
-    names = ("user_id", "client_key", "key", "provider", "provider_job_id")
-    values = {**dict.fromkeys(names, "x"), "limit": 5, "since": CLOCK.now(), "due_before": CLOCK.now()}
+    with psycopg.connect(large_database) as shell:
+        plan = str(shell.execute(b"explain " + statement, values).fetchall())
+    used = set(re.findall(r"(?:using|Scan on) generation_jobs_(\w+)", plan)) - {"1"}
+    assert used == indexes
+    assert "Seq Scan" not in plan
 
-    async def plan(db: Connection) -> str:
-        async with db.transaction():
-            await db.execute("set local enable_seqscan = off")  # the table of a test is too small for an index
-            return str(await (await db.execute(b"explain " + statement, values)).fetchall())
 
-    assert index in await repository._pool.run(plan)
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
+async def test_a_limit_holds_whatever_isolation_the_database_has_by_default(url: str, isolation: str) -> None:
+    with psycopg.connect(url, autocommit=True) as shell:
+        name = shell.info.dbname
+        shell.execute(f"alter database {name} set default_transaction_isolation = '{isolation}'".encode())
+    repository = PostgresRepository(url)
+    limit = Limit(name="quota", over=UsageQuery(), max_jobs=10)
+    adds = [repository.add(sample_job(CLOCK), limits=[limit]) for _ in range(100)]
+    outcomes = Counter(type(one) for one in await asyncio.gather(*adds, return_exceptions=True))
+    await repository.aclose()
+    assert outcomes == {GenerationJob: 10, BudgetExceeded: 90}
 
 
 async def test_two_processes_share_a_budget(repository: PostgresRepository, url: str) -> None:

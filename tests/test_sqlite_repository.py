@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nexiom_sdk.backends import sqlite_statements as sql
+from nexiom_sdk.backends import sqlite_sums
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.errors import BudgetExceeded, ConfigurationError, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, Limit, UsageQuery
@@ -79,14 +81,13 @@ async def test_the_users_thirteen_columns_come_first_and_a_person_can_read_the_r
     [
         (sql.CLAIM_ANY, "generation_jobs_due"),
         (sql.BY_CLIENT_KEY, "generation_jobs_client_key"),
-        (_list({"user_id": ""}), "generation_jobs_mine"),
-        (_list({}), "generation_jobs_recent"),
+        (_list({"user_id": ""}), "generation_jobs_by_user"),
+        (_list({}), "generation_jobs_by_time"),
         (_list({"provider": "", "provider_job_id": ""}), "generation_jobs_paid_once"),
         (_list({"due_before": ""}, sql.LONGEST_DUE_FIRST), "generation_jobs_due"),
-        (sql.USAGE.format(where=sql.where({"since": ""})), "generation_jobs_recent"),
         (sql.DURATIONS, "generation_jobs_durations"),
     ],
-    ids=["claim", "client key", "jobs of a user", "jobs", "job of an order", "overdue", "sum", "durations"],
+    ids=["claim", "client key", "jobs of a user", "jobs", "job of an order", "overdue", "durations"],
 )
 async def test_a_large_table_is_read_through_its_indexes(
     repository: SqliteRepository, statement: str, index: str
@@ -98,7 +99,6 @@ async def test_a_large_table_is_read_through_its_indexes(
         "limit",
         "user_id",
         "client_key",
-        "since",
         "key",
         "provider",
         "provider_job_id",
@@ -107,6 +107,70 @@ async def test_a_large_table_is_read_through_its_indexes(
     plan = await repository._file.run(lambda db: db.execute(f"explain query plan {statement}", values).fetchall())
     assert index in str(plan)
     assert "SCAN generation_jobs'" not in str(plan)
+
+
+TODAY = VirtualClock().now()
+
+
+@pytest.mark.parametrize(
+    ("query", "indexes"),
+    [
+        (UsageQuery(since=TODAY), ["by_time", "again", "reordered"]),
+        (UsageQuery(since=TODAY, user_id="u1"), ["by_user", "again", "reordered"]),
+        (UsageQuery(since=TODAY, of_nobody=True), ["by_user", "again", "reordered"]),
+        (UsageQuery(since=TODAY, role="admin"), ["by_role", "again", "reordered"]),
+        (UsageQuery(since=TODAY, quality_tier="cinematic"), ["by_tier", "again", "reordered"]),
+        (
+            UsageQuery(since=TODAY, user_id="u1", role="admin", quality_tier="cinematic", provider="acme"),
+            ["by_user", "again", "reordered"],
+        ),
+        (UsageQuery(since=TODAY, until=TODAY), ["by_time", "again", "reordered"]),
+        (UsageQuery(active=True, user_id="u1", role="admin"), ["running", "running"]),
+        (UsageQuery(active=True, role="admin", quality_tier="cinematic"), ["running", "running"]),
+    ],
+    ids=["day", "user", "nobody", "role", "tier", "all of them", "time", "running of a user", "running"],
+)
+async def test_the_sums_of_a_limit_are_read_through_indexes(
+    repository: SqliteRepository, query: UsageQuery, indexes: list[str]
+) -> None:
+    await repository.usage(UsageQuery())
+    said: list[str] = []
+    budget, job = (
+        Limit(name="budget", over=query, max_cost_usd=Decimal(1)),
+        sample_job(CLOCK, estimated_cost_usd=Decimal(1)),
+    )
+
+    def plans(db: sqlite3.Connection) -> list[str]:
+        db.set_trace_callback(said.append)
+        sqlite_sums.check(db, budget, job)
+        sqlite_sums.usage(db, query)
+        db.set_trace_callback(None)
+        return [str(db.execute(f"explain query plan {one}").fetchall()) for one in said]
+
+    for plan in await repository._file.run(plans):
+        assert re.findall(r"USING (?:COVERING )?INDEX generation_jobs_(\w+)", plan) == indexes
+        assert "AUTOINDEX" not in plan
+        assert plan.count("generation_jobs ") == len(indexes)
+
+
+async def test_a_file_from_before_gets_the_newer_indexes_and_keeps_its_rows(
+    repository: SqliteRepository, path: Path
+) -> None:
+    job = await repository.add(sample_job(CLOCK))
+    names = "select name from sqlite_master where type = 'index' and name like 'generation%' order by 1"
+    with opened(path) as database:
+        new = database.execute(names).fetchall()
+        for (name,) in new:
+            if name.startswith("generation_jobs_by_") or name.endswith(("again", "reordered", "running")):
+                database.execute(f"drop index {name}")
+        database.execute("create index generation_jobs_mine on generation_jobs (user_id, created_at)")
+        database.execute("create index generation_jobs_recent on generation_jobs (created_at)")
+    other = SqliteRepository(path)
+    assert (await other.get(job.id)) == job
+    await other.aclose()
+    with opened(path) as database:
+        assert database.execute(names).fetchall() == new
+        assert database.execute("pragma user_version").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

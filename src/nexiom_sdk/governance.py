@@ -5,8 +5,8 @@ The repository checks the bounds in the transaction that inserts the job.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -17,6 +17,7 @@ from nexiom_sdk.policy_parts import PolicyPart
 from nexiom_sdk.types import QualityTier
 from nexiom_sdk.wording import usd
 
+_LONGEST_MONTH_DAYS = 31
 _Count = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -37,7 +38,7 @@ class Budget(PolicyPart):
     name: str = ""
     per: Literal["day", "month"] | None = None
     each: Literal["user"] | None = None
-    role: str | None = None
+    role: Annotated[str, Field(min_length=1)] | None = None
     tier: QualityTier | None = None
     max_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
     max_jobs: _Count | None = None
@@ -62,11 +63,19 @@ class Budget(PolicyPart):
         """Its name, or what it is."""
         if self.name:
             return self.name
-        what = "the limit" if self.max_usd is None else f"the budget of {usd(self.max_usd)}"
+        what = " and ".join(self._bounds())
         whom = " for each user" if self.each else ""
         role = f" with the role {self.role}" if self.role else ""
         tier = f" in the tier {self.tier}" if self.tier else ""
         return f"{what}{f' a {self.per}' if self.per else ''}{whom}{role}{tier}"
+
+    def _bounds(self) -> Iterator[str]:
+        if self.max_usd is not None:
+            yield f"the budget of {usd(self.max_usd)}"
+        if self.max_jobs is not None:
+            yield f"the limit of {_jobs(self.max_jobs)}"
+        if self.max_active is not None:
+            yield f"the limit of {_jobs(self.max_active)} at once"
 
 
 class Governance(PolicyPart):
@@ -115,10 +124,15 @@ class Governance(PolicyPart):
                 max_cost_usd=budget.max_usd,
                 max_jobs=budget.max_jobs,
                 max_active=budget.max_active,
+                renews_at=end_of(budget.per, now) if budget.per else None,
             )
             for budget in self.budgets
             if budget.role in {None, role} and budget.tier in {None, tier}
         )
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def daily_budget(budget_usd: Decimal, *, now: datetime) -> Limit:
@@ -138,6 +152,7 @@ def daily_budget(budget_usd: Decimal, *, now: datetime) -> Limit:
         name=f"the budget of {usd(budget_usd)} a day (NEXIOM_BUDGET_USD_PER_DAY)",
         over=UsageQuery(since=begin_of("day", now)),
         max_cost_usd=budget_usd,
+        renews_at=end_of("day", now),
     )
 
 
@@ -151,3 +166,16 @@ def begin_of(span: Literal["day", "month"], moment: datetime) -> datetime:
     """
     midnight = utc(moment).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.replace(day=1) if span == "month" else midnight
+
+
+def end_of(span: Literal["day", "month"], moment: datetime) -> datetime:
+    """When the UTC day or month of a moment ends, and the next one begins.
+
+    Example:
+        >>> from datetime import UTC
+        >>> str(end_of("month", datetime(2026, 12, 24, 15, 30, tzinfo=UTC)))
+        '2027-01-01 00:00:00+00:00'
+    """
+    begin = begin_of(span, moment)
+    longest = timedelta(days=_LONGEST_MONTH_DAYS) if span == "month" else timedelta(days=1)
+    return begin_of(span, begin + longest)

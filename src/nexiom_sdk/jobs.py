@@ -18,7 +18,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Literal, Protocol, Self, TypeAlias, get_args, runtime_checkable
 
 from pydantic import Field, JsonValue, PrivateAttr
@@ -174,20 +174,31 @@ class GenerationJob(Frozen):
 
     @property
     def counted_cost_usd(self) -> Decimal | None:
-        """What the present order counts in sums: its cost, else its estimate; None if it certainly cost nothing.
+        """What the present order counts in sums: its cost, else its estimate; None where nobody knows either.
 
-        An estimate that nobody has is None too.
+        The cost of an order that certainly was not charged is 0.
         """
-        if self.cost_usd is not None:
-            return self.cost_usd
-        failure = self.provider_metadata.get("failure")
-        free = self.status == JobStatus.FAILED and isinstance(failure, dict) and failure.get("charged") == "no"
-        return None if free else self.estimated_cost_usd
+        return self.estimated_cost_usd if self.cost_usd is None else self.cost_usd
 
     @property
     def earlier_cost_usd(self) -> Decimal:
         """What the earlier orders of this job cost, or may have cost."""
-        return Decimal(str(self.provider_metadata.get("earlier_cost_usd", 0)))
+        return amount_of(self.provider_metadata.get("earlier_cost_usd"))
+
+    @property
+    def ordered_at(self) -> datetime:
+        """When the present order was made, where its timing says that; else when the row was."""
+        timing = self.provider_metadata.get("timing")
+        stamp = timing.get("ordered_at") if isinstance(timing, dict) else None
+        try:
+            return utc(datetime.fromisoformat(str(stamp)))
+        except ValueError:
+            return self.created_at
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it counts in sums: a video that a model was chosen for, which a wish that others filed is not yet."""
+        return self.type == "video" and (self.estimated_cost_usd is not None or "choice" in self.provider_metadata)
 
     def failure(self) -> NexiomError:
         """The error this job failed with, of the class it had when it failed, in whatever process that was."""
@@ -261,12 +272,14 @@ class JobQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageQuery:
-    """Which rows to add up; an unset field means all.
+    """Which orders to add up; an unset field means all.
+
+    The present order of a job was made when the row was created or, after a failover or a resubmit, when that was done.
+    Those before it count as made when the row was created.
 
     Args:
-        since: Only orders made at or after this moment: the first one of a job when it was created, a later one
-            (failover, resubmit) when it was made.
-        until: Only jobs created before this moment.
+        since: Only orders made at or after this moment; there is no end, so that a clock ahead of ours hides nothing.
+        until: Only orders made before this moment.
         user_id: Only this user's.
         of_nobody: Only jobs without a user.
         role: Only of users who had this role.
@@ -287,12 +300,14 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Sums over rows: what each order of a job cost, else its estimate; one that was certainly not charged counts 0.
+    """Sums over orders: what each one cost, else its estimate; one that was certainly not charged counts 0.
+
+    A row that others filed counts from when a model was chosen for it.
 
     Args:
-        cost_usd: Money spent or promised.
-        jobs: Number of jobs.
-        active: Jobs that are not final.
+        cost_usd: Money spent or promised, for earlier orders of a job too.
+        jobs: Number of jobs whose present order counts.
+        active: Those of them that are not final.
     """
 
     cost_usd: Decimal = Decimal(0)
@@ -306,17 +321,18 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """What jobs of one kind cost; each order of a job counts.
+    """What jobs of one kind cost; each order of a job counts, all under the values that the row has now.
 
     Args:
         values: What they have in common, by dimension; None: the row has no such value. Days and months are UTC, as
-            2026-11-24 and 2026-11.
-        jobs: Number of jobs.
+            2026-11-24 and 2026-11, and those on which the order was made.
+        jobs: Number of jobs whose present order counts.
         completed: Those that have a video.
         failed: Those that ended without one.
-        reported_usd: What providers said they charged.
-        estimated_usd: Estimates, for orders of which no provider has said what they cost.
-        unpriced: Jobs that may have cost something, and nobody knows how much.
+        reported_usd: What providers said their present orders cost, and 0 for those that certainly cost nothing.
+        estimated_usd: Estimates, for present orders of which no provider has said what they cost; and what earlier
+            orders of the jobs cost or may have cost.
+        unpriced: Jobs whose present order may cost something, and nobody knows how much.
     """
 
     values: Mapping[Dimension, str | None]
@@ -338,11 +354,12 @@ class Limit:
     """A bound that holds after the new job is counted in; unset bounds are none.
 
     Args:
-        name: What it is called in the error, such as "budget of $10.00 a day".
+        name: What it is called in the error, such as "the budget of $10.00 a day".
         over: Which rows it adds up.
         max_cost_usd: Most money, the new job's estimate included.
         max_jobs: Most jobs.
         max_active: Most jobs at once.
+        renews_at: When its next period begins; None: it has none.
     """
 
     name: str
@@ -350,6 +367,7 @@ class Limit:
     max_cost_usd: Decimal | None = None
     max_jobs: int | None = None
     max_active: int | None = None
+    renews_at: datetime | None = None
 
     def broken_by(self, usage: Usage, estimate_usd: Decimal | None) -> str | None:
         """Why one more job with this estimate does not fit; None if it does.
@@ -357,18 +375,51 @@ class Limit:
         Example:
             >>> limit = Limit(name="budget", over=UsageQuery(), max_cost_usd=Decimal(1))
             >>> limit.broken_by(Usage(cost_usd=Decimal("0.80")), Decimal("0.30"))
-            'budget: $0.80 of $1.00 are used, $0.30 more does not fit'
+            'budget: $0.80 of $1.00 are used, $0.20 is left, $0.30 more does not fit'
         """
-        if self.max_cost_usd is not None and (
-            estimate_usd is None or usage.cost_usd + estimate_usd > self.max_cost_usd
-        ):
+        if self._short_of_money(usage, estimate_usd):
+            most = self.max_cost_usd or Decimal(0)
+            left = max(most - usage.cost_usd, Decimal(0))
             more = "a clip of unknown price" if estimate_usd is None else f"{usd(estimate_usd)} more"
-            return f"{self.name}: {usd(usage.cost_usd)} of {usd(self.max_cost_usd)} are used, {more} does not fit"
+            used = f"{usd(usage.cost_usd)} of {usd(most)} are used, {usd(left)} is left"
+            return f"{self.name}: {used}, {more} does not fit"
         if self.max_jobs is not None and usage.jobs >= self.max_jobs:
-            return f"{self.name}: {usage.jobs} of {self.max_jobs} jobs are used"
+            return f"{self.name}: {usage.jobs} of {self.max_jobs} jobs are used, none is left"
         if self.max_active is not None and usage.active >= self.max_active:
             return f"{self.name}: {usage.active} of {self.max_active} jobs are running"
         return None
+
+    def way_out(self, usage: Usage, estimate_usd: Decimal | None) -> str:
+        """What helps a job that does not fit.
+
+        Example:
+            >>> from datetime import datetime
+            >>> midnight = datetime.fromisoformat("2026-11-27T00:00:00Z")
+            >>> limit = Limit(name="quota", over=UsageQuery(), max_jobs=5, renews_at=midnight)
+            >>> limit.way_out(Usage(jobs=5), None)
+            'There is more from 2026-11-27 00:00 UTC on; until then, raise the limit.'
+        """
+        if not self._short_of_money(usage, estimate_usd):
+            over_jobs = self.max_jobs is not None and usage.jobs >= self.max_jobs
+            if not over_jobs:
+                return "Wait until one of the running jobs has ended, or raise the limit."
+            return "Raise the limit." if self.max_jobs == 0 else self._later("raise the limit.")
+        if estimate_usd is None:
+            return "Name a model whose price is known; `nexiom estimate` shows prices."
+        if estimate_usd > (self.max_cost_usd or 0):
+            return "It is more than the whole budget: raise the budget, or ask for a cheaper clip."
+        return self._later("raise the budget, or ask for a cheaper clip.")
+
+    def _later(self, now: str) -> str:
+        if self.renews_at is None:
+            return now.capitalize()
+        return f"There is more from {utc(self.renews_at):%Y-%m-%d %H:%M} UTC on; until then, {now}"
+
+    def _short_of_money(self, usage: Usage, estimate_usd: Decimal | None) -> bool:
+        most = self.max_cost_usd
+        if most is None or estimate_usd == 0:  # what is free fits always, even where more is spent than was allowed
+            return False
+        return estimate_usd is None or usage.cost_usd + estimate_usd > most
 
 
 class JobRepository(Protocol):
@@ -435,7 +486,7 @@ class JobRepository(Protocol):
         ...
 
     async def usage(self, query: UsageQuery, /) -> Usage:
-        """Sums over rows."""
+        """Sums over orders."""
         ...
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
@@ -454,8 +505,9 @@ class SupportsIntake(Protocol):
     async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
         """Write a step as `save` does, and `request` too, if every limit holds, in one transaction.
 
-        False if the fence has moved. The row itself is not counted before its limits are asked. A first order
-        (`order_no` 0) counts from now on, whenever its row was inserted.
+        False if the fence has moved. The row itself is not counted before its limits are asked; it asks for its
+        estimate and, where the limit counts them, for what its earlier orders cost. A first order (`order_no` 0)
+        counts from now on, whenever its row was inserted: `created_at` becomes now.
 
         Raises:
             BudgetExceeded: A limit would be broken; nothing was written.
@@ -468,9 +520,9 @@ class SupportsSpend(Protocol):
     """A repository that can say where the money went."""
 
     async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
-        """Sums over rows, one for each combination of the dimensions; without any, one for all rows.
+        """Sums over orders, one for each combination of the dimensions; without any, one for all.
 
-        Sorted by the values of the dimensions, unset ones first.
+        Sorted by the values of the dimensions, unset ones first; empty where there are no orders.
         """
         ...
 
@@ -489,6 +541,20 @@ class SupportsHints(Protocol):
         whose `run_at` is reached is found by the next look.
         """
         ...
+
+
+def amount_of(value: JsonValue) -> Decimal:
+    """The dollars in a value of a row's metadata; 0 where it holds none.
+
+    Example:
+        >>> amount_of("0.40"), amount_of(None), amount_of("much"), amount_of("-1")
+        (Decimal('0.40'), Decimal('0'), Decimal('0'), Decimal('0'))
+    """
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0)
+    return amount if amount.is_finite() and amount > 0 else Decimal(0)
 
 
 def utc(moment: datetime) -> datetime:

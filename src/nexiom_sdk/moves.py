@@ -25,7 +25,7 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
     TimedOut,
 )
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, utc
 from nexiom_sdk.types import (
     Cancelled,
     Candidate,
@@ -81,7 +81,7 @@ def admitted(
         reference_media_path=request.reference_media_path or _first_input(request),
         quality_tier=choice.tier or request.quality_tier,
         request=request,
-    ).with_metadata(choice=choice.model_dump(mode="json"), role=role, timing={"ordered_at": now.isoformat()})
+    ).with_metadata(choice=choice.model_dump(mode="json"), role=role, timing={"ordered_at": utc(now).isoformat()})
     return _ordered(chosen, choice.ranked[0]) if choice.ranked else chosen
 
 
@@ -355,7 +355,7 @@ def _next_order(
         earlier_cost_usd=str(earlier_usd) if earlier_usd else None,
         operation=None,
         provider_units=None,
-        timing={"ordered_at": now.isoformat()},
+        timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text
         failure=None,
         trouble=None,
         cancel=None,

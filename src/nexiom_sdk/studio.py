@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from types import TracebackType
@@ -15,11 +16,35 @@ from typing_extensions import Unpack
 
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.config import Settings
-from nexiom_sdk.errors import IllegalTransition, JobConflict, StorageUnavailable, UnsupportedFeature, WaitTimeout
+from nexiom_sdk.errors import (
+    IllegalTransition,
+    InvalidInput,
+    JobConflict,
+    NexiomError,
+    StorageError,
+    StorageUnavailable,
+    UnsupportedFeature,
+    WaitTimeout,
+)
 from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
-from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, JobStatus, Limit, Phase, VideoResult
+from nexiom_sdk.jobs import (
+    DIMENSIONS,
+    Dimension,
+    GenerationJob,
+    JobQuery,
+    JobRepository,
+    JobStatus,
+    Limit,
+    Phase,
+    Spend,
+    SupportsIntake,
+    SupportsSpend,
+    UsageQuery,
+    VideoResult,
+)
 from nexiom_sdk.storage import ObjectStore, output_key
-from nexiom_sdk.types import Choice, QualityTier, RequestFields, VideoRequest
+from nexiom_sdk.types import QUALITY_TIERS, Choice, QualityTier, RequestFields, VideoRequest
+from nexiom_sdk.wording import unknown
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
 # The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
@@ -220,8 +245,8 @@ class Studio:
     def _limits(self, job: GenerationJob) -> Sequence[Limit]:
         from nexiom_sdk.governance import daily_budget
 
-        now, budget, governance = self._clock.now(), self.settings.budget_usd_per_day, self.policy.governance
-        role = job.role or self._role_of(job.user_id)
+        budget, governance = self.settings.budget_usd_per_day, self.policy.governance
+        role, now = job.role or self._role_of(job.user_id), job.ordered_at  # at midnight: the day that it counts to
         limits = governance.limits(user_id=job.user_id, role=role, tier=job.budget_tier, now=now)
         return limits if budget is None else (daily_budget(budget, now=now), *limits)
 
@@ -440,6 +465,41 @@ class Studio:
         """
         return await self.repository.list(JobQuery(user_id=user_id, status=status, limit=limit))
 
+    async def costs(
+        self,
+        by: Dimension | Sequence[Dimension] = ("day",),
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        user_id: str | None = None,
+        provider: str | None = None,
+        quality_tier: QualityTier | None = None,
+    ) -> Sequence[Spend]:
+        """Where the money went: what orders cost or may cost, by what they have in common.
+
+        Args:
+            by: Any of day, month, provider, model, tier, user and role; none of them: one sum of all.
+            since: Only orders made at or after this moment.
+            until: Only orders made before this moment.
+            user_id: Only this user's.
+            provider: Only of this provider.
+            quality_tier: Only orders that count to this tier.
+
+        Raises:
+            InvalidInput: There is no such dimension or tier.
+            UnsupportedFeature: The repository cannot tell.
+        """
+        by = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+        for what, words, known in (("dimension", by, DIMENSIONS), ("tier", (quality_tier,), QUALITY_TIERS)):
+            for word in words:
+                if word is not None and word not in known:
+                    raise InvalidInput(unknown(what, word, known))
+        if not isinstance(self.repository, SupportsSpend):
+            msg = "This repository cannot say where the money went: it has no method `spend`."
+            raise UnsupportedFeature(msg, next_step="Keep jobs in SQLite or PostgreSQL.")
+        query = UsageQuery(since=since, until=until, user_id=user_id, provider=provider, quality_tier=quality_tier)
+        return await self.repository.spend(query, by=by)
+
     async def advance(self, job_id: str) -> GenerationJob:
         """Take one step of the job if it is due and nobody else has it; else give it as it is.
 
@@ -543,10 +603,10 @@ class Studio:
         Raises:
             JobNotFound: There is no such job.
             IllegalTransition: The job did not fail, or was cancelled.
+            BudgetExceeded: It does not fit into a budget any more; nothing was ordered.
+            UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.
             JobConflict: Somebody changed it at the same moment.
         """
-        from nexiom_sdk import moves
-
         job = await self.get(job_id)
         if job.status is not JobStatus.FAILED:
             msg = f"Job {job_id} is {job.status}: only a failed or uncertain job can be ordered again."
@@ -554,9 +614,15 @@ class Studio:
         if job.cancel_requested_at is not None:
             msg = f"Job {job_id} was cancelled: the wish stays with it, and a new order would be cancelled too."
             raise IllegalTransition(msg, job_id=job_id, next_step="Submit the request again as a new job.")
-        if job.phase is Phase.WAITING:
-            job = await self._held(job)
-        if not await self.repository.save(moves.resubmitted(job, now=self._clock.now()), fence=job.fence):
+        held = await self._held(job) if job.phase is Phase.WAITING else job
+        try:
+            written = await self._ordered_again(held)
+        except NexiomError:
+            if held is not job:
+                with contextlib.suppress(StorageError):
+                    await self.repository.extend(job_id, fence=held.fence, seconds=0.0)
+            raise
+        if not written:
             msg = f"Job {job_id} was changed at the same moment."
             raise JobConflict(msg, job_id=job_id)
         return await self.advance(job_id)
@@ -618,6 +684,20 @@ class Studio:
         from nexiom_sdk.references import MAX_REFERENCE_BYTES
 
         return open_url(url, max_bytes=MAX_REFERENCE_BYTES)
+
+    async def _ordered_again(self, job: GenerationJob) -> bool:
+        """Write a new order of the same, held to the budgets of now; False if somebody else changed the row."""
+        from nexiom_sdk import moves
+
+        again = moves.resubmitted(job, now=self._clock.now())
+        limits = self._limits(again)
+        if not limits:
+            return await self.repository.save(again, fence=job.fence)
+        if not isinstance(self.repository, SupportsIntake):
+            msg = "This repository cannot hold a second order of a job to the budgets: it has no method `admit`."
+            hint = "Submit the request again as a new job; that one is held to them."
+            raise UnsupportedFeature(msg, next_step=hint, job_id=job.id)
+        return await self.repository.admit(again, fence=job.fence, limits=limits)
 
     async def _held(self, job: GenerationJob) -> GenerationJob:
         """A job that is over its time, held by us: a worker may be collecting its late video at this moment."""

@@ -19,14 +19,17 @@ from nexiom_sdk.studio import Studio
 from nexiom_sdk.types import Choice, QualityTier, RequestFields, VideoRequest
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from nexiom_sdk.catalogue_filters import Takes
     from nexiom_sdk.catalogue_view import ListedModel
-    from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, VideoResult
+    from nexiom_sdk.jobs import Dimension, GenerationJob, JobRepository, JobStatus, Spend, VideoResult
     from nexiom_sdk.models import ModelCard
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.provider_states import ProviderState
     from nexiom_sdk.providers.registry import ProviderRegistry
     from nexiom_sdk.storage import ObjectStore
+    from nexiom_sdk.types import QualityTier
 
 T = TypeVar("T")
 
@@ -170,6 +173,22 @@ class SyncStudio:
     ) -> Sequence[GenerationJob]:
         """Rows, newest first; see `Studio.jobs`."""
         return self._run(self._studio.jobs(user_id=user_id, status=status, limit=limit))
+
+    def costs(
+        self,
+        by: Dimension | Sequence[Dimension] = ("day",),
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        user_id: str | None = None,
+        provider: str | None = None,
+        quality_tier: QualityTier | None = None,
+    ) -> Sequence[Spend]:
+        """Where the money went; see `Studio.costs`."""
+        telling = self._studio.costs(
+            by, since=since, until=until, user_id=user_id, provider=provider, quality_tier=quality_tier
+        )
+        return self._run(telling)
 
     def advance(self, job_id: str) -> GenerationJob:
         """Take one step if the job is due; see `Studio.advance`."""

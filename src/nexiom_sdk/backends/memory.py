@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
-from nexiom_sdk.backends import rows
+from nexiom_sdk.backends import rows, sums
 from nexiom_sdk.backends.due_rows import is_due
 from nexiom_sdk.backends.memory_store import MemoryStore, check_url
 from nexiom_sdk.backends.row_index import RowIndex
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.jobs import (
     CLAIMABLE,
+    Dimension,
     GenerationJob,
     JobQuery,
     JobStatus,
     Limit,
     Phase,
+    Spend,
     Usage,
     UsageQuery,
     utc,
@@ -61,8 +63,7 @@ class MemoryRepository:
         held = None if job.client_key is None else self._index.with_client_key(job.user_id, job.client_key)
         if held is not None:
             return rows.same_order(self._rows[held], job)
-        for limit in limits:
-            rows.check_limit(limit, self._usage(limit.over), job)
+        self._check(limits, job)
         if job.id in self._rows:
             raise rows.refused(job.id, "there is one with this id")
         rows.json_text(job.id, job.request)  # bytes do not belong into a row
@@ -107,20 +108,17 @@ class MemoryRepository:
         row = self._under_fence(job.id, fence)
         if row is None:
             return False
-        new = rows.tidy(job)
-        run_at, as_read = new.run_at, utc(job.run_at_read)
-        if run_at == as_read:
-            run_at = row.run_at
-        elif row.run_at != as_read:  # it was woken meanwhile
-            run_at = min(row.run_at, run_at)
-        self._write(
-            row.evolve(
-                **{name: getattr(new, name) for name in rows.SAVED},
-                run_at=run_at,
-                leased_until=None if job.leased_until is None else row.leased_until,
-                updated_at=self._now(),
-            )
-        )
+        self._write(self._stepped(row, job))
+        return True
+
+    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
+        row = self._under_fence(job.id, fence)
+        if row is None:
+            return False
+        self._check(limits, job)
+        rows.json_text(job.id, job.request)
+        created_at = self._now() if job.order_no == 0 else row.created_at
+        self._write(self._stepped(row, job).evolve(request=job.request, created_at=created_at))
         return True
 
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
@@ -165,7 +163,10 @@ class MemoryRepository:
         return True
 
     async def usage(self, query: UsageQuery, /) -> Usage:
-        return self._usage(query)
+        return sums.usage_of(self._groups(query))
+
+    async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
+        return sums.spend_of(self._groups(query, by=by), by)
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
         if self._closed:
@@ -199,14 +200,34 @@ class MemoryRepository:
     def _now(self) -> datetime:
         return utc(self._clock.now())
 
-    def _usage(self, query: UsageQuery) -> Usage:
-        return rows.add_up(
-            (job.counted_cost_usd, 1, job.phase in CLAIMABLE)
-            for job in self._rows.values()
-            if (query.since is None or job.created_at >= utc(query.since))
-            and query.user_id in {None, job.user_id}
-            and query.quality_tier in {None, job.quality_tier}
-            and query.provider in {None, job.provider}
+    def _check(self, limits: Sequence[Limit], job: GenerationJob) -> None:
+        for limit in limits:
+            sums.check_limit(limit, sums.usage_of(self._groups(limit.over, besides=job.id)), job)
+
+    def _groups(
+        self, query: UsageQuery, *, by: Sequence[Dimension] = (), besides: str | None = None
+    ) -> Iterator[sums.Group]:
+        ids = self._index.active if query.active else self._index.since(query.since)
+        return (
+            group
+            for job in map(self._rows.__getitem__, ids)
+            if job.id != besides
+            for group in sums.groups_of(job, query, by)
+        )
+
+    def _stepped(self, row: GenerationJob, job: GenerationJob) -> GenerationJob:
+        """The row after a step, under the rules of `JobRepository.save`."""
+        new = rows.tidy(job)
+        run_at, as_read = new.run_at, utc(job.run_at_read)
+        if run_at == as_read:
+            run_at = row.run_at
+        elif row.run_at != as_read:  # it was woken meanwhile
+            run_at = min(row.run_at, run_at)
+        return row.evolve(
+            **{name: getattr(new, name) for name in rows.SAVED},
+            run_at=run_at,
+            leased_until=None if job.leased_until is None else row.leased_until,
+            updated_at=self._now(),
         )
 
     def _under_fence(self, job_id: str, fence: int) -> GenerationJob | None:

@@ -6,24 +6,27 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
-from nexiom_sdk.backends import outside_rows, rows
+from nexiom_sdk.backends import outside_rows, postgres_sums, rows, sums
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, NexiomError
-from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
+from nexiom_sdk.jobs import Dimension, GenerationJob, JobQuery, Limit, Spend, Usage, UsageQuery, utc
 
 if TYPE_CHECKING:
+    from psycopg.rows import DictRow
+
     from nexiom_sdk.backends.postgres_address import Connection
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the one character that JSON may hold and jsonb may not
 _LISTEN_AGAIN_SECONDS = 30.0
+_ASKS = 2  # a job that did not fit is tried again where there is room by the time that the sums are read
 
 
 class PostgresRepository:
@@ -73,16 +76,16 @@ class PostgresRepository:
         async def work(db: Connection) -> GenerationJob:
             nonlocal tries
             tries += 1
-            async with _locked(db, limits):
-                if limits and (held := await _held(db, row, may_be_itself=tries > 1)):
-                    return rows.same_order(held, job)
-                for limit in limits:
-                    rows.check_limit(limit, await _usage(db, limit.over), job)
-                added = await db.execute(sql.ADD, row)
-                if added.rowcount:
+            for _ in range(_ASKS):
+                if not limits:
+                    written = (await db.execute(sql.ADD, row)).rowcount == 1
+                else:
+                    written = await _within(db, postgres_sums.added(row, job, limits))
+                if written:
                     return tidy
-            if held := await _held(db, row, may_be_itself=tries > 1):
-                return rows.same_order(held, job)
+                if held := await _held(db, row, may_be_itself=tries > 1):
+                    return rows.same_order(held, job)
+                await _check(db, limits, job)
             raise rows.refused(job.id, "there is one with this id, or another job holds this id of the provider")
 
         return await self._pool.run(work)
@@ -116,13 +119,22 @@ class PostgresRepository:
         return _uuid(job.id) is not None and await self._change(sql.SAVE, _row_of(job) | held)
 
     async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
-        row = _row_of(job) | {"request": _json_text(job.id, job.request), "fence": fence}
+        held = {"fence": fence, "run_at_read": utc(job.run_at_read), "request": _json_text(job.id, job.request)}
+        row = _row_of(job) | held
+        if _uuid(job.id) is None:
+            return False
+        if not limits:
+            return await self._change(sql.ADMIT, row)
 
         async def work(db: Connection) -> bool:
-            async with _locked(db, limits):
-                for limit in limits:
-                    rows.check_limit(limit, await _usage(db, limit.over, besides=job.id), job)
-                return (await db.execute(sql.ADMIT, row)).rowcount == 1
+            for _ in range(_ASKS):
+                if await _within(db, postgres_sums.admitted(row, job, limits)):
+                    return True
+                found = await (await db.execute(sql.FENCE, row)).fetchone()
+                if found is None or found["fence"] != fence:
+                    return False
+                await _check(db, limits, job)
+            return False
 
         return await self._pool.run(work)
 
@@ -148,7 +160,12 @@ class PostgresRepository:
         return _uuid(job_id) is not None and await self._pool.run(work)
 
     async def usage(self, query: UsageQuery, /) -> Usage:
-        return await self._pool.run(lambda db: _usage(db, query))
+        [found] = await self._found(*postgres_sums.usage(query))
+        return Usage(**found)
+
+    async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
+        found = await self._found(*postgres_sums.spend(query, by))
+        return sums.spend_of(map(_group, found), by)
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
         async def work(db: Connection) -> Sequence[float]:
@@ -177,10 +194,13 @@ class PostgresRepository:
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
 
     async def _rows(self, statement: bytes, values: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-        async def work(db: Connection) -> Sequence[Mapping[str, object]]:
+        return [_values(row) for row in await self._found(statement, values)]
+
+    async def _found(self, statement: bytes, values: Mapping[str, object]) -> Sequence[DictRow]:
+        async def work(db: Connection) -> Sequence[DictRow]:
             return await (await db.execute(statement, values)).fetchall()
 
-        return [_values(row) for row in await self._pool.run(work)]
+        return await self._pool.run(work)
 
     async def _change(self, statement: bytes, values: Mapping[str, object]) -> bool:
         async def work(db: Connection) -> bool:
@@ -198,31 +218,36 @@ async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: boo
     return None if found is None else outside_rows.job_of(_values(found))
 
 
-@contextlib.asynccontextmanager
-async def _locked(db: Connection, limits: Sequence[Limit]) -> AsyncGenerator[None, None]:
-    """One transaction during which nobody else counts towards these limits; without any, none is needed."""
-    async with db.transaction() if limits else contextlib.nullcontext():
-        for over in sorted({_lock_of(limit) for limit in limits}):
-            await db.execute(sql.LOCK_LIMIT, {"over": over})
-        yield
+async def _within(db: Connection, statement: postgres_sums.Statement) -> bool:
+    """Whether a row was written within its limits.
+
+    The values are put into the text, so that locking and writing are one message, of which the server makes one
+    transaction.
+    """
+    from psycopg import AsyncClientCursor
+
+    async with AsyncClientCursor(db) as cursor:
+        await cursor.execute(*statement)
+        while cursor.nextset():
+            pass
+        return cursor.rowcount == 1
 
 
-async def _usage(db: Connection, query: UsageQuery, *, besides: str | None = None) -> Usage:
-    wanted = {
-        "besides": besides,
-        "since": None if query.since is None else utc(query.since),
-        "user_id": query.user_id,
-        "quality_tier": query.quality_tier,
-        "provider": query.provider,
-    }
-    found = await (await db.execute(sql.usage(wanted), wanted)).fetchone()
-    return Usage(**found) if found else Usage()
+async def _check(db: Connection, limits: Sequence[Limit], job: GenerationJob) -> None:
+    """Say which limit a job breaks that was not written; none, if there is room meanwhile.
+
+    Raises:
+        BudgetExceeded: It breaks one.
+    """
+    if limits:
+        found = await (await db.execute(*postgres_sums.used(limits, job.id))).fetchall()
+        for limit, used in zip(limits, found, strict=True):
+            sums.check_limit(limit, Usage(cost_usd=used["cost_usd"], jobs=used["jobs"], active=used["active"]), job)
 
 
-def _lock_of(limit: Limit) -> str:
-    """Limits over the same rows have the same lock."""
-    over = limit.over
-    return "\x1f".join(("nexiom", over.user_id or "", over.quality_tier or "", over.provider or ""))
+def _group(row: DictRow) -> sums.Group:
+    values = tuple(value for name, value in row.items() if name.startswith("value"))
+    return sums.Group(values=values, **{name: value for name, value in row.items() if not name.startswith("value")})
 
 
 def _uuid(job_id: str) -> str | None:

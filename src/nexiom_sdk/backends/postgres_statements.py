@@ -12,15 +12,12 @@ from nexiom_sdk.backends.rows import COLUMNS, SAVED
 CHANNEL = "nexiom_jobs"  # a hint that rows may be due; nothing depends on its arrival
 
 _CONDITIONS: Mapping[str, str] = {
-    "since": "created_at >= %(since)s",
     "before": "created_at < %(before)s",
     "due_before": (
         "phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < %(due_before)s "
         "and (leased_until is null or leased_until < now())"
     ),
-    "besides": "id <> %(besides)s",
     "user_id": "user_id = %(user_id)s",
-    "quality_tier": "quality_tier = %(quality_tier)s",
     "provider": "provider = %(provider)s",
     "provider_job_id": "provider_job_id = %(provider_job_id)s",
     "status": "status = %(status)s",
@@ -48,11 +45,6 @@ def listed(wanted: Mapping[str, object]) -> bytes:
     )
 
 
-def usage(wanted: Mapping[str, object]) -> bytes:
-    """The sums over the rows for the values that are set; the row `besides` is left out."""
-    return f"{_USAGE} where {where(wanted)}".encode()
-
-
 def _bound(name: str) -> str:
     return f"%({name})s::jsonb" if name in _JSON else f"%({name})s"
 
@@ -70,6 +62,11 @@ insert into public.generation_jobs ({", ".join(COLUMNS)}) values ({", ".join(map
 on conflict do nothing
 """.encode()
 
+ADD_IF = f"""
+insert into public.generation_jobs ({", ".join(COLUMNS)}) select {", ".join(map(_bound, COLUMNS))}
+ where {{room}} on conflict do nothing
+"""
+
 BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encode()
 
 BY_CLIENT_KEY = f"""
@@ -77,29 +74,31 @@ select {_COLUMNS} from public.generation_jobs
  where coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
 """.encode()
 
-# Until the transaction ends, nobody else counts towards the same limit.
-LOCK_LIMIT = b"select pg_advisory_xact_lock(hashtextextended(%(over)s, 0))"
-
 CLAIM = f"select {_COLUMNS} from public.claim_generation_jobs(%(limit)s, %(lease_seconds)s, %(id)s)".encode()
 
 # A wake since the row was read is kept: see JobRepository.save.
-SAVE = f"""
-update public.generation_jobs
-   set {", ".join(f"{name} = {_bound(name)}" for name in SAVED)}, updated_at = now(),
+_STEP = """
        run_at = case when %(run_at)s = %(run_at_read)s then run_at
                      when run_at = %(run_at_read)s then %(run_at)s
                      else least(run_at, %(run_at)s) end,
        leased_until = case when %(leased_until)s::timestamptz is null then null else leased_until end
  where id = %(id)s and fence = %(fence)s
+"""
+SAVE = f"""
+update public.generation_jobs
+   set {", ".join(f"{name} = {_bound(name)}" for name in SAVED)}, updated_at = now(),{_STEP}
 """.encode()
 
-# The lease is kept, and the request is written: the row came from others, who could not write all of it. It becomes an
-# order now, and counts towards the budgets of now.
-ADMIT = f"""
+# What becomes an order for the first time counts towards the budgets of now.
+_ADMIT = f"""
 update public.generation_jobs
-   set {", ".join(f"{name} = {_bound(name)}" for name in (*SAVED, "request"))}, created_at = now(), updated_at = now()
- where id = %(id)s and fence = %(fence)s
-""".encode()
+   set {", ".join(f"{name} = {_bound(name)}" for name in (*SAVED, "request"))}, updated_at = now(),
+       created_at = case when %(order_no)s = 0 then now() else created_at end,{_STEP}
+"""
+ADMIT = _ADMIT.encode()
+ADMIT_IF = f"{_ADMIT} and {{room}}"
+
+FENCE = b"select fence from public.generation_jobs where id = %(id)s"
 
 EXTEND = b"""
 update public.generation_jobs set leased_until = now() + make_interval(secs => %(seconds)s)
@@ -127,15 +126,6 @@ returning pg_notify('{CHANNEL}', '')
 HOLDS = b"""
 select 1 from public.generation_jobs
  where id = %(id)s and provider = %(provider)s and provider_job_id = %(provider_job_id)s
-"""
-
-_USAGE = """
-select coalesce(sum(case when cost_usd is not null then cost_usd
-                         when status = 'failed' and provider_metadata #>> '{failure,charged}' = 'no' then null
-                         else estimated_cost_usd end), 0) as cost_usd,
-       count(*) as jobs,
-       count(*) filter (where phase in ('queued', 'submitting', 'waiting', 'saving')) as active
-  from public.generation_jobs
 """
 
 DURATIONS = b"""

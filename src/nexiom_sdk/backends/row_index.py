@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from nexiom_sdk.backends.due_rows import DueRows
-from nexiom_sdk.jobs import GenerationJob, JobStatus
+from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobStatus, utc
 
 _Place: TypeAlias = tuple[datetime, int]  # when the row was made, and which one it was
 
@@ -19,10 +19,13 @@ class RowIndex:
 
     Attributes:
         due: The rows that may be claimed.
+        active: Ids of the rows in a phase that may be claimed.
     """
 
     def __init__(self) -> None:
         self.due: DueRows = DueRows()
+        self.active: set[str] = set()
+        self._ordered_again: set[str] = set()
         self._places: dict[str, _Place] = {}
         self._newest: list[tuple[_Place, str]] = []
         self._by_client_key: dict[tuple[str, str], str] = {}
@@ -38,25 +41,29 @@ class RowIndex:
             job: The row as it is.
         """
         if before is None:
-            self._places[job.id] = place = (job.created_at, self._rows_made)
+            self._put_in_place(job, self._rows_made)
             self._rows_made += 1
-            bisect.insort(self._newest, (place, job.id))
             if job.client_key is not None:
                 self._by_client_key[job.user_id or "", job.client_key] = job.id
         else:
             self._forget_order_and_time(before)
+            if job.created_at != before.created_at:
+                self._put_in_place(job, self._drop_from_place(job.id)[1])
         if (order := _order_of(job)) is not None:
             self._by_order[order] = job.id
         if (took := took_of(job)) is not None:
             bisect.insort(self._took[took[0]], (self._places[job.id], took[1]))
         self.due.put(job, self._places[job.id][1])
+        _note(self.active, job.id, wanted=job.phase in CLAIMABLE)
+        _note(self._ordered_again, job.id, wanted=job.order_no > 0)
 
     def drop(self, job: GenerationJob) -> None:
         """Note that a row is gone."""
         self._forget_order_and_time(job)
         self.due.drop(job.id)
-        place = self._places.pop(job.id)
-        del self._newest[bisect.bisect_left(self._newest, (place, job.id))]
+        self.active.discard(job.id)
+        self._ordered_again.discard(job.id)
+        self._drop_from_place(job.id)
         if job.client_key is not None:
             del self._by_client_key[job.user_id or "", job.client_key]
 
@@ -73,10 +80,27 @@ class RowIndex:
         end = len(self._newest) if before is None else bisect.bisect_left(self._newest, ((before, -1), ""))
         return (self._newest[index][1] for index in range(end - 1, -1, -1))
 
+    def since(self, moment: datetime | None) -> Iterator[str]:
+        """Ids of the rows that may have an order made at or after a moment; None: of all rows."""
+        start = (utc(moment), -1) if moment is not None else None
+        begin = 0 if start is None else bisect.bisect_left(self._newest, (start, ""))
+        yield from (job_id for _, job_id in self._newest[begin:])
+        if start is not None:
+            yield from (job_id for job_id in self._ordered_again if self._places[job_id] < start)
+
     def durations(self, key: str, limit: int) -> list[float]:
         """Seconds that finished jobs with this schedule key took, newest first."""
         known = self._took.get(key, [])
         return [seconds for _, seconds in reversed(known[max(len(known) - max(limit, 0), 0) :])]
+
+    def _put_in_place(self, job: GenerationJob, number: int) -> None:
+        self._places[job.id] = place = (job.created_at, number)
+        bisect.insort(self._newest, (place, job.id))
+
+    def _drop_from_place(self, job_id: str) -> _Place:
+        place = self._places.pop(job_id)
+        del self._newest[bisect.bisect_left(self._newest, (place, job_id))]
+        return place
 
     def _forget_order_and_time(self, before: GenerationJob) -> None:
         if (order := _order_of(before)) is not None:
@@ -84,6 +108,13 @@ class RowIndex:
         if (took := took_of(before)) is not None:
             known = self._took[took[0]]
             del known[bisect.bisect_left(known, (self._places[before.id], took[1]))]
+
+
+def _note(ids: set[str], job_id: str, *, wanted: bool) -> None:
+    if wanted:
+        ids.add(job_id)
+    else:
+        ids.discard(job_id)
 
 
 def took_of(job: GenerationJob) -> tuple[str, float] | None:

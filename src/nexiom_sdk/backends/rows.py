@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from nexiom_sdk.errors import BudgetExceeded, IdempotencyConflict, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, Limit, Usage, utc
+from nexiom_sdk.errors import IdempotencyConflict, StorageError, StorageUnavailable
+from nexiom_sdk.jobs import GenerationJob, utc
 from nexiom_sdk.wording import validation_sentences
 
 _log = logging.getLogger(__name__)
@@ -135,32 +134,3 @@ def same_order(held: GenerationJob, job: GenerationJob) -> GenerationJob:
         msg = f"The client_key '{job.client_key}' belongs to job {held.id}, which asked for something else."
         raise IdempotencyConflict(msg, job_id=held.id)
     return held
-
-
-def check_limit(limit: Limit, usage: Usage, job: GenerationJob) -> None:
-    """Let the job pass if it fits.
-
-    Raises:
-        BudgetExceeded: It does not.
-    """
-    reason = limit.broken_by(usage, job.estimated_cost_usd)
-    if reason is not None:
-        raise BudgetExceeded(f"Over a limit: {reason}.", job_id=job.id)
-
-
-def add_up(groups: Iterable[tuple[Decimal | None, int, int]]) -> Usage:
-    """The sum over groups of jobs that count the same.
-
-    Args:
-        groups: What one job counts, how many there are, how many of them are active.
-
-    Example:
-        >>> add_up([(Decimal("0.10"), 3, 1), (None, 2, 0)])
-        Usage(cost_usd=Decimal('0.30'), jobs=5, active=1)
-    """
-    cost, jobs, active = Decimal(0), 0, 0
-    for each, count, running in groups:
-        cost += (each or 0) * count
-        jobs += count
-        active += running
-    return Usage(cost_usd=cost, jobs=jobs, active=active)

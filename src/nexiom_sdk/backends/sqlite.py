@@ -7,19 +7,19 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic_core import from_json
 
-from nexiom_sdk.backends import rows
+from nexiom_sdk.backends import rows, sqlite_sums
 from nexiom_sdk.backends import sqlite_statements as sql
 from nexiom_sdk.backends.sqlite_file import SqliteFile
+from nexiom_sdk.backends.sqlite_sums import stamp
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.errors import ConfigurationError
-from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery, utc
+from nexiom_sdk.jobs import Dimension, GenerationJob, JobQuery, Limit, Spend, Usage, UsageQuery
 from nexiom_sdk.wording import printable
 
 _Result = TypeVar("_Result")
@@ -72,7 +72,7 @@ class SqliteRepository:
             if job.client_key is not None and (held := _jobs(db, sql.BY_CLIENT_KEY, row)):
                 return rows.same_order(held[0], job)
             for limit in limits:
-                rows.check_limit(limit, _usage(db, limit.over), job)
+                sqlite_sums.check(db, limit, job)
             db.execute(sql.ADD, row)
             return tidy
 
@@ -113,6 +113,18 @@ class SqliteRepository:
 
         return await self._write(work)
 
+    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
+        def work(db: sqlite3.Connection, now: datetime) -> bool:
+            held = {"fence": fence, "run_at_read": stamp(job.run_at_read), "now": stamp(now)}
+            row = _row_of(job) | held | {"request": rows.json_text(job.id, job.request)}
+            if db.execute(sql.HELD, row).fetchone() is None:
+                return False
+            for limit in limits:
+                sqlite_sums.check(db, limit, job, besides=job.id)
+            return db.execute(sql.ADMIT, row).rowcount == 1
+
+        return await self._write(work)
+
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:
             leased_until = _stamp(now + timedelta(seconds=seconds))
@@ -137,7 +149,10 @@ class SqliteRepository:
         return await self._write(work)
 
     async def usage(self, query: UsageQuery, /) -> Usage:
-        return await self._file.run(lambda db: _usage(db, query))
+        return await self._file.run(lambda db: sqlite_sums.usage(db, query))
+
+    async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
+        return await self._file.run(lambda db: sqlite_sums.spend(db, query, by))
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
         values = {"key": key, "limit": max(limit, 0)}
@@ -153,17 +168,6 @@ class SqliteRepository:
                 return work(db, self._clock.now())  # asked under the lock: waiting for it must not shorten a lease
 
         return await self._file.run(transaction)
-
-
-def _usage(db: sqlite3.Connection, query: UsageQuery) -> Usage:
-    wanted = {
-        "since": _stamp(query.since),
-        "user_id": query.user_id,
-        "quality_tier": query.quality_tier,
-        "provider": query.provider,
-    }
-    groups = db.execute(sql.USAGE.format(where=sql.where(wanted)), wanted)
-    return rows.add_up((None if cost is None else Decimal(cost), jobs, active) for cost, jobs, active in groups)
 
 
 def _jobs(db: sqlite3.Connection, statement: str, values: Mapping[str, object]) -> list[GenerationJob]:
@@ -189,5 +193,4 @@ def _values(row: _Row) -> dict[str, object]:
 
 
 def _stamp(moment: datetime | None) -> str | None:
-    """A time as it stands in the table; such texts compare as their times do."""
-    return None if moment is None else utc(moment).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    return None if moment is None else stamp(moment)

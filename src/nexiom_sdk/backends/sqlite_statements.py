@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from nexiom_sdk.backends.rows import COLUMNS, SAVED
 
 _CONDITIONS: Mapping[str, str] = {
-    "since": "created_at >= :since",
     "before": "created_at < :before",
     "due_before": (
         "type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < :due_before "
         "and (leased_until is null or leased_until < :now)"
     ),
     "user_id": "user_id = :user_id",
-    "quality_tier": "quality_tier = :quality_tier",
     "provider": "provider = :provider",
     "provider_job_id": "type = 'video' and provider_job_id = :provider_job_id",
     "status": "status = :status",
@@ -60,14 +58,22 @@ CLAIM_ONE = _CLAIM.format(which="id = :id")
 # A wake since the row was read is kept: see JobRepository.save.
 _SAVE = """
 update generation_jobs
-   set {saved}, updated_at = :now,
+   set {saved}, updated_at = :now{more},
        run_at = case when :run_at = :run_at_read then run_at
                      when run_at = :run_at_read then :run_at
                      else min(run_at, :run_at) end,
        leased_until = case when :leased_until is null then null else leased_until end
  where id = :id and fence = :fence
 """
-SAVE = _SAVE.format(saved=", ".join(f"{name} = :{name}" for name in SAVED))
+SAVE = _SAVE.format(saved=", ".join(f"{name} = :{name}" for name in SAVED), more="")
+
+# What becomes an order for the first time counts towards the budgets of now.
+ADMIT = _SAVE.format(
+    saved=", ".join(f"{name} = :{name}" for name in (*SAVED, "request")),
+    more=", created_at = case when :order_no = 0 then :now else created_at end",
+)
+
+HELD = "select 1 from generation_jobs where id = :id and fence = :fence"
 
 EXTEND = """
 update generation_jobs set leased_until = :leased_until where id = :id and fence = :fence and leased_until is not null
@@ -88,15 +94,6 @@ update or ignore generation_jobs
 """
 
 HOLDS = "select 1 from generation_jobs where id = :id and provider = :provider and provider_job_id = :provider_job_id"
-
-# Rows that count the same make one group; groups are added up as decimals, which SQLite does not have.
-USAGE = """
-select case when cost_usd is not null then cost_usd
-            when status = 'failed' and json_extract(provider_metadata, '$.failure.charged') = 'no' then null
-            else estimated_cost_usd end as counted,
-       count(*), sum(phase in ('queued', 'submitting', 'waiting', 'saving'))
-  from generation_jobs where {where} group by counted
-"""
 
 DURATIONS = """
 select json_extract(provider_metadata, '$.timing.took_seconds') from generation_jobs

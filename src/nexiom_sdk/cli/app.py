@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from nexiom_sdk.cli import jobs, models, providers
+from nexiom_sdk.cli import costs, jobs, models, providers
 from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, USAGE, Interrupted, Problem
 from nexiom_sdk.cli.options import (
     AspectRatio,
@@ -294,6 +294,11 @@ def migrate(
         migrating.print_for_supabase(output_for(json=json), target=output, json=json)
     else:
         migrating.migrate(output_for(json=json), home=context.obj, apply=apply)
+
+
+app.command(
+    epilog=examples("nexiom costs --month --by provider", "nexiom costs --by day,user --since 2026-11-01 --json")
+)(costs.costs)
 
 
 def _usage(error: typer.TyperException) -> Problem:

@@ -16,18 +16,21 @@ from typing import ClassVar
 
 import pytest
 
+from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import JobQuery, JobRepository, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_late_ids import LateIdContract
 from nexiom_sdk.testing.repository_leases import LeaseContract
+from nexiom_sdk.testing.repository_orders import OrderContract
 from nexiom_sdk.testing.repository_rows import RowContract
+from nexiom_sdk.testing.repository_spend import SpendContract
 from nexiom_sdk.testing.repository_sums import SumContract
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 
-class JobRepositoryContract(RowContract, SumContract, LeaseContract, LateIdContract):
-    """Every sentence of `JobRepository`, as a test."""
+class JobRepositoryContract(RowContract, SumContract, SpendContract, LeaseContract, OrderContract, LateIdContract):
+    """Every sentence of `JobRepository`, as a test; those of `SupportsIntake` and `SupportsSpend` where it has them."""
 
     pytestmark: ClassVar[pytest.MarkDecorator] = pytest.mark.asyncio
 
@@ -35,6 +38,11 @@ class JobRepositoryContract(RowContract, SumContract, LeaseContract, LateIdContr
     def clock(self) -> VirtualClock:
         """The clock that the repository is to be made with."""
         return VirtualClock()
+
+    @pytest.fixture
+    def plain_rows(self, clock: VirtualClock) -> MemoryRepository:
+        """Rows that are summed by walking through them."""
+        return MemoryRepository(clock=clock)
 
     async def test_a_closed_repository_says_so(self, repository: JobRepository, clock: VirtualClock) -> None:
         job = await repository.add(sample_job(clock))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.errors import BudgetExceeded
 from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobRepository, JobStatus, Limit, Phase, Usage, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
+from nexiom_sdk.testing.repository_rows import few_examples
 from nexiom_sdk.testing.sample_jobs import sample_job
+from nexiom_sdk.testing.sample_orders import any_order, any_query
 
 ALL = UsageQuery()
 
@@ -46,13 +51,22 @@ class SumContract:
 
     async def test_a_job_over_a_limit_is_not_inserted(self, repository: JobRepository, clock: VirtualClock) -> None:
         job = sample_job(clock)
-        with pytest.raises(BudgetExceeded, match="quota of u1: 0 of 0 jobs"):
+        with pytest.raises(BudgetExceeded, match=r"Nothing was ordered\..*quota of u1: 0 of 0 jobs"):
             await repository.add(job, limits=[Limit(name="quota of u1", over=ALL, max_jobs=0)])
         assert await repository.get(job.id) is None
 
     async def test_an_unknown_price_does_not_fit_a_budget(self, repository: JobRepository, clock: VirtualClock) -> None:
         with pytest.raises(BudgetExceeded):
             await repository.add(sample_job(clock), limits=[Limit(name="budget", over=ALL, max_cost_usd=Decimal(99))])
+
+    async def test_what_is_free_fits_even_a_budget_that_is_overspent(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        await repository.add(sample_job(clock, cost_usd=Decimal(5)))
+        budget = Limit(name="budget", over=ALL, max_cost_usd=Decimal(1))
+        await repository.add(sample_job(clock, estimated_cost_usd=Decimal(0)), limits=[budget])
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.000001")), limits=[budget])
 
     async def test_a_limit_holds_against_a_hundred_at_once(
         self, repository: JobRepository, clock: VirtualClock
@@ -64,6 +78,52 @@ class SumContract:
         assert outcomes == {GenerationJob: 10, BudgetExceeded: 90}
         assert await repository.usage(ALL) == Usage(cost_usd=Decimal(1), jobs=10, active=10)
 
+    async def test_limits_over_rows_that_overlap_hold_together(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        everybody = Limit(name="all", over=ALL, max_cost_usd=Decimal(1))
+        users = {
+            one: Limit(name=one, over=UsageQuery(user_id=one), max_jobs=most) for one, most in (("u1", 7), ("u2", 9))
+        }
+        tries = [
+            repository.add(
+                sample_job(clock, user_id=user, estimated_cost_usd=Decimal("0.10")),
+                limits=[everybody, limit][:: 1 if number % 2 else -1],
+            )
+            for number in range(25)
+            for user, limit in users.items()
+        ]
+        outcomes = Counter(type(one) for one in await asyncio.gather(*tries, return_exceptions=True))
+        assert outcomes == {GenerationJob: 10, BudgetExceeded: 40}
+        of_each = [(await repository.usage(UsageQuery(user_id=user))).jobs for user in users]
+        assert sum(of_each) == 10
+        assert of_each[0] <= 7
+        assert of_each[1] <= 9
+
+    @pytest.mark.parametrize("limit", [{"max_jobs": 10}, {"max_active": 10}], ids=["jobs", "jobs at once"])
+    async def test_a_bound_on_jobs_holds_against_a_hundred_at_once_even_without_prices(
+        self, repository: JobRepository, clock: VirtualClock, limit: Mapping[str, int]
+    ) -> None:
+        over = UsageQuery(user_id="u1", active="max_active" in limit)
+        quota = Limit(name="quota", over=over, **limit)  # type: ignore[arg-type]
+        tries = [repository.add(sample_job(clock, user_id="u1"), limits=[quota]) for _ in range(100)]
+        outcomes = Counter(type(one) for one in await asyncio.gather(*tries, return_exceptions=True))
+        assert outcomes == {GenerationJob: 10, BudgetExceeded: 90}
+
+    async def test_a_limit_says_what_is_used_what_is_left_and_when_there_is_more(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        renews_at = datetime(2026, 11, 25, tzinfo=UTC)
+        budget = Limit(name="the budget", over=ALL, max_cost_usd=Decimal(1), renews_at=renews_at)
+        await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.80")), limits=[budget])
+        with pytest.raises(BudgetExceeded) as refused:
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.30")), limits=[budget])
+        assert str(refused.value) == (
+            "Nothing was ordered. Over a limit: the budget: $0.80 of $1.00 are used, $0.20 is left, "
+            "$0.30 more does not fit. Nothing was charged. "
+            "There is more from 2026-11-25 00:00 UTC on; until then, raise the budget, or ask for a cheaper clip."
+        )
+
     # Sums.
 
     @pytest.mark.parametrize(
@@ -73,20 +133,14 @@ class SumContract:
             ({"estimated_cost_usd": Decimal("0.40")}, "0.40"),
             ({"estimated_cost_usd": Decimal("0.40"), "cost_usd": Decimal("0.35")}, "0.35"),
             ({"estimated_cost_usd": Decimal("0.40"), "cost_usd": Decimal(0)}, "0"),
+            ({"cost_usd": Decimal("0.35")}, "0.35"),
             ({"estimated_cost_usd": Decimal("0.40"), "status": JobStatus.FAILED}, "0.40"),
-            ({"estimated_cost_usd": Decimal("0.40"), "status": JobStatus.FAILED, "charged": "unknown"}, "0.40"),
-            ({"estimated_cost_usd": Decimal("0.40"), "status": JobStatus.FAILED, "charged": "yes"}, "0.40"),
-            ({"estimated_cost_usd": Decimal("0.40"), "status": JobStatus.FAILED, "charged": "no"}, "0"),
-            ({"estimated_cost_usd": Decimal("0.40"), "charged": "no"}, "0.40"),
-            ({"cost_usd": Decimal("0.35"), "status": JobStatus.FAILED, "charged": "no"}, "0.35"),
         ],
     )
     async def test_a_job_counts_what_it_cost_or_may_cost(
         self, repository: JobRepository, clock: VirtualClock, fields: Mapping[str, object], counted: str
     ) -> None:
-        columns_set = dict(fields)
-        failure = {"failure": {"charged": columns_set.pop("charged", None)}}
-        await repository.add(sample_job(clock, provider_metadata=failure, **columns_set))
+        await repository.add(sample_job(clock, **fields))
         assert (await repository.usage(ALL)).cost_usd == Decimal(counted)
 
     async def test_sums_are_exact(self, repository: JobRepository, clock: VirtualClock) -> None:
@@ -95,6 +149,14 @@ class SumContract:
             await repository.add(sample_job(clock, estimated_cost_usd=amount))
         assert (await repository.usage(ALL)).cost_usd == Decimal("123457.100001")
 
+    async def test_a_limit_is_kept_to_the_last_digit(self, repository: JobRepository, clock: VirtualClock) -> None:
+        limit = Limit(name="budget", over=ALL, max_cost_usd=Decimal("0.3"))  # in binary, 0.1 + 0.2 is more than 0.3
+        for amount in ("0.1", "0.2"):
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal(amount)), limits=[limit])
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.000001")), limits=[limit])
+        await repository.add(sample_job(clock, estimated_cost_usd=Decimal(0)), limits=[limit])
+
     async def test_active_jobs_are_those_that_a_worker_may_claim(
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
@@ -102,34 +164,113 @@ class SumContract:
         for phase in Phase:
             await repository.add(sample_job(clock, phase=phase, provider_job_id=f"v-{phase}"))
         assert await repository.usage(ALL) == Usage(jobs=len(Phase), active=len(CLAIMABLE))
+        assert await repository.usage(UsageQuery(active=True)) == Usage(jobs=len(CLAIMABLE), active=len(CLAIMABLE))
+
+    async def test_a_wish_that_nobody_took_in_and_a_row_that_is_no_video_do_not_count(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        price = Decimal("0.40")
+        await repository.add(sample_job(clock, provider_metadata={}))
+        await repository.add(sample_job(clock, type="poster", estimated_cost_usd=price))
+        assert await repository.usage(ALL) == Usage()
+        await repository.add(sample_job(clock, provider_metadata={}, estimated_cost_usd=price))
+        assert await repository.usage(ALL) == Usage(cost_usd=price, jobs=1, active=1)
 
     @pytest.mark.parametrize(
         ("query", "jobs"),
         [
             (UsageQuery(user_id="u1"), 1),
-            (UsageQuery(provider="acme"), 2),
+            (UsageQuery(of_nobody=True), 3),
+            (UsageQuery(provider="acme"), 3),
             (UsageQuery(quality_tier="cinematic"), 2),
             (UsageQuery(quality_tier="cinematic", provider="acme"), 1),
+            (UsageQuery(quality_tier="standard"), 1),
+            (UsageQuery(role="admin"), 2),
+            (UsageQuery(role="admin", quality_tier="standard"), 1),
             (UsageQuery(user_id="nobody"), 0),
         ],
     )
     async def test_a_sum_is_over_the_rows_that_fit_every_wish(
         self, repository: JobRepository, clock: VirtualClock, query: UsageQuery, jobs: int
     ) -> None:
+        of_admin: dict[str, object] = {"choice": {}, "role": "admin"}
+        counts_elsewhere = {"budget_tier": "standard"}
         await repository.add(sample_job(clock, user_id="u1"))
         await repository.add(sample_job(clock, quality_tier="cinematic"))
-        await repository.add(sample_job(clock, quality_tier="cinematic", provider="other"))
+        await repository.add(sample_job(clock, quality_tier="cinematic", provider="other", provider_metadata=of_admin))
+        await repository.add(
+            sample_job(clock, quality_tier="cinematic", provider_metadata={**of_admin, **counts_elsewhere})
+        )
         assert (await repository.usage(query)).jobs == jobs
 
-    async def test_a_sum_since_a_moment_has_the_jobs_of_that_moment(
+    async def test_a_sum_of_a_time_has_the_jobs_from_its_begin_to_before_its_end(
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
         await repository.add(sample_job(clock))
         clock.advance(60)
-        since = clock.now()
+        since, moment = clock.now(), timedelta(microseconds=1)
         await repository.add(sample_job(clock))
         assert (await repository.usage(UsageQuery(since=since))).jobs == 1
-        assert (await repository.usage(UsageQuery(since=since + timedelta(microseconds=1)))).jobs == 0
+        assert (await repository.usage(UsageQuery(since=since + moment))).jobs == 0
+        assert (await repository.usage(UsageQuery(until=since))).jobs == 1
+        assert (await repository.usage(UsageQuery(until=since + moment))).jobs == 2
+        assert (await repository.usage(UsageQuery(since=since.replace(tzinfo=None), until=since + moment))).jobs == 1
+
+    async def test_a_job_from_a_clock_that_is_ahead_counts(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        tomorrow = clock.now() + timedelta(days=1)
+        await repository.add(sample_job(clock, created_at=tomorrow, estimated_cost_usd=Decimal("0.40")))
+        today = UsageQuery(since=clock.now())
+        assert (await repository.usage(today)).cost_usd == Decimal("0.40")
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock), limits=[Limit(name="quota", over=today, max_jobs=1)])
+
+    async def test_a_later_order_counts_when_it_was_made_and_what_was_before_it_when_the_row_was(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        created, ordered = clock.now(), clock.now() + timedelta(days=2)
+        metadata = {"choice": {}, "earlier_cost_usd": "0.40", "timing": {"ordered_at": ordered.isoformat()}}
+        later = {"order_no": 1, "estimated_cost_usd": Decimal("0.50"), "provider_metadata": metadata}
+        await repository.add(sample_job(clock, **later))
+        day, moment = timedelta(days=1), timedelta(microseconds=1)
+        for since, until, cost, jobs in (
+            (None, None, "0.90", 1),
+            (created, None, "0.90", 1),
+            (created + moment, None, "0.50", 1),
+            (ordered, None, "0.50", 1),
+            (ordered + moment, None, "0", 0),
+            (None, ordered + moment, "0.90", 1),
+            (None, ordered, "0.40", 0),
+            (created, created + day, "0.40", 0),
+            (created + day, ordered, "0", 0),
+            (created + day, ordered + day, "0.50", 1),
+            (None, created, "0", 0),
+        ):
+            usage = await repository.usage(UsageQuery(since=since, until=until))
+            assert (usage.cost_usd, usage.jobs) == (Decimal(cost), jobs), (since, until)
+
+    @pytest.mark.parametrize("stamp", [None, "2026"])
+    async def test_an_order_that_does_not_say_when_it_was_made_counts_when_its_row_was(
+        self, repository: JobRepository, clock: VirtualClock, stamp: str | None
+    ) -> None:
+        metadata = {"choice": {}, "earlier_cost_usd": "much", "timing": {"ordered_at": stamp}}
+        price = {"order_no": 1, "estimated_cost_usd": Decimal("0.50")}
+        await repository.add(sample_job(clock, provider_metadata=metadata, **price))
+        assert (await repository.usage(UsageQuery(since=clock.now()))).cost_usd == Decimal("0.50")
+
+    @few_examples
+    @given(orders=st.lists(any_order(), max_size=8), query=any_query)
+    async def test_sums_are_those_of_the_plain_definition(
+        self,
+        repository: JobRepository,
+        plain_rows: MemoryRepository,
+        orders: Sequence[GenerationJob],
+        query: UsageQuery,
+    ) -> None:
+        for order in orders:
+            await plain_rows.add(await repository.add(order))
+        assert await repository.usage(query) == await plain_rows.usage(query)
 
     async def test_durations_are_those_of_the_newest_finished_jobs_of_one_setting(
         self, repository: JobRepository, clock: VirtualClock

@@ -44,7 +44,7 @@ _requests = st.builds(
 
 
 def sample_job(clock: Clock, **fields: object) -> GenerationJob:
-    """A queued job of `acme/a1`, due now, with an id of its own and the fields named."""
+    """A queued job of `acme/a1`, due now, with an id of its own, a choice without content, and the fields named."""
     now = clock.now()
     job = GenerationJob(
         id=str(uuid.uuid4()),
@@ -52,6 +52,7 @@ def sample_job(clock: Clock, **fields: object) -> GenerationJob:
         request=VideoRequest(prompt="a fox in snow"),
         provider="acme",
         model="a1",
+        provider_metadata={"choice": {}},
         run_at=now,
         created_at=now,
         updated_at=now,

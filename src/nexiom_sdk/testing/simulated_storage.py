@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.disk import to_its_end
 from nexiom_sdk.errors import ObjectNotFound, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, Usage, UsageQuery
+from nexiom_sdk.jobs import Dimension, GenerationJob, JobQuery, Limit, Spend, Usage, UsageQuery
 from nexiom_sdk.storage import ObjectInfo
 
 P = ParamSpec("P")
@@ -62,6 +62,14 @@ class CountedRows:
         self._told(before, job)
         return True
 
+    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
+        await self._reach("admit")
+        before = await self._rows.get(job.id)
+        if before is None or not await self._rows.admit(job, fence=fence, limits=limits):
+            return False
+        self._told(before, job)
+        return True
+
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
         await self._reach("extend")
         return await self._rows.extend(job_id, fence=fence, seconds=seconds)
@@ -77,6 +85,10 @@ class CountedRows:
     async def usage(self, query: UsageQuery, /) -> Usage:
         await self._reach("usage")
         return await self._rows.usage(query)
+
+    async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
+        await self._reach("spend")
+        return await self._rows.spend(query, by=by)
 
     async def durations(self, key: str, limit: int, /) -> Sequence[float]:
         await self._reach("durations")

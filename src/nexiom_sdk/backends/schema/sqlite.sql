@@ -50,8 +50,6 @@ create table generation_jobs (
 );
 create index generation_jobs_due on generation_jobs (run_at)
   where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving');
-create index generation_jobs_mine on generation_jobs (user_id, created_at);
-create index generation_jobs_recent on generation_jobs (created_at);
 create index generation_jobs_durations on generation_jobs (json_extract(provider_metadata, '$.timing.key'), created_at)
   where status = 'completed';
 create unique index generation_jobs_client_key on generation_jobs (coalesce(user_id, ''), client_key)

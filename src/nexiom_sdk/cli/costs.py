@@ -1,0 +1,182 @@
+"""The command `nexiom costs`: where the money went, as far as anybody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nexiom_sdk.cli.options import Json, output_for
+
+if TYPE_CHECKING:
+    from nexiom_sdk.cli.listing import Listing
+    from nexiom_sdk.jobs import Dimension, Spend
+
+DAYS = 30
+_FIGURES = ("jobs", "completed", "failed", "reported", "estimated", "total", "unpriced")
+
+
+def _begin(text: str) -> datetime:
+    return _moment(text)
+
+
+def _end(text: str) -> datetime:
+    return _moment(text, whole_day=True)
+
+
+def _moment(text: str, *, whole_day: bool = False) -> datetime:
+    """A day, which begins at midnight UTC and is over a day later, or a moment."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if len(text) <= len("2026-11-01") and whole_day:
+            moment += timedelta(days=1)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        msg = f"'{text}' is no day, such as 2026-11-01, and no moment, such as 2026-11-01T08:30."
+        raise typer.BadParameter(msg) from None
+
+
+def costs(
+    context: typer.Context,
+    *,
+    by: Annotated[
+        str, typer.Option(metavar="WORDS", help="Any of day, month, provider, model, tier, user, role, with commas.")
+    ] = "day",
+    since: Annotated[
+        datetime | None, typer.Option(parser=_begin, metavar="DAY", help="Orders from this day on, in UTC.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=_end, metavar="DAY", help="Orders to the end of this day, in UTC.")
+    ] = None,
+    month: Annotated[bool, typer.Option("--month", help="Orders of the present month.")] = False,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="Only this user's.")] = None,
+    provider: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this provider.")] = None,
+    tier: Annotated[str | None, typer.Option(metavar="TIER", help="Only orders that count to this tier.")] = None,
+    json: Json = False,
+) -> None:
+    """Say where the money went: what providers reported, what is estimated, and what nobody knows.
+
+    Without a time, it is about the last 30 days.
+    """
+    from nexiom_sdk.cli.session import Session, run_in_session
+    from nexiom_sdk.clock import SystemClock
+    from nexiom_sdk.governance import begin_of
+
+    if month and (since is not None or until is not None):
+        raise typer.BadParameter("--month is a time of its own: leave out --since and --until.", ctx=context)
+    if since is not None and until is not None and since >= until:
+        raise typer.BadParameter("--since is after --until.", ctx=context)
+    now = SystemClock().now()
+    if month:
+        since = begin_of("month", now)
+    elif since is None and until is None:
+        since = begin_of("day", now) - timedelta(days=DAYS - 1)
+    words = [word.strip() for word in by.split(",") if word.strip()]
+
+    async def verb(session: Session) -> None:
+        dimensions: Sequence[Dimension] = words  # type: ignore[assignment]  # the studio knows the nearest ones
+        found = await session.studio.costs(
+            dimensions,
+            since=since,
+            until=until,
+            user_id=user,
+            provider=provider,
+            quality_tier=tier,  # type: ignore[arg-type]  # here too
+        )
+        session.output.listing(listing(found, list(dict.fromkeys(dimensions)), span=_span(since, until)))
+
+    run_in_session(verb, output=output_for(json=json), home=context.obj)
+
+
+def listing(found: Sequence[Spend], by: Sequence[Dimension], *, span: str) -> Listing:
+    """The sums as a list, with the sum of all under it.
+
+    Args:
+        found: The sums.
+        by: Their dimensions.
+        span: The time they are about, in words.
+    """
+    from nexiom_sdk.cli.listing import Listing, Row
+    from nexiom_sdk.wording import usd
+
+    rows = [
+        Row(
+            cells=(
+                *(one.values[name] or "-" for name in by),
+                str(one.jobs),
+                str(one.completed),
+                str(one.failed),
+                usd(one.reported_usd),
+                usd(one.estimated_usd),
+                usd(one.cost_usd),
+                str(one.unpriced),
+            ),
+            fields={
+                **{name: one.values[name] for name in by},
+                "jobs": one.jobs,
+                "completed": one.completed,
+                "failed": one.failed,
+                "reported_usd": str(one.reported_usd),
+                "estimated_usd": str(one.estimated_usd),
+                "cost_usd": str(one.cost_usd),
+                "unpriced": one.unpriced,
+            },
+        )
+        for one in found
+    ]
+    return Listing(
+        name="cost",
+        headers=(*by, *_FIGURES),
+        rows=rows,
+        numbers=frozenset(_FIGURES),
+        wide=frozenset({"model", "user"}),
+        empty=f"Nothing was ordered {span}.",
+        footer=summary(found, span=span),
+    )
+
+
+def summary(found: Sequence[Spend], *, span: str) -> str:
+    """The sum of all in words, with what is not known of it; empty where there is nothing.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> from nexiom_sdk.jobs import Spend
+        >>> day = Spend(values={}, jobs=3, completed=1, reported_usd=Decimal(2), estimated_usd=Decimal(1), unpriced=1)
+        >>> for sentence in summary([day], span="since 2026-11-01").split(". "):
+        ...     print(sentence)
+        $3.00 since 2026-11-01, for 3 jobs: $2.00 as providers reported it, and $1.00 estimated from list prices
+        2 jobs have not ended
+        What 1 job costs is not known, and not in the sum.
+    """
+    from decimal import Decimal
+
+    from nexiom_sdk.wording import usd
+
+    if not found:
+        return ""
+    reported = sum((one.reported_usd for one in found), Decimal(0))
+    estimated = sum((one.estimated_usd for one in found), Decimal(0))
+    jobs, unpriced = sum(one.jobs for one in found), sum(one.unpriced for one in found)
+    running = jobs - sum(one.completed + one.failed for one in found)
+    said = (
+        f"{usd(reported + estimated)} {span}, for {_jobs(jobs)}: {usd(reported)} as providers reported it, "
+        f"and {usd(estimated)} estimated from list prices."
+    )
+    if running:
+        said += f" {_jobs(running)} {'has' if running == 1 else 'have'} not ended."
+    return f"{said} What {_jobs(unpriced)} costs is not known, and not in the sum." if unpriced else said
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
+
+
+def _span(since: datetime | None, until: datetime | None) -> str:
+    begin = "" if since is None else f"since {_words(since)}"
+    return " ".join(filter(None, (begin, "" if until is None else f"before {_words(until)}"))) or "ever"
+
+
+def _words(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}" if moment.time() == time() else f"{moment:%Y-%m-%d %H:%M}"

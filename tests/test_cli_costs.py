@@ -1,0 +1,128 @@
+"""`nexiom costs`: what it asks for, and what it says to people and to scripts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from cli_rig import Command, command
+from nexiom_sdk.backends.sqlite import SqliteRepository
+from nexiom_sdk.cli.costs import listing, summary
+from nexiom_sdk.clock import SystemClock
+from nexiom_sdk.jobs import JobStatus, Phase, Spend
+from nexiom_sdk.testing.sample_jobs import sample_job
+
+__all__ = ["command"]  # a fixture
+
+NOW = datetime.now(UTC)
+TODAY = f"{NOW:%Y-%m-%d}"
+DONE = {"status": JobStatus.COMPLETED, "phase": Phase.DONE, "result_url": "file:///v.mp4"}
+
+
+@pytest.fixture
+def spent(command: Command) -> Command:
+    """Three jobs of today, one of forty days ago."""
+
+    async def fill() -> None:
+        repository = SqliteRepository(command.home / "nexiom.db")
+        price = {"estimated_cost_usd": Decimal("0.40")}
+        clock = SystemClock()
+        await repository.add(sample_job(clock, user_id="u1", **price, **DONE, cost_usd=Decimal("0.37")))
+        await repository.add(sample_job(clock, user_id="u2", **price, quality_tier="cinematic"))
+        await repository.add(sample_job(clock, user_id="u2", provider="other", model="o1"))
+        await repository.add(sample_job(clock, **price, **DONE, created_at=NOW - timedelta(days=40)))
+        await repository.aclose()
+
+    asyncio.run(fill())
+    return command
+
+
+def test_without_a_time_it_is_about_the_last_thirty_days_by_day(spent: Command) -> None:
+    said = spent("costs")
+    assert said.code == 0
+    assert said.out == f"{TODAY}\t3\t1\t0\t$0.37\t$0.40\t$0.77\t1\n"
+    since = f"{NOW - timedelta(days=29):%Y-%m-%d}"
+    assert said.err == (
+        f"$0.77 since {since}, for 3 jobs: $0.37 as providers reported it, and $0.40 estimated from list prices. "
+        "2 jobs have not ended. What 1 job costs is not known, and not in the sum.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        (("--by", "provider, model"), ["acme\ta1\t2", "other\to1\t1"]),
+        (("--by", "user,tier", "--provider", "acme"), ["u1\t-\t1", "u2\tcinematic\t1"]),
+        (("--by", "user", "--user", "u2"), ["u2\t2"]),
+        (("--by", "tier", "--tier", "cinematic"), ["cinematic\t1"]),
+        (("--month", "--by", "month"), [f"{TODAY[:7]}\t3"]),
+        (("--since", "2020-01-01", "--by", "role"), ["-\t4"]),
+        (("--until", TODAY, "--by", "provider"), ["acme\t3", "other\t1"]),
+        (("--until", f"{NOW - timedelta(days=1):%Y-%m-%d}", "--by", "provider"), ["acme\t1"]),
+        (("--since", TODAY, "--until", TODAY, "--by", "provider"), ["acme\t2", "other\t1"]),
+        (("--by", ""), ["3"]),
+    ],
+)
+def test_it_is_about_what_was_asked_for(spent: Command, options: tuple[str, ...], lines: list[str]) -> None:
+    said = spent("costs", *options)
+    assert said.code == 0, said.err
+    assert ["\t".join(line.split("\t")[: len(lines[0].split("\t"))]) for line in said.out.splitlines()] == lines
+
+
+def test_scripts_get_one_object_for_each_sum_with_money_as_text(spent: Command) -> None:
+    said = spent("costs", "--by", "user,provider", "--json")
+    assert said.err == ""
+    assert said.lines[0] == {
+        "event": "cost",
+        "user": "u1",
+        "provider": "acme",
+        "jobs": 1,
+        "completed": 1,
+        "failed": 0,
+        "reported_usd": "0.37",
+        "estimated_usd": "0",
+        "cost_usd": "0.37",
+        "unpriced": 0,
+    }
+    assert [line["provider"] for line in said.lines] == ["acme", "acme", "other"]
+
+
+def test_nothing_is_said_to_be_nothing(command: Command) -> None:
+    said = command("costs", "--since", "2026-11-01", "--until", "2026-11-02T08:30")
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "Nothing was ordered since 2026-11-01 before 2026-11-02 08:30.\n"
+    assert command("costs", "--json").out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--by", "provder"), 2, "Did you mean 'provider'?"),
+        (("--by", "day,weekday"), 2, "There is no dimension 'weekday'"),
+        (("--tier", "cinematc"), 2, "Did you mean 'cinematic'?"),
+        (("--since", "yesterday"), 2, "'yesterday' is no day, such as 2026-11-01"),
+        (("--until", "2026-13-01"), 2, "'2026-13-01' is no day"),
+        (("--until", "9999-12-31"), 2, "'9999-12-31' is no day"),
+        (("--month", "--since", "2026-11-01"), 2, "--month is a time of its own"),
+        (("--since", "2026-11-02", "--until", "2026-11-01"), 2, "--since is after --until"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_words(
+    command: Command, options: tuple[str, ...], code: int, words: str
+) -> None:
+    said = command("costs", *options)
+    assert (said.code, said.out) == (code, "")
+    assert words in said.err
+    as_json = command("costs", *options, "--json")
+    assert words in str(as_json.lines[0]["message"])
+
+
+def test_a_sum_of_what_is_all_known_says_no_more_than_that() -> None:
+    known = Spend(values={"day": "2026-11-24"}, jobs=1, completed=1, reported_usd=Decimal("0.5"))
+    assert summary([known], span="ever") == (
+        "$0.50 ever, for 1 job: $0.50 as providers reported it, and $0.00 estimated from list prices."
+    )
+    assert listing([known], ["day"], span="ever").headers[:2] == ("day", "jobs")
