@@ -123,7 +123,7 @@ def test_every_mistake_is_named_with_its_line_its_place_and_the_nearest_word() -
         (7, r"cards\.kling/kling-3\.0\.prices\[1\]\.usd: It should be greater than or equal to 0"),
         (9, r"cards\.kling/kling-3\.0\.seeds: There is no key 'seeds'\. .*Did you mean 'seed'\?"),
         (11, r"cards\.kling: 'kling' is not of the form provider/model"),
-        (12, r"cards\.runway/wan3\.audio: There is no audio 'optinal'\. .*Did you mean 'optional'"),
+        (12, r"cards\.runway/wan3\.audio: 'optinal' is not one of: .*Did you mean 'optional'"),
         (13, r"cards\.runway/wan3\.like: 'wan3' is not of the form provider/model"),
         (14, r"cards\.runway/wan3\.retires_on: .*month value is outside"),
     ):

@@ -280,8 +280,8 @@ async def test_a_budget_holds_when_the_next_provider_is_dearer(
         assert (job.provider, len(bolt.accepted)) == ("bolt", 1)
         return
     assert (job.provider, job.phase, bolt.submits) == ("acme", Phase.QUEUED, 0)
-    assert "bolt: Over a limit: the budget of $0.91 a day" in trouble(job)
-    assert "$0.42 of $0.91 are used, $0.50 more does not fit" in trouble(job)
+    assert "bolt: Nothing was ordered. Over a limit: the budget of $0.91 a day" in trouble(job)
+    assert "$0.42 of $0.91 are used, $0.49 is left, $0.50 more does not fit" in trouble(job)
     acme.up = True
     assert (await rig.steps(job)).status is JobStatus.COMPLETED
 

@@ -205,7 +205,7 @@ def test_the_command_lists_them_all(command: Command, monkeypatch: pytest.Monkey
     )
     assert rows["local"] == ["ready", "1", "-", "nexiom_sdk 0.1.0"]
     assert rows["runway"][0] == "ready"
-    assert rows["runway"][2] == "standard, cinematic"
+    assert rows["runway"][2] == "standard, cinematic, ultra_realistic"
     assert "OPENROUTER_API_KEY is not set" in rows["openrouter"][0]
     assert rows["wired"] == ["ready", "1", "-", "wired 1.0"]
     assert KEY not in said.out

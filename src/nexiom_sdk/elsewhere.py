@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nexiom_sdk import fallback, moves
 from nexiom_sdk.desk import Desk, model_chosen
-from nexiom_sdk.errors import BudgetExceeded, ModelRetired, NexiomError
+from nexiom_sdk.errors import BudgetExceeded, ModelRetired, NexiomError, StorageUnavailable
 from nexiom_sdk.inputs import deliver, has_addresses
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.types import Choice
@@ -42,9 +42,10 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
         try:
             card = desk.card_of(desk.provider(candidate.provider), candidate.model)
             await deliver(job.request, card=card, store=desk.store, open_url=desk.open_url)
-        except NexiomError as trouble:  # its references are not what this model takes
-            refused.setdefault(candidate.provider, trouble.message)
-            continue
+        except NexiomError as trouble:
+            if not _passes(trouble):  # the job's references are not what this model takes
+                refused.setdefault(candidate.provider, trouble.message)
+                continue
         try:
             job = await desk.commit(job, moved, limits=desk.limits(moved))
         except BudgetExceeded as trouble:
@@ -54,6 +55,11 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
         return job
     error.message = fallback.in_words(job, error.message, fallback.reasons(job, choice, refused))
     return None
+
+
+def _passes(trouble: NexiomError) -> bool:
+    """Whether it may be over soon: a reference that cannot be read now is read again when it is ordered."""
+    return isinstance(trouble, StorageUnavailable) or getattr(trouble, "retryable", False) is True
 
 
 def _ways(desk: Desk, job: GenerationJob, choice: Choice, error: NexiomError) -> Iterator[fallback.Way]:

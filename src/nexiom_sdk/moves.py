@@ -230,12 +230,13 @@ def reordered(
     run_at: datetime | None = None,
     attempts: int = 0,
 ) -> GenerationJob:
-    """A new order at another model, after one that was certainly not charged.
+    """A new order at another model, after one that was not taken, or not charged.
 
     The choice stays as it was made; the terms and the price of this order are kept beside it.
     """
-    free = job.evolve(cost_usd=job.cost_usd or Decimal(0))
-    new = _next_order(free, error.code, error.message, now=now, again=again_at(error, now=now))
+    if error.charged == "no":
+        job = job.evolve(cost_usd=job.cost_usd or Decimal(0))  # so that sums do not take its estimate for money spent
+    new = _next_order(job, error.code, error.message, now=now, again=again_at(error, now=now))
     prices = dict.fromkeys((usd(job.estimated_cost_usd), usd(candidate.estimated_cost_usd)))
     moved = (
         f"{job.provider} could not take it ({printable(error.message, _LONGEST_REASON).rstrip('.')}): "
