@@ -240,8 +240,8 @@ async def test_rows_of_another_type_are_neither_listed_nor_counted_nor_changed(b
     run(bare, migration())
     with psycopg.connect(bare) as db:
         image = str(one(db, "insert into generation_jobs (type, prompt) values ('image', 'a cat') returning id"))
-        order = """insert into generation_jobs (prompt, user_id, provider_metadata) values ('a fox', 'u1', '{"choice": {}}')"""
-        video = str(one(db, f"{order} returning id"))
+        columns, values = "prompt, user_id, provider_metadata", """'a fox', 'u1', '{"choice": {}}'"""
+        video = str(one(db, f"insert into generation_jobs ({columns}) values ({values}) returning id"))
     repository = PostgresRepository(bare)
     try:
         assert [job.id for job in await repository.list(JobQuery())] == [video]
