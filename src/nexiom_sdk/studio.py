@@ -1,73 +1,58 @@
-"""The object users hold: wiring, and the verbs."""
+"""The object users hold: its verbs. What it is made of is in `rooms`."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from typing_extensions import Unpack
 
-from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import (
     IllegalTransition,
     InvalidInput,
     JobConflict,
-    NexiomError,
-    StorageError,
     StorageUnavailable,
     UnsupportedFeature,
     WaitTimeout,
 )
-from nexiom_sdk.events import JobCreated, Sink, Sinks, logging_sink
+from nexiom_sdk.events import JobCreated
 from nexiom_sdk.jobs import (
     DIMENSIONS,
     Dimension,
     GenerationJob,
     JobQuery,
-    JobRepository,
     JobStatus,
-    Limit,
     Phase,
     Spend,
-    SupportsIntake,
     SupportsSpend,
     UsageQuery,
     VideoResult,
 )
-from nexiom_sdk.storage import ObjectStore, output_key
+from nexiom_sdk.rooms import Rooms
+from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import QUALITY_TIERS, Choice, QualityTier, RequestFields, VideoRequest
 from nexiom_sdk.wording import unknown
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
-# The rooms below are opened when a verb first needs them, so that making a studio costs next to nothing.
+# Imported when a verb first needs them, so that making a studio costs next to nothing.
 if TYPE_CHECKING:
-    from nexiom_sdk.breaker_file import BreakerFile
     from nexiom_sdk.catalogue_filters import Takes
     from nexiom_sdk.catalogue_view import ListedModel
-    from nexiom_sdk.choosing import Chooser
-    from nexiom_sdk.desk import Desk
-    from nexiom_sdk.engine import Engine
-    from nexiom_sdk.intake import Intake
     from nexiom_sdk.models import ModelCard
-    from nexiom_sdk.policy import Policy
     from nexiom_sdk.provider_states import ProviderState
-    from nexiom_sdk.providers.calls import Door
-    from nexiom_sdk.providers.registry import ProviderRegistry
     from nexiom_sdk.worker import Worker
 
 _LONGEST_NAP_SECONDS = 1.0  # another process may finish the job meanwhile
 _GLANCE_SECONDS = 0.2  # how soon a change made by a running step is seen
 
 
-class Studio:
+class Studio(Rooms):
     """Makes videos: validates, chooses, orders once, follows, checks, stores.
 
     Everything has a default: without arguments, jobs live in SQLite and videos in a folder below `Settings.home`.
@@ -89,25 +74,6 @@ class Studio:
         ```
     """
 
-    def __init__(
-        self,
-        *,
-        settings: Settings | None = None,
-        repository: JobRepository | None = None,
-        store: ObjectStore | None = None,
-        registry: ProviderRegistry | None = None,
-        policy: Policy | None = None,
-        sinks: Sequence[Sink] = (logging_sink,),
-        clock: Clock | None = None,
-    ) -> None:
-        self.settings: Settings = settings or Settings()
-        self._clock = clock or SystemClock()
-        self._sink = Sinks(sinks)
-        self._given_repository = repository
-        self._given_store = store
-        self._given_policy = policy
-        self._given_registry = registry
-
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """A studio set up by environment variables; `Settings` lists them.
@@ -127,128 +93,6 @@ class Studio:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close what the studio made. Jobs stay as they are."""
-        if "_breaker_file" in self.__dict__:
-            await self._breaker_file.settle()
-        if "_chooser" in self.__dict__:
-            await self._chooser.aclose()
-        if self._given_repository is None and "repository" in self.__dict__:
-            await self.repository.aclose()
-        if self._given_store is None and "store" in self.__dict__:
-            await self.store.aclose()
-
-    @cached_property
-    def repository(self) -> JobRepository:
-        """Where rows live."""
-        from nexiom_sdk.backends.urls import repository_of
-
-        return self._given_repository or repository_of(self.settings.database, clock=self._clock)
-
-    @cached_property
-    def store(self) -> ObjectStore:
-        """Where bytes live."""
-        from nexiom_sdk.backends.urls import store_of
-
-        return self._given_store or store_of(self.settings.store, clock=self._clock)
-
-    @cached_property
-    def policy(self) -> Policy:
-        """Which models each tier prefers."""
-        from nexiom_sdk.policy import Policy
-
-        if self._given_policy is not None:
-            return self._given_policy
-        return Policy.from_file(self.settings.policy) if self.settings.policy else Policy.default()
-
-    @cached_property
-    def _registry(self) -> ProviderRegistry:
-        from nexiom_sdk.providers.registry import ProviderRegistry
-
-        return self._given_registry or ProviderRegistry(allow=self.settings.providers)
-
-    @cached_property
-    def _chooser(self) -> Chooser:
-        from nexiom_sdk.choosing import Chooser
-
-        return Chooser(
-            registry=self._registry,
-            settings=self.settings,
-            policy=lambda: self.policy,
-            clock=self._clock,
-            failing=lambda: {name: held.words for name, held in self._door.breakers.failing().items()},
-        )
-
-    @cached_property
-    def _breaker_file(self) -> BreakerFile:
-        from nexiom_sdk.breaker_file import BreakerFile
-
-        return BreakerFile(self.settings.home / "breakers.json", clock=self._clock)
-
-    @cached_property
-    def _door(self) -> Door:
-        from nexiom_sdk.providers.calls import Door
-
-        return Door(
-            clock=self._clock,
-            sink=Sinks((self._sink, self._breaker_file)),
-            concurrency=self.settings.provider_concurrency,
-            heard=self._breaker_file.heard,
-        )
-
-    @cached_property
-    def _desk(self) -> Desk:
-        from nexiom_sdk.desk import Desk
-
-        catalogue = self._chooser.catalogue
-        _ = catalogue.changes  # a mistake in the user's file is told now, and not at some step of a job
-        return Desk(
-            repository=self.repository,
-            store=self.store,
-            provider=self._chooser.provider,
-            door=self._door,
-            open_url=self._open_url,
-            clock=self._clock,
-            sink=self._sink,
-            lease_seconds=self.settings.lease_seconds,
-            deadline_seconds=self.settings.job_deadline_seconds,
-            url_ttl_seconds=self.settings.result_url_ttl_seconds,
-            callback_url=self.settings.callback_url,
-            fallback_on=frozenset(self.policy.fallback_on),
-            rechoose=self._rechosen,
-            limits=self._limits,
-            cards=catalogue.cards,
-        )
-
-    @cached_property
-    def _engine(self) -> Engine:
-        from nexiom_sdk.engine import Engine
-
-        return Engine(self._desk, spool=self.settings.spool, intake=self._intake)
-
-    @cached_property
-    def _intake(self) -> Intake:
-        from nexiom_sdk.intake import Intake
-
-        return Intake(desk=self._desk, choose=self._chooser.choose, role_of=self._role_of)
-
-    def _rechosen(self, job: GenerationJob, *, addresses: bool) -> Choice:
-        from nexiom_sdk.fallback import request_of
-
-        role = job.role or self._role_of(job.user_id)
-        return self._chooser.explain_now(request_of(job), addresses=addresses, role=role)
-
-    def _role_of(self, user_id: str | None) -> str:
-        return self.policy.governance.role_of(user_id)
-
-    def _limits(self, job: GenerationJob) -> Sequence[Limit]:
-        from nexiom_sdk.governance import daily_budget
-
-        budget, governance = self.settings.budget_usd_per_day, self.policy.governance
-        role, now = job.role or self._role_of(job.user_id), job.ordered_at  # at midnight: the day that it counts to
-        limits = governance.limits(user_id=job.user_id, role=role, tier=job.budget_tier, now=now)
-        return limits if budget is None else (daily_budget(budget, now=now), *limits)
 
     def worker(self, *, concurrency: int = STEPS_AT_ONCE, drain_seconds: float = DRAIN_SECONDS) -> Worker:
         """A worker over this studio's rows; the same as the command `nexiom worker`.
@@ -607,24 +451,9 @@ class Studio:
             UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.
             JobConflict: Somebody changed it at the same moment.
         """
-        job = await self.get(job_id)
-        if job.status is not JobStatus.FAILED:
-            msg = f"Job {job_id} is {job.status}: only a failed or uncertain job can be ordered again."
-            raise IllegalTransition(msg, job_id=job_id)
-        if job.cancel_requested_at is not None:
-            msg = f"Job {job_id} was cancelled: the wish stays with it, and a new order would be cancelled too."
-            raise IllegalTransition(msg, job_id=job_id, next_step="Submit the request again as a new job.")
-        held = await self._held(job) if job.phase is Phase.WAITING else job
-        try:
-            written = await self._ordered_again(held)
-        except NexiomError:
-            if held is not job:
-                with contextlib.suppress(StorageError):
-                    await self.repository.extend(job_id, fence=held.fence, seconds=0.0)
-            raise
-        if not written:
-            msg = f"Job {job_id} was changed at the same moment."
-            raise JobConflict(msg, job_id=job_id)
+        from nexiom_sdk.resubmitting import order_again
+
+        await order_again(self._desk, await self.get(job_id))
         return await self.advance(job_id)
 
     async def handle_webhook(self, provider: str, headers: Mapping[str, str], body: bytes) -> GenerationJob | None:
@@ -678,35 +507,6 @@ class Studio:
             choice=job.choice,
             warnings=job.warnings,
         )
-
-    def _open_url(self, url: str) -> AsyncIterator[bytes]:
-        from nexiom_sdk.providers.downloads import open_url
-        from nexiom_sdk.references import MAX_REFERENCE_BYTES
-
-        return open_url(url, max_bytes=MAX_REFERENCE_BYTES)
-
-    async def _ordered_again(self, job: GenerationJob) -> bool:
-        """Write a new order of the same, held to the budgets of now; False if somebody else changed the row."""
-        from nexiom_sdk import moves
-
-        again = moves.resubmitted(job, now=self._clock.now())
-        limits = self._limits(again)
-        if not limits:
-            return await self.repository.save(again, fence=job.fence)
-        if not isinstance(self.repository, SupportsIntake):
-            msg = "This repository cannot hold a second order of a job to the budgets: it has no method `admit`."
-            hint = "Submit the request again as a new job; that one is held to them."
-            raise UnsupportedFeature(msg, next_step=hint, job_id=job.id)
-        return await self.repository.admit(again, fence=job.fence, limits=limits)
-
-    async def _held(self, job: GenerationJob) -> GenerationJob:
-        """A job that is over its time, held by us: a worker may be collecting its late video at this moment."""
-        await self.repository.wake(job.id)
-        held = await self.repository.claim(limit=1, lease_seconds=self.settings.lease_seconds, job_id=job.id)
-        if not held or held[0].status is not JobStatus.FAILED:
-            msg = f"A worker is looking after job {job.id} at this moment."
-            raise JobConflict(msg, job_id=job.id)
-        return held[0]
 
     async def _first_of(self, step: asyncio.Task[GenerationJob], seconds: float) -> None:
         glance = asyncio.create_task(self._clock.sleep(seconds))

@@ -1,0 +1,65 @@
+"""Ordering the same again on purpose: only what failed, only if nobody else has it, and only within the budgets."""
+
+from __future__ import annotations
+
+import contextlib
+
+from nexiom_sdk import moves
+from nexiom_sdk.desk import Desk
+from nexiom_sdk.errors import IllegalTransition, JobConflict, NexiomError, StorageError, UnsupportedFeature
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, SupportsIntake
+
+
+async def order_again(desk: Desk, job: GenerationJob) -> None:
+    """Make the row a new order; the next step sends it.
+
+    Args:
+        desk: What every step needs.
+        job: The row as it was just read.
+
+    Raises:
+        IllegalTransition: The job did not fail, or was cancelled.
+        BudgetExceeded: It does not fit into a budget any more; nothing was ordered.
+        UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.
+        JobConflict: Somebody changed it at the same moment.
+    """
+    if job.status is not JobStatus.FAILED:
+        msg = f"Job {job.id} is {job.status}: only a failed or uncertain job can be ordered again."
+        raise IllegalTransition(msg, job_id=job.id)
+    if job.cancel_requested_at is not None:
+        msg = f"Job {job.id} was cancelled: the wish stays with it, and a new order would be cancelled too."
+        raise IllegalTransition(msg, job_id=job.id, next_step="Submit the request again as a new job.")
+    held = await _held(desk, job) if job.phase is Phase.WAITING else job
+    try:
+        written = await _written(desk, held)
+    except NexiomError:
+        if held is not job:
+            with contextlib.suppress(StorageError):
+                await desk.repository.extend(job.id, fence=held.fence, seconds=0.0)
+        raise
+    if not written:
+        msg = f"Job {job.id} was changed at the same moment."
+        raise JobConflict(msg, job_id=job.id)
+
+
+async def _written(desk: Desk, job: GenerationJob) -> bool:
+    """Write a new order of the same, held to the budgets of now; False if somebody else changed the row."""
+    again = moves.resubmitted(job, now=desk.now())
+    limits = desk.limits(again)
+    if not limits:
+        return await desk.repository.save(again, fence=job.fence)
+    if not isinstance(desk.repository, SupportsIntake):
+        msg = "This repository cannot hold a second order of a job to the budgets: it has no method `admit`."
+        hint = "Submit the request again as a new job; that one is held to them."
+        raise UnsupportedFeature(msg, next_step=hint, job_id=job.id)
+    return await desk.repository.admit(again, fence=job.fence, limits=limits)
+
+
+async def _held(desk: Desk, job: GenerationJob) -> GenerationJob:
+    """A job that is over its time, held by us: a worker may be collecting its late video at this moment."""
+    await desk.repository.wake(job.id)
+    held = await desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=job.id)
+    if not held or held[0].status is not JobStatus.FAILED:
+        msg = f"A worker is looking after job {job.id} at this moment."
+        raise JobConflict(msg, job_id=job.id)
+    return held[0]
