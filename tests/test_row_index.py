@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, multiple, rule
 
 from nexiom_sdk.backends.memory import MemoryRepository
+from nexiom_sdk.backends.sums import groups_of, usage_of
 from nexiom_sdk.errors import StorageError
-from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobQuery, JobStatus, Phase
+from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobQuery, JobStatus, Phase, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.sample_jobs import sample_job
 
@@ -138,6 +139,21 @@ class RowsInMemory(RuleBasedStateMachine):
         else:
             assert not refused
 
+    @rule(job=jobs, again=st.booleans(), ordered=offsets)
+    def admit(self, job: str, again: bool, ordered: int) -> None:
+        row = done(self.repository.get(job))
+        if row is not None:
+            stamp = (self.clock.now() + timedelta(seconds=ordered)).isoformat()
+            order = row.evolve(order_no=row.order_no + again).with_metadata(timing={"ordered_at": stamp})
+            assert done(self.repository.admit(order, fence=row.fence))
+
+    @rule(since=offsets)
+    def sums_are_what_a_walk_gives(self, since: int) -> None:
+        moment = self.clock.now() + timedelta(seconds=since)
+        for query in (UsageQuery(), UsageQuery(since=moment), UsageQuery(active=True), UsageQuery(user_id="u1")):
+            walked = usage_of(group for job in self.rows for group in groups_of(job, query))
+            assert done(self.repository.usage(query)) == walked
+
     @rule(job=jobs, after=offsets)
     def wake(self, job: str, after: int) -> None:
         done(self.repository.wake(job, after_seconds=after))
@@ -231,6 +247,20 @@ def test_what_is_stale_does_not_fill_the_memory() -> None:
             done(repository.wake(job.id, after_seconds=3600 - number))
     due = repository._index.due
     assert len(due._later) + len(due._ready) <= 200
+
+
+def test_a_sum_of_a_time_or_of_running_jobs_walks_through_those_only() -> None:
+    clock = VirtualClock()
+    repository = MemoryRepository(clock=clock)
+    for _ in range(200):
+        done(repository.add(sample_job(clock, phase=Phase.DONE)))
+    clock.advance(60)
+    for _ in range(3):
+        done(repository.add(sample_job(clock)))
+    for query in (UsageQuery(since=clock.now()), UsageQuery(active=True)):
+        seen = CountingRows(repository._jobs)
+        repository._jobs = seen
+        assert done(repository.usage(query)).jobs == seen.read == 3
 
 
 def test_claims_cost_about_the_same_with_many_rows_as_with_few() -> None:

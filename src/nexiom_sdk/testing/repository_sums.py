@@ -150,8 +150,8 @@ class SumContract:
         assert (await repository.usage(ALL)).cost_usd == Decimal("123457.100001")
 
     async def test_a_limit_is_kept_to_the_last_digit(self, repository: JobRepository, clock: VirtualClock) -> None:
-        limit = Limit(name="budget", over=ALL, max_cost_usd=Decimal("0.3"))  # in binary, 0.1 + 0.2 is more than 0.3
-        for amount in ("0.1", "0.2"):
+        limit = Limit(name="budget", over=ALL, max_cost_usd=Decimal("0.4"))  # in binary, 0.1 + 0.2 + 0.1 is more
+        for amount in ("0.1", "0.2", "0.1"):
             await repository.add(sample_job(clock, estimated_cost_usd=Decimal(amount)), limits=[limit])
         with pytest.raises(BudgetExceeded):
             await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.000001")), limits=[limit])
