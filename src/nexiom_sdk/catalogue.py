@@ -16,10 +16,11 @@ from pydantic import SecretStr
 from nexiom_sdk.cards import ModelCard
 from nexiom_sdk.catalogue_changes import Changes, Listed, read_changes
 from nexiom_sdk.catalogue_filters import Takes
-from nexiom_sdk.catalogue_view import UNREADABLE, ListedModel, State, Wanted, gone, leaving
+from nexiom_sdk.catalogue_view import UNREADABLE, ListedModel, State, Wanted
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials
+from nexiom_sdk.lifecycle import gone, leaving
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.providers.protocol import SupportsCatalogue, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
@@ -143,7 +144,9 @@ class Catalogue:
             if card.retired(today):
                 yield ListedModel(provider=name, card=card, state="retired", reason=gone(card, by_model, today))
             else:
-                yield ListedModel(provider=name, card=card, state="usable", reason=leaving(card, by_model, today))
+                yield ListedModel(
+                    provider=name, card=card, state="usable", reason="; ".join(leaving(card, by_model, today))
+                )
         yield from beyond
         if not (by_model or beyond):
             reason = self._registry.cards(name).problem or reach.reason or f"{name} lists no models."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
@@ -15,8 +14,6 @@ from nexiom_sdk.types import Frozen, QualityTier
 from nexiom_sdk.wording import unknown
 
 State: TypeAlias = Literal["usable", "not_set_up", "broken", "retired"]
-
-WARN_BEFORE_RETIREMENT = timedelta(days=60)
 
 UNREADABLE = "*"
 """Stands for all models of a provider whose models cannot be known before it is set up, or mended."""
@@ -97,36 +94,3 @@ class Wanted(Frozen):
             span = usd_per_second(card, takes)
             cost = None if span is None else span.least
         return cost is not None and cost <= self.max_usd
-
-
-def gone(card: ModelCard, listed: Mapping[str, ModelCard], today: date) -> str:
-    """That a model is no longer offered, since when, and what to use instead.
-
-    Args:
-        card: The model.
-        listed: All cards of its provider.
-        today: The day.
-
-    Example:
-        >>> old = ModelCard(model="a1", lifecycle="retired", retires_on=date(2026, 10, 22), successor="a2")
-        >>> gone(old, {}, date(2026, 11, 24))
-        'is no longer offered since 2026-10-22; use a2 instead'
-    """
-    since = f" since {card.retires_on}" if card.retires_on else ""
-    return f"is no longer offered{since}{_instead(card, listed, today)}"
-
-
-def leaving(card: ModelCard, listed: Mapping[str, ModelCard], today: date) -> str:
-    """That a model will be gone within 60 days, and what to use then; empty where that is not known of it."""
-    if card.retires_on is None or card.retires_on - today > WARN_BEFORE_RETIREMENT:
-        return ""
-    return f"is no longer offered from {card.retires_on} on{_instead(card, listed, today)}"
-
-
-def _instead(card: ModelCard, listed: Mapping[str, ModelCard], today: date) -> str:
-    """The first successor that is still offered, as far as successors are known; see `selection`."""
-    seen, name = {card.model}, card.successor
-    while name is not None and name not in seen and (one := listed.get(name)) is not None and one.retired(today):
-        seen.add(name)
-        name = one.successor
-    return "" if name is None or name in seen else f"; use {name} instead"

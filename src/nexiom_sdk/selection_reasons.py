@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from nexiom_sdk.lifecycle import gone
 from nexiom_sdk.models import Mismatch, ModelCard, is_free
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.policy_parts import Entry, matches
 from nexiom_sdk.selection_question import Case
-from nexiom_sdk.selection_terms import instead
 from nexiom_sdk.types import QualityTier
 from nexiom_sdk.wording import nearest, unknown, usd
 
@@ -45,9 +45,7 @@ def objections(case: Case, entry: Entry, card: ModelCard, tier: QualityTier, fou
     question, policy = case.question, case.policy
     reasons: list[str] = []
     if card.retired(question.today):
-        day = card.retires_on
-        since = f" since {day}" if day is not None and day <= question.today else ""
-        reasons.append(f"is no longer offered{since}{instead(card, question.today, case.listed[entry.provider])}")
+        reasons.append(gone(card, case.listed[entry.provider], question.today))
     if entry.provider in case.health:
         reasons.append(case.health[entry.provider])
     if case.by_name:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from nexiom_sdk.lifecycle import leaving
 from nexiom_sdk.models import (
     Asked,
     Mismatch,
@@ -20,8 +21,6 @@ from nexiom_sdk.policy_parts import TierDefaults
 from nexiom_sdk.together import places, sound_of
 from nexiom_sdk.types import AspectRatio, Mode, Resolution
 from nexiom_sdk.wording import seconds
-
-WARN_BEFORE_RETIREMENT = timedelta(days=60)
 
 
 class Terms(NamedTuple):
@@ -81,37 +80,13 @@ def cautions(
         listed: All models of its provider, for its successors.
         regions_known: Whether the policy says where videos are used, so that licences were looked at.
     """
-    if card.lifecycle == "deprecated":
-        yield f"is deprecated{instead(card, today, listed)}"
+    yield from leaving(card, listed, today)
     if card.lifecycle == "preview":
         yield "is a preview and may change"
-    if card.retires_on is not None and card.retires_on - today <= WARN_BEFORE_RETIREMENT:
-        yield f"is no longer offered from {card.retires_on} on{instead(card, today, listed)}"
     if card.regions_excluded and not regions_known:
         yield f"its licence forbids use in {', '.join(card.regions_excluded)}"
     if price is None:
         yield "its price is not known"
-
-
-def instead(card: ModelCard, today: date, listed: Mapping[str, ModelCard]) -> str:
-    """What to use instead: the nearest successor that is still offered, as far as successors are known.
-
-    Args:
-        card: The model that goes, or has gone.
-        today: The day.
-        listed: All models of its provider.
-
-    Example:
-        >>> old = ModelCard(model="a1", lifecycle="retired", successor="a2")
-        >>> also_old = ModelCard(model="a2", lifecycle="retired", successor="a3")
-        >>> instead(old, date(2026, 11, 24), {"a2": also_old})
-        '; use a3 instead'
-    """
-    seen, name = {card.model}, card.successor
-    while name is not None and name not in seen and (one := listed.get(name)) is not None and one.retired(today):
-        seen.add(name)
-        name = one.successor
-    return f"; use {name} instead" if name is not None and name not in seen else ""
 
 
 def _resolution(asked: Asked, defaults: TierDefaults, card: ModelCard) -> Resolution | None:
