@@ -232,7 +232,8 @@ class World(NamedTuple):
 
 
 def _listed(*models: str) -> st.SearchStrategy[tuple[ModelCard, ...]]:
-    return st.tuples(*(any_card.map(lambda card, name=name: card.evolve(model=name)) for name in models))
+    cards = st.tuples(*[any_card] * len(models))
+    return cards.map(lambda made: tuple(card.evolve(model=name) for card, name in zip(made, models, strict=True)))
 
 
 any_cards = st.fixed_dictionaries(
