@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -135,6 +135,46 @@ def test_a_resolution_gives_way_to_one_where_the_shape_can_be_chosen_at_all() ->
     chosen = select(request, POLICY, {"bolt": [card]}, today=TODAY).chosen
     assert chosen is not None
     assert (chosen.resolution, chosen.aspect_ratio) == ("1080p", "1:1")
+
+
+@pytest.mark.parametrize(("days", "warned"), [(1, True), (60, True), (61, False), (400, False)])
+def test_the_end_of_a_model_is_told_sixty_days_before(*, days: int, warned: bool) -> None:
+    end = TODAY + timedelta(days=days)
+    cards = {
+        "bolt": [
+            ModelCard(model="old", retires_on=end, successor="middle", prices=(Price(usd=Decimal(1), per="clip"),)),
+            ModelCard(model="middle", retires_on=TODAY, successor="new"),
+            ModelCard(model="new"),
+        ]
+    }
+    chosen = select(VideoRequest(prompt="x", model="old"), POLICY, cards, today=TODAY).chosen
+    assert chosen is not None
+    assert chosen.warnings == ((f"is no longer offered from {end} on; use new instead",) if warned else ())
+
+
+@pytest.mark.parametrize(
+    ("successors", "told"),
+    [
+        ({"old": "new"}, "; use new instead"),
+        ({"old": "gone", "gone": "also_gone", "also_gone": "new"}, "; use new instead"),
+        ({"old": "unlisted"}, "; use unlisted instead"),
+        ({"old": "gone", "gone": "unlisted"}, "; use unlisted instead"),
+        ({"old": "gone"}, ""),
+        ({"old": "gone", "gone": "old"}, ""),
+        ({"old": "old"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_successor_that_is_told_is_the_nearest_that_is_not_known_to_be_gone(
+    successors: Mapping[str, str], told: str
+) -> None:
+    gone = [
+        ModelCard(model=name, lifecycle="retired", successor=successors.get(name))
+        for name in ("old", "gone", "also_gone")
+    ]
+    cards = {"bolt": [*gone, ModelCard(model="new")]}
+    [dropped] = select(VideoRequest(prompt="x", model="old"), POLICY, cards, today=TODAY).rejected
+    assert dropped.reasons == (f"is no longer offered{told}",)
 
 
 def test_without_web_addresses_only_the_models_that_need_them_are_out() -> None:
