@@ -22,7 +22,7 @@ _json: st.SearchStrategy[object] = st.recursive(
 
 def row_of(**columns: object) -> Mapping[str, object]:
     """A row as an app inserts it, with the defaults of the table."""
-    job = sample_job(VirtualClock(), provider=None, model=None)
+    job = sample_job(VirtualClock(), provider=None, model=None, provider_metadata={})
     return {**job.model_dump(), "request": {}, **columns}
 
 

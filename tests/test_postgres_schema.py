@@ -239,13 +239,16 @@ def test_a_new_video_must_be_one_and_other_types_are_not_our_business(
 async def test_rows_of_another_type_are_neither_listed_nor_counted_nor_changed(bare: str) -> None:
     run(bare, migration())
     with psycopg.connect(bare) as db:
-        image = str(one(db, "insert into generation_jobs (type, prompt) values ('image', 'a cat') returning id"))
-        video = str(one(db, "insert into generation_jobs (prompt, user_id) values ('a fox', 'u1') returning id"))
+        priced = "insert into generation_jobs (type, prompt, user_id, estimated_cost_usd) values"
+        image = str(one(db, f"{priced} ('image', 'a cat', 'u1', 0.40) returning id"))
+        video = str(one(db, f"{priced} ('video', 'a fox', 'u1', 0.40) returning id"))
     repository = PostgresRepository(bare)
     try:
         assert [job.id for job in await repository.list(JobQuery())] == [video]
         usage = await repository.usage(UsageQuery())
-        assert (usage.jobs, usage.active) == (1, 1)
+        assert (usage.jobs, usage.active, usage.cost_usd) == (1, 1, Decimal("0.40"))
+        [spend] = await repository.spend(UsageQuery(), by=["user"])
+        assert (spend.jobs, spend.cost_usd) == (1, Decimal("0.40"))
         found = await repository.get(image)
         assert found is not None
         assert found.type == "image"
