@@ -246,7 +246,9 @@ async def test_rows_of_another_type_are_neither_listed_nor_counted_nor_changed(b
     try:
         assert [job.id for job in await repository.list(JobQuery())] == [video]
         usage = await repository.usage(UsageQuery())
-        assert (usage.jobs, usage.active) == (1, 1)
+        assert (usage.jobs, usage.active, usage.cost_usd) == (1, 1, Decimal("0.40"))
+        [spend] = await repository.spend(UsageQuery(), by=["user"])
+        assert (spend.jobs, spend.cost_usd) == (1, Decimal("0.40"))
         found = await repository.get(image)
         assert found is not None
         assert found.type == "image"

@@ -38,7 +38,7 @@ class Budget(PolicyPart):
     name: str = ""
     per: Literal["day", "month"] | None = None
     each: Literal["user"] | None = None
-    role: Annotated[str, Field(min_length=1)] | None = None
+    role: str | None = None
     tier: QualityTier | None = None
     max_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
     max_jobs: _Count | None = None
@@ -55,6 +55,9 @@ class Budget(PolicyPart):
             raise ValueError(msg)
         if self.max_active is not None and (over_time or self.per is not None):
             msg = "max_active is about this moment: give it a budget of its own, without per."
+            raise ValueError(msg)
+        if self.role is not None and not self.role.strip():
+            msg = "Its role has no name: leave it out where the budget is for all roles."
             raise ValueError(msg)
         return self
 
