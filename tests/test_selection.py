@@ -47,6 +47,12 @@ def test_the_table_of_requests_and_choices_holds(case: Mapping[str, object]) -> 
         assert {name: chosen[name] for name in terms} == terms
 
 
+@pytest.mark.parametrize("name", ["fox-1", "acme/fox-1"])
+def test_a_model_is_named_by_its_id_or_as_lists_print_it(name: str) -> None:
+    choice = select(VideoRequest(prompt="x", model=name), POLICY, CARDS, today=TODAY)
+    assert [one.target for one in choice.ranked] == ["acme/fox-1"]
+
+
 def test_the_policy_that_ships_says_not_installed_where_nothing_is() -> None:
     for tier in QUALITY_TIERS:
         choice = select(VideoRequest(prompt="x", quality_tier=tier), Policy.default(), {}, today=TODAY)

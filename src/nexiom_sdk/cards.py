@@ -34,6 +34,9 @@ def kind_of(role: MediaRole) -> MediaKind:
 _KINDS: Mapping[str, MediaKind] = {"video": "video", "audio": "audio"}
 
 
+_MANY = 6  # lengths in a row are told as a range
+
+
 class _Rule(Frozen):
     """Something a model offers under conditions; an empty condition holds always."""
 
@@ -69,6 +72,9 @@ class Lengths(_Rule):
     def __str__(self) -> str:
         if self.between is not None:
             return f"{seconds(self.between[0])} to {seconds(self.between[1])}"
+        first, last = (self.one_of[0], self.one_of[-1]) if self.one_of else (0, 0)
+        if len(self.one_of) >= _MANY and self.one_of == tuple(range(int(first), int(last) + 1)):
+            return f"{first:g} to {last:g} s, whole seconds"
         return f"{', '.join(f'{length:g}' for length in self.one_of)} s"
 
 

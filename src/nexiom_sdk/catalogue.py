@@ -90,7 +90,8 @@ class Catalogue:
     def is_gone(self, provider: str, model: str | None) -> bool:
         """Whether a provider is known to offer a model no longer, set up or not."""
         today = self._clock.now().date()
-        return any(card.model == model and card.retired(today) for card in self._known(provider))
+        names = {model, model and model.removeprefix(f"{provider}/")}
+        return any(card.model in names and card.retired(today) for card in self._known(provider))
 
     def models(
         self,
@@ -127,12 +128,14 @@ class Catalogue:
         model = request.model or ""
         names = self._registry.names() if request.provider is None else (request.provider,)
         beyond = [row for name in names for row in self._beyond(name, self._reach(name))]
-        found = {row.target: row for row in beyond if row.card.model == model}
+        found = {row.target: row for row in beyond if model in {row.card.model, row.target}}
         rejected = [one for one in choice.rejected if one.target not in found]
         if request.provider is None and [one.provider for one in rejected] == [_NOBODY] and not choice.ranked:
             here = (row for name in names for row in self._rows(name))
             rejected = [] if found else [Rejection(provider=_NOBODY, model=model, reasons=(_not_known(model, here),))]
-        named = (Rejection(provider=one.provider, model=model, reasons=(one.reason,)) for one in found.values())
+        named = (
+            Rejection(provider=one.provider, model=one.card.model, reasons=(one.reason,)) for one in found.values()
+        )
         return choice.evolve(rejected=(*rejected, *named))
 
     def _rows(self, name: str) -> Iterator[ListedModel]:

@@ -69,7 +69,8 @@ def _named(question: Question, policy: Policy, cards: Mapping[str, Sequence[Mode
     """The models that a request names: those of its tier with their weights, then all others that are known of."""
 
     def fits(provider: str, model: str) -> bool:
-        return question.provider in {None, provider} and question.model in {None, model}
+        # Lists and choices print `provider/model`, so that is taken for a model's name too.
+        return question.provider in {None, provider} and question.model in {None, model, f"{provider}/{model}"}
 
     tier = policy.tiers.get(question.tier)
     defaults = _NOTHING if tier is None else tier.defaults

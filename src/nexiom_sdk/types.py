@@ -152,7 +152,7 @@ class VideoRequest(Frozen):
         quality_tier: standard, cinematic or ultra_realistic; the policy has a default.
         duration_seconds: Length of the clip.
         provider: Use this provider and no other.
-        model: Use this model and no other.
+        model: Use this model and no other: its id at the provider, or `provider/model`.
         resolution: Short side of the picture, such as 720p.
         aspect_ratio: Width to height, such as 16:9.
         audio: True: with sound, False: silent, None: as the tier says.

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 _LONGEST_TEXT = 2048
 _LONGEST_WORD = 60
+_OTHER_NAMES = {"4k": "2160p", "uhd": "2160p", "2k": "1440p", "fullhd": "1080p", "hd": "720p"}
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -20,10 +21,13 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word that `word` was probably meant to be, or None.
 
     Example:
-        >>> nearest("cinematc", ["standard", "cinematic"])
-        'cinematic'
+        >>> nearest("cinematc", ["standard", "cinematic"]), nearest("4K", ["1080p", "2160p"])
+        ('cinematic', '2160p')
     """
     by_folded = {candidate.casefold(): candidate for candidate in allowed}
+    said = _OTHER_NAMES.get(word.casefold().replace(" ", ""))
+    if said in by_folded:
+        return said
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.5)
     return by_folded[found[0]] if found else None
 
