@@ -39,6 +39,12 @@ def test_a_changed_price_is_what_an_estimate_says(tmp_path: Path) -> None:
     assert (choice.chosen.estimated_cost_usd, choice.chosen.priced_on) == (Decimal("0.05"), "2026-11-26: cards.json")
 
 
+def test_the_cards_are_the_same_ones_each_time_so_that_choices_are_remembered(tmp_path: Path) -> None:
+    made = studio(tmp_path, KEYS, cards={"kling/kling-3.0": {"prices": [{"usd": "0.01"}]}})
+    first, second = (named(made, "kling-3.0") for _ in range(2))
+    assert first.chosen is second.chosen
+
+
 def test_a_new_model_takes_what_it_is_like_and_none_of_its_prices(tmp_path: Path) -> None:
     cards = {"openrouter/acme/new-video-1": {"like": "openrouter/alibaba/wan-3.0", "durations_seconds": [4, 8]}}
     made = studio(tmp_path, KEYS, cards=cards)

@@ -286,6 +286,16 @@ async def test_a_budget_holds_when_the_next_provider_is_dearer(
     assert (await rig.steps(job)).status is JobStatus.COMPLETED
 
 
+async def test_a_provider_that_does_not_fit_the_budget_does_not_keep_a_less_expensive_one_from_it(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    acme, cinder, bolt = fakes(clock, "acme", "cinder", "bolt", up=["cinder", "bolt"])
+    acme.error = lambda: QuotaExhausted("no credit")
+    rig = rig_of(acme, cinder, bolt, budget_usd_per_day=Decimal("0.55"))
+    job = await rig.steps(await rig.submitted())
+    assert (job.provider, len(cinder.accepted), len(bolt.accepted)) == ("bolt", 0, 1)
+
+
 async def test_where_budgets_cannot_be_checked_again_nobody_else_is_asked(rig_of: RigOf, clock: VirtualClock) -> None:
     acme, bolt = fakes(clock, "acme", "bolt", up=["bolt"])
     rig = rig_of(acme, bolt, budget_usd_per_day=Decimal(100))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from nexiom_sdk import GenerationJob, JobStatus, VideoRequest, moves
 from nexiom_sdk.attempts import attempts_of
@@ -177,3 +179,15 @@ def test_an_attempt_that_somebody_made_unreadable_is_passed_over() -> None:
     job = job.with_metadata(attempts=[{"times": "many"}, 3, None, newer])
     assert [one.provider for one in attempts_of(job)] == ["acme"]
     assert attempts_of(job.with_metadata(attempts="none")) == ()
+
+
+@pytest.mark.parametrize("stamp", ["yesterday", 7, None, "2026-11-24T12:00:00"])
+def test_a_stamp_that_somebody_wrote_by_hand_stops_no_job(stamp: JsonValue) -> None:
+    job = _new().with_metadata(timing={"ordered_at": stamp, "waiting_since": stamp})
+    assert moves.waiting_since(job, START).tzinfo is not None
+
+
+def test_a_candidate_that_somebody_broke_by_hand_is_none() -> None:
+    broken: JsonValue = {"provider": "acme", "model": "a1", "weight": "much"}
+    job = _new().evolve(provider="acme", model="a1").with_metadata(candidate=broken, choice={"ranked": [broken]})
+    assert moves.candidate_of(job) is None

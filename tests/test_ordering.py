@@ -17,16 +17,19 @@ from nexiom_sdk.errors import (
     InvalidInput,
     JobConflict,
     ModelRetired,
+    NexiomError,
     ProviderError,
     ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
     SubmissionUncertain,
+    UnsafeUrl,
+    UnsupportedFeature,
 )
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
-from nexiom_sdk.types import SubmissionRecovery
-from rig import Rig
+from nexiom_sdk.types import Operation, Submission, SubmissionRecovery, Succeeded
+from rig import Rig, policy_over
 
 RigOf = Callable[..., Rig]
 RECOVERIES: tuple[SubmissionRecovery, ...] = ("key", "lookup", "none")
@@ -401,3 +404,41 @@ async def test_a_setting_that_an_adapter_finds_wrong_while_it_writes_the_order_w
     error = job.failure()
     assert isinstance(error, AuthenticationFailed)
     assert (error.charged, "ACME_BUCKET" in error.message, fake.accepted) == ("no", True, [])
+
+
+class _RefusesTheRepeat(FakeProvider):
+    """Takes an order whose answer is lost, and refuses the same order when it is sent again."""
+
+    def __init__(self, clock: VirtualClock, refusal: NexiomError) -> None:
+        super().__init__("acme", clock=clock, submission_recovery="key")
+        self.lose_answer()
+        self._refusal = refusal
+
+    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+        if self.accepted:
+            raise self._refusal
+        return await super().submit(submission)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        InvalidInput("this key belongs to another body"),
+        ContentRejected("no"),
+        UnsupportedFeature("no"),
+        UnsafeUrl("no"),
+        NexiomError("no", charged="no"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_repeat_that_is_refused_says_nothing_of_the_order_whose_answer_was_lost(
+    refusal: NexiomError, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    acme, bolt = _RefusesTheRepeat(clock, refusal), FakeProvider("bolt", clock=clock).succeed()
+    rig = rig_of(acme, bolt)
+    every = ("rate_limited", "unsupported_feature", "unsafe_url", "generation_failed")
+    rig.studio._given_policy = policy_over("acme/fake-1", "bolt/fake-1", fallback_on=every)
+    job = await rig.steps(await rig.submitted())
+    assert (job.phase, job.error_code) == (Phase.UNKNOWN, "submission_uncertain")
+    assert (len(acme.accepted), len(bolt.accepted)) == (1, 0)
+    assert "Nothing was charged" not in str(job.error_message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,12 +12,14 @@ from nexiom_sdk import GenerationJob, VideoRequest, moves
 from nexiom_sdk.errors import (
     BudgetExceeded,
     InvalidInput,
+    NoCandidate,
     QuotaExhausted,
     ResultInvalid,
     SubmissionUncertain,
     UnsupportedFeature,
 )
 from nexiom_sdk.jobs import Limit, Phase, UsageQuery
+from nexiom_sdk.models import Price
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.types import Candidate
 from rig import Rig
@@ -50,6 +52,35 @@ async def test_a_second_order_is_held_to_the_budget_with_what_the_first_may_have
     assert "There is more" not in refused.value.next_step  # it would not fit into a new day either
     assert await rig.studio.get(lost.id) == lost
     assert len(fake.accepted) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lifecycle": "retired"}, "is no longer offered"),
+        ({"prices": (Price(usd=Decimal(10)),)}, r"costs \$40.00, more than the \$1.00"),
+        ({"durations_seconds": (8,)}, "4 s is not offered"),
+    ],
+)
+async def test_a_model_that_is_another_one_by_now_is_not_ordered_again_unseen(
+    change: Mapping[str, object], words: str, rig_of: RigOf, fake: FakeProvider
+) -> None:
+    rig = rig_of(fake)
+    lost = await rig.studio.submit(FOX.evolve(max_cost_usd=Decimal(1)))
+    fake.models = tuple(card.evolve(**change) for card in fake.models)
+    with pytest.raises(NoCandidate, match=words) as refused:
+        await rig.studio.resubmit(lost.id)
+    assert "Nothing was ordered" in refused.value.message
+    assert (await rig.studio.get(lost.id), len(fake.accepted)) == (lost, 1)
+
+
+async def test_an_order_made_again_counts_with_the_price_of_now(rig_of: RigOf, fake: FakeProvider) -> None:
+    rig = rig_of(fake)
+    lost = await uncertain(rig)
+    fake.models = tuple(card.evolve(prices=(Price(usd=Decimal("0.15")),)) for card in fake.models)
+    again = await rig.studio.resubmit(lost.id)
+    assert (again.estimated_cost_usd, again.earlier_cost_usd) == (Decimal("0.60"), Decimal("0.40"))
+    assert again.choice == lost.choice
 
 
 async def test_a_second_order_that_fits_counts_with_the_first_one(rig_of: RigOf, fake: FakeProvider) -> None:

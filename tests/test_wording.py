@@ -3,6 +3,7 @@ from __future__ import annotations
 import unicodedata
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +43,8 @@ def test_money_reads_like_money() -> None:
 
 def test_seconds_have_no_needless_zeros() -> None:
     assert (seconds(6.0), seconds(0.5)) == ("6 s", "0.5 s")
+
+
+@pytest.mark.parametrize("amount", ["1e26", "1e400", "-1e30", "NaN", "Infinity"])
+def test_an_amount_that_is_no_price_breaks_no_sentence(amount: str) -> None:
+    assert usd(Decimal(amount)).startswith("$")

@@ -41,6 +41,13 @@ class _Reach(NamedTuple):
     changing: bool
 
 
+class _Applied(NamedTuple):
+    """What a provider lists, and the same as the user's file has it."""
+
+    listed: tuple[ModelCard, ...]
+    cards: tuple[ModelCard, ...]
+
+
 class Catalogue:
     """The models that there are.
 
@@ -66,6 +73,7 @@ class Catalogue:
         self._provider = provider
         self._policy = policy
         self._clock = clock
+        self._applied: dict[str, _Applied] = {}
 
     @cached_property
     def changes(self) -> Changes:
@@ -84,8 +92,12 @@ class Catalogue:
         Raises:
             ConfigurationError: Something in the file is wrong.
         """
-        takes_new: object = getattr(provider, "takes_new_models", False)
-        return self.changes.applied(provider.name, provider.models, takes_new=takes_new is True)
+        takes_new, listed = getattr(provider, "takes_new_models", False) is True, tuple(provider.models)
+        before = self._applied.get(provider.name)
+        if before is None or [*map(id, before.listed)] != [*map(id, listed)]:
+            cards = tuple(self.changes.applied(provider.name, listed, takes_new=takes_new))
+            before = self._applied[provider.name] = _Applied(listed, cards)
+        return before.cards  # the same ones each time, so that choices are remembered
 
     def is_gone(self, provider: str, model: str | None) -> bool:
         """Whether a provider is known to offer a model no longer, set up or not."""

@@ -48,9 +48,9 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
                 continue
         try:
             job = await desk.commit(job, moved, limits=desk.limits(moved))
-        except BudgetExceeded as trouble:
+        except BudgetExceeded as trouble:  # a less expensive one may fit
             refused[candidate.provider] = trouble.message
-            break
+            continue
         desk.sink(model_chosen(job, candidate))
         return job
     error.message = fallback.in_words(job, error.message, fallback.reasons(job, choice, refused))

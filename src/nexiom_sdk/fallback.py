@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from nexiom_sdk.attempts import AGAIN_AFTER_SECONDS, attempts_of
 from nexiom_sdk.errors import ModelRetired
-from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.jobs import GenerationJob, utc
 from nexiom_sdk.types import Candidate, Choice, VideoRequest
 from nexiom_sdk.wording import printable
 
@@ -70,7 +70,8 @@ def ways(
         return
     ranked: dict[tuple[str | None, str | None], Candidate] = {(one.provider, one.model): one for one in choice.ranked}
     soon = now + timedelta(seconds=AGAIN_AFTER_SECONDS)
-    for again_at, target in sorted((one.again_at, one.target) for one in attempts if one.again_at is not None):
+    waiting = ((utc(one.again_at), one.target) for one in attempts if one.again_at is not None)
+    for again_at, target in sorted(waiting, key=lambda one: one[0]):
         candidate = ranked.get(target)
         if candidate is not None and candidate.provider != job.provider and (final or again_at <= soon):
             yield Way(candidate=candidate, run_at=max(now, again_at), submits=SUBMITS_BEFORE_FALLBACK - 1)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from nexiom_sdk import schedule
 from nexiom_sdk.attempts import again_at, with_attempt
@@ -250,9 +250,14 @@ def reordered(
     )
 
 
-def resubmitted(job: GenerationJob, *, now: datetime) -> GenerationJob:
-    """A new order of the same, on purpose, after a failed one."""
-    return _next_order(job, job.error_code, job.error_message, now=now)
+def resubmitted(job: GenerationJob, candidate: Candidate | None = None, *, now: datetime) -> GenerationJob:
+    """A new order of the same, on purpose, after a failed one: with the terms and the price of now."""
+    new = _next_order(job, job.error_code, job.error_message, now=now)
+    return (
+        new
+        if candidate is None
+        else _ordered(new, candidate).with_metadata(candidate=candidate.model_dump(mode="json"))
+    )
 
 
 def believable(cost_usd: Decimal | None) -> Decimal | None:
@@ -298,7 +303,10 @@ def candidate_of(job: GenerationJob) -> Candidate | None:
     later = job.provider_metadata.get("candidate")
     for one in (later, *(ranked if isinstance(ranked, list) else ())):
         if isinstance(one, dict) and (one.get("provider"), one.get("model")) == (job.provider, job.model):
-            return Candidate.model_validate(one)
+            try:
+                return Candidate.model_validate(one)
+            except ValidationError:  # somebody changed the row by hand: as good as not there
+                continue
     return None
 
 
@@ -382,7 +390,10 @@ def _timing(job: GenerationJob, **stamps: JsonValue | datetime) -> dict[str, Jso
 
 
 def _moment(text: JsonValue) -> datetime | None:
-    return datetime.fromisoformat(text) if isinstance(text, str) else None
+    try:
+        return utc(datetime.fromisoformat(text)) if isinstance(text, str) else None
+    except ValueError:  # somebody changed the row by hand
+        return None
 
 
 def _more_warnings(job: GenerationJob, new: Sequence[str]) -> list[JsonValue] | None:

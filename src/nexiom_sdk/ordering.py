@@ -193,9 +193,15 @@ class Ordering:
     ) -> GenerationJob:
         if isinstance(error, GenerationFailed):
             return await self.desk.end(job, error)
-        if sent_before and (getattr(error, "retryable", False) or getattr(error, "fallback", False)):
-            # That this call was not taken says nothing of the one before, which may have been: the same key again.
-            return await self.desk.later(job, error)
+        if sent_before:
+            # That this call was not taken says nothing of the one before, which may have been: the same key again, as
+            # long as that may help; after a refusal for good, nobody can tell.
+            for_good = error.charged == "no" and not (
+                getattr(error, "retryable", False)
+                or getattr(error, "fallback", False)
+                or isinstance(error, ConfigurationError)
+            )
+            return await (self._uncertain(job, error) if for_good else self.desk.later(job, error))
         if error.charged == "no":
             return await self.refusals.refused(job, error)
         not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)

@@ -6,8 +6,17 @@ import contextlib
 
 from nexiom_sdk import moves
 from nexiom_sdk.desk import Desk
-from nexiom_sdk.errors import IllegalTransition, JobConflict, NexiomError, StorageError, UnsupportedFeature
+from nexiom_sdk.errors import (
+    IllegalTransition,
+    JobConflict,
+    NexiomError,
+    NoCandidate,
+    StorageError,
+    UnsupportedFeature,
+)
+from nexiom_sdk.inputs import has_addresses
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, SupportsIntake
+from nexiom_sdk.types import Candidate
 
 
 async def order_again(desk: Desk, job: GenerationJob) -> None:
@@ -19,6 +28,7 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
 
     Raises:
         IllegalTransition: The job did not fail, or was cancelled.
+        NoCandidate: Its model is no longer offered, too dear, failing, or not for this user any more.
         BudgetExceeded: It does not fit into a budget any more; nothing was ordered.
         UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.
         JobConflict: Somebody changed it at the same moment.
@@ -42,9 +52,28 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
         raise JobConflict(msg, job_id=job.id)
 
 
+async def _judged(desk: Desk, job: GenerationJob) -> Candidate | None:
+    """The same model with the terms and the price of now; None for a job that no model was chosen for yet.
+
+    Raises:
+        NoCandidate: It is no longer offered, too dear, failing, or not for this user any more.
+    """
+    if job.choice is None:
+        return None
+    same = job.request.evolve(provider=job.provider, model=job.model)
+    addresses = await has_addresses(desk.store, job.request)
+    choice = desk.rechoose(job.evolve(request=same), addresses=addresses)
+    if choice.chosen is None:
+        reasons = "; ".join(reason for one in choice.rejected for reason in one.reasons)
+        msg = f"Job {job.id} cannot be ordered again from {job.provider}/{job.model}: {reasons}. Nothing was ordered."
+        hint = "Submit the request as a new job: then a model is chosen for it anew."
+        raise NoCandidate(msg, choice=choice, next_step=hint, job_id=job.id)
+    return choice.chosen
+
+
 async def _written(desk: Desk, job: GenerationJob) -> bool:
     """Write a new order of the same, held to the budgets of now; False if somebody else changed the row."""
-    again = moves.resubmitted(job, now=desk.now())
+    again = moves.resubmitted(job, await _judged(desk, job), now=desk.now())
     limits = desk.limits(again)
     if not limits:
         return await desk.repository.save(again, fence=job.fence)

@@ -9,9 +9,10 @@ from nexiom_sdk.policy import Policy
 from nexiom_sdk.policy_parts import Entry, Rule, TierDefaults
 from nexiom_sdk.selection_question import Question
 from nexiom_sdk.types import Rejection
-from nexiom_sdk.wording import unknown
+from nexiom_sdk.wording import printable, unknown
 
 _NOTHING = TierDefaults()
+_LONGEST_NAME = 100
 _ANY = "any"  # stands in a rejection for a name that nobody gave
 
 
@@ -48,7 +49,8 @@ def nobody(question: Question, policy: Policy, cards: Mapping[str, Sequence[Mode
     else:
         provider, model = "policy", question.tier
         reason = unknown("tier", question.tier, tuple(policy.tiers))
-    return Rejection(provider=provider or _ANY, model=model or _ANY, reasons=(reason,))
+    names = (printable(name or _ANY, _LONGEST_NAME) for name in (provider, model))  # in words of the user
+    return Rejection(provider=next(names), model=next(names), reasons=(reason,))
 
 
 def _preferred(question: Question, policy: Policy, rules: Sequence[Rule]) -> Sequence[Entry]:

@@ -447,6 +447,7 @@ class Studio(Rooms):
         Raises:
             JobNotFound: There is no such job.
             IllegalTransition: The job did not fail, or was cancelled.
+            NoCandidate: Its model is no longer offered, too dear, failing, or not for this user any more.
             BudgetExceeded: It does not fit into a budget any more; nothing was ordered.
             UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.
             JobConflict: Somebody changed it at the same moment.

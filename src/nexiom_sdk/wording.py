@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 _LONGEST_TEXT = 2048
 _LONGEST_WORD = 60
+_MOST_DIGITS = 15
 _OTHER_NAMES = {"4k": "2160p", "uhd": "2160p", "2k": "1440p", "fullhd": "1080p", "hd": "720p"}
 _QUOTED = re.compile(r"'([^']*)'")
 
@@ -66,6 +67,8 @@ def usd(amount: Decimal | None) -> str:
     """
     if amount is None:
         return "unknown"
+    if not amount.is_finite() or amount.adjusted() > _MOST_DIGITS:
+        return f"${amount:.3e}"  # no price, but somebody's value must not break the sentence that names it
     cents = amount.quantize(Decimal("0.01"))
     return f"${cents}" if cents == amount else f"${amount.normalize():f}"
 
