@@ -240,7 +240,7 @@ def test_a_tier_has_what_the_tiers_have_that_it_extends_and_its_own_comes_first(
     entries = {entry.target: entry for entry in policy.tiers["ultra_realistic"].entries}
     assert list(entries) == ["openrouter/alibaba/wan-3.0", "bolt/b1", "acme/a1"]
     inherited, new, changed = entries.values()
-    assert (inherited.weight, inherited.defaults.resolution, inherited.defaults.duration_seconds) == (9, "720p", 5)
+    assert (inherited.weight, inherited.defaults.resolution, inherited.defaults.duration_seconds) == (9, "1080p", 5)
     assert (new.defaults.resolution, new.defaults.duration_seconds) == ("1080p", 5)
     assert (changed.weight, changed.defaults.audio, changed.defaults.duration_seconds) == (5, True, 5)
     assert all(tier.extends is None for tier in policy.tiers.values())

@@ -6,6 +6,7 @@ A word that is near nothing is left alone, because one policy may serve machines
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
@@ -53,6 +54,7 @@ def misspelt(
         models: Gives the models of a provider; empty: not known.
         licences: Gives the licences of all models; called only where the policy names one.
     """
+    models = functools.cache(models)
     for place, provider in _providers(policy):
         if provider not in installed and (meant := mistyped(provider, sorted(installed))):
             yield _sentence(place, "provider", provider, meant)
@@ -83,8 +85,13 @@ def _targets(policy: Policy) -> Iterator[tuple[Place, str, bool]]:
 
 
 def _candidates(policy: Policy) -> Iterator[tuple[Place, str]]:
+    """Each model of a tier once; the tier that has it further up names it itself, and the others extend it."""
+    first: dict[str, tuple[int, Place]] = {}
     for tier, named in policy.tiers.items():
-        yield from ((("tiers", tier, "candidates", index), one.target) for index, one in enumerate(named.candidates))
+        for index, one in enumerate(named.candidates):
+            if one.target not in first or index < first[one.target][0]:
+                first[one.target] = index, ("tiers", tier, "candidates", index)
+    yield from ((place, target) for target, (_, place) in first.items())
     for number, rule in enumerate(policy.rules):
         yield from ((("rules", number, "add", index), one.target) for index, one in enumerate(rule.add))
 
