@@ -413,3 +413,21 @@ def test_the_policy_that_ships_has_every_tier_and_never_the_local_preview() -> N
         assert "openrouter" in policy.providers(tier)
         assert all(policy.credentials[provider] for provider in policy.providers(tier))
         assert all(candidate.why for candidate in policy.tiers[tier].candidates)
+
+
+def test_a_key_that_stands_twice_is_told_with_both_lines() -> None:
+    deny = '"deny": {"providers": ["acme"]}'
+    text = json.dumps(GOOD)[:-1] + f',\n{deny},\n"deny": {{}}}}'
+    with pytest.raises(InvalidPolicy) as caught:
+        Policy.from_json(text, source="policy.json")
+    said = "policy.json, line 2: deny: It stands here and again in line 3; only one of the two can hold."
+    assert caught.value.message == said
+
+
+def test_a_candidates_own_defaults_hold_over_those_of_the_tier_that_inherits_it() -> None:
+    tiers = {**GOOD["tiers"], "cinematic": {"extends": "standard", "defaults": {"duration_seconds": 10, "audio": True}}}  # type: ignore[dict-item]
+    policy = Policy.model_validate({**GOOD, "tiers": tiers})
+    entries = {entry.target: entry.defaults for entry in policy.tiers["cinematic"].entries}
+    own, plain = entries["acme/a1"], entries["openrouter/alibaba/wan-3.0"]
+    assert (own.duration_seconds, own.resolution, own.audio) == (8, "720p", True)
+    assert (plain.duration_seconds, plain.resolution, plain.audio) == (10, "720p", True)

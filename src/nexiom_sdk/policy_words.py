@@ -50,7 +50,7 @@ def misspelt(
     Args:
         policy: The policy.
         installed: Names of the providers.
-        loaded: Those whose models are known anyway; only of these are candidates looked at.
+        loaded: Those whose models are known anyway; for candidates and rules no others are looked at.
         models: Gives the models of a provider; empty: not known.
         licences: Gives the licences of all models; called only where the policy names one.
     """
@@ -79,9 +79,11 @@ def _providers(policy: Policy) -> Iterator[tuple[Place, str]]:
 
 
 def _targets(policy: Policy) -> Iterator[tuple[Place, str, bool]]:
-    """The models that are named in full, and whether it is a list or a rule that names them."""
+    """The models that are named in full, and whether a list forbids by them: that is worth an import, a weight is not."""
     yield from ((place, target, False) for place, target in _candidates(policy))
-    yield from ((place, target, True) for place, target in _patterns(policy) if not _WILD.search(target))
+    for place, target in _patterns(policy):
+        if not _WILD.search(target):
+            yield place, target, place[0] != "rules"
 
 
 def _candidates(policy: Policy) -> Iterator[tuple[Place, str]]:
