@@ -59,8 +59,7 @@ def _found(**fields: object) -> list[str]:
         ),
         (
             {"governance": {"users": {"u1": "member"}, "budgets": [{"per": "day", "max_usd": 1, "role": "membr"}]}},
-            "governance.budgets[0].role: There is no role 'membr'. Did you mean 'member'? That one is in "
-            "governance.users.u1.",
+            "budgets[0].role: There is no role 'membr'. Did you mean 'member'? That one is in governance.users.u1.",
         ),
         (
             {"governance": {"tiers": {"cinematic": ["director"], "standard": ["user", "directro"]}}},
@@ -96,7 +95,11 @@ def test_candidates_are_held_against_models_only_where_those_are_known_anyway() 
 @given(st.sampled_from(["openrouter", "hunyuan", "seedance", "kling", "runway"]), st.data())
 def test_one_slip_of_the_hand_is_noticed(word: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(word) - 2))
-    slips = [word[:at] + word[at + 1 :], word[:at] + word[at + 1] + word[at] + word[at + 2 :], word[:at] + "q" + word[at:]]
+    slips = [
+        word[:at] + word[at + 1 :],
+        word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        word[:at] + "q" + word[at:],
+    ]
     slip = data.draw(st.sampled_from(slips))
     assert mistyped(slip, ["luma", word]) == word
 
@@ -117,8 +120,15 @@ async def test_nothing_is_written_where_a_word_of_the_policy_is_mistyped(tmp_pat
 
 async def test_a_policy_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
-    file.write_text(json.dumps({**BASE, "tiers": {"standard": {"candidates": [{"target": "reel/reel-1", "weight": 1}]}},
-                                "deny": {"models": ["reel/rell-2"]}}))
+    file.write_text(
+        json.dumps(
+            {
+                **BASE,
+                "tiers": {"standard": {"candidates": [{"target": "reel/reel-1", "weight": 1}]}},
+                "deny": {"models": ["reel/rell-2"]},
+            }
+        )
+    )
     env = {"REEL_API_KEY": "x", "NEXIOM_POLICY": str(file)}
     async with studio(tmp_path, env, registry=registry_of(reel=Reel)) as made:
         with pytest.raises(InvalidPolicy) as caught:
@@ -127,13 +137,16 @@ async def test_a_policy_file_is_named(tmp_path: Path) -> None:
     assert caught.value.message == f"{file}: {said}"
 
 
-def test_the_policy_that_ships_costs_no_further_import() -> None:
+def test_the_policy_that_ships_costs_no_further_import(tmp_path: Path) -> None:
     code = (
         "import sys, tempfile\n"
         "from nexiom_sdk import Settings, SyncStudio, VideoRequest\n"
-        "with tempfile.TemporaryDirectory() as home, SyncStudio(settings=Settings.from_env({'NEXIOM_HOME': home})) as s:\n"
+        "settings = Settings.from_env({'NEXIOM_HOME': tempfile.mkdtemp(dir=sys.argv[1])})\n"
+        "with SyncStudio(settings=settings) as s:\n"
         "    s.estimate(VideoRequest(prompt='a fox', provider='local'))\n"
         "print([name for name in sys.modules if name in {'nexiom_sdk.providers.kling', 'nexiom_sdk.providers.veo'}])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.strip() == "[]"
