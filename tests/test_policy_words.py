@@ -54,8 +54,8 @@ def _found(**fields: object) -> list[str]:
         ({"rules": [{"id": "r", "boost": {"lumma/*": 1}}]}, "rules[0].boost.lumma/*: There is no provider 'lumma'."),
         ({"rules": [{"id": "r", "add": [{"target": "lumma/ray", "weight": 1}]}]}, "rules[0].add[0]: There is no prov"),
         (
-            {"tiers": {"cinematic": {"extends": "standard"}, "standard": {"candidates": [{"target": "klin/a", "weight": 1}, {"target": "kling/kling-3.0", "weight": 1}]}}},
-            "candidates[0]: There is no provider 'klin'. Did you mean 'kling'?",
+            {"tiers": {"standard": {"candidates": [{"target": "klin/a", "weight": 1}]}}},
+            "tiers.standard.candidates[0]: There is no provider 'klin'. Did you mean 'kling'?",
         ),
         (
             {"governance": {"users": {"u1": "member"}, "budgets": [{"per": "day", "max_usd": 1, "role": "membr"}]}},

@@ -79,7 +79,7 @@ def _providers(policy: Policy) -> Iterator[tuple[Place, str]]:
 
 
 def _targets(policy: Policy) -> Iterator[tuple[Place, str, bool]]:
-    """The models that are named in full, and whether a list forbids by them: that is worth an import, a weight is not."""
+    """The models that are named in full, and whether a list does: that is worth an import, a weight is not."""
     yield from ((place, target, False) for place, target in _candidates(policy))
     for place, target in _patterns(policy):
         if not _WILD.search(target):
