@@ -156,3 +156,15 @@ def test_the_file_is_read_by_its_variable_and_a_field_wins(tmp_path: Path) -> No
     assert Settings.from_env({"NEXIOM_CARDS": "~/cards.json"}).cards == Path("~/cards.json").expanduser()
     made = Studio(settings=Settings.from_env({"NEXIOM_CARDS": "/nowhere", "NEXIOM_HOME": str(tmp_path)}, cards=file))
     assert made.models("local")[0].card.typical_seconds == 1
+
+
+def test_a_successor_is_a_model_of_the_same_provider_that_there_is(tmp_path: Path) -> None:
+    cards = {
+        "reel/reel-1": {"successor": "reeel-2"},
+        "reel/reel-2": {"successor": "reel-9"},
+        "reel/reel-9": {"like": "reel/reel-1"},
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        studio(tmp_path, cards=cards, registry=registry_of(reel=Reel)).models()
+    said = "line 3: cards.reel/reel-1.successor: reel lists no model 'reeel-2'. Did you mean 'reel-2'?"
+    assert caught.value.message == f"{tmp_path / 'cards.json'}, {said}"

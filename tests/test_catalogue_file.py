@@ -186,3 +186,9 @@ def test_a_file_with_a_mark_of_windows_is_read_and_one_that_is_missing_is_named(
     for missing in (tmp_path / "nowhere.json", tmp_path):
         with pytest.raises(ConfigurationError, match=r"cannot be read: (No such file|Is a directory)"):
             text_of(missing)
+
+
+def test_a_target_that_stands_twice_is_told_with_both_lines() -> None:
+    text = '{"as_of": "2026-11-26", "cards": {\n"acme/a1": {"prices": []},\n"acme/a1": {"seed": true}}}'
+    said = "line 2: cards.acme/a1: It stands here and again in line 3; only one of the two can hold."
+    assert _mistakes(text) == [f"{SOURCE}, {said}"]

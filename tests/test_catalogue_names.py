@@ -122,6 +122,7 @@ def test_a_successor_that_is_gone_itself_is_passed_over(tmp_path: Path) -> None:
     cards = {
         "reel/reel-1": {"lifecycle": "retired", "successor": "reel-2"},
         "reel/reel-2": {"retires_on": "2026-11-01", "successor": "reel-3"},
+        "reel/reel-3": {"like": "reel/reel-2"},
     }
     made = studio(tmp_path, cards=cards, registry=registry_of(reel=Reel), policy=policy_over("reel/reel-1"))
     assert listed(made, "reel/reel-1").reason == "is no longer offered; use reel-3 instead"

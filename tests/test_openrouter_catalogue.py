@@ -180,3 +180,12 @@ def _cells(card: ModelCard) -> list[str]:
 
 def test_the_adapter_offers_what_ships_until_it_is_refreshed() -> None:
     assert OpenRouterProvider({"api_key": KEY}).models == CARDS
+
+
+@pytest.mark.parametrize(
+    "skus", [{"cents_per_second": "1e300"}, {"video_tokens": "99999"}, {"duration_seconds": "1e-99"}, {"x": "NaN"}]
+)
+def test_an_amount_that_nobody_pays_makes_no_price(skus: dict[str, str]) -> None:
+    row = Row(id="acme/v1", supported_durations=(-4, 0, 8, 1e300), supported_resolutions=("720p",), pricing_skus=skus)
+    card = card_of(row, seen="2026-10-09")
+    assert (card.prices, card.durations_seconds) == ((), (8,))

@@ -240,7 +240,7 @@ def test_a_tier_has_what_the_tiers_have_that_it_extends_and_its_own_comes_first(
     entries = {entry.target: entry for entry in policy.tiers["ultra_realistic"].entries}
     assert list(entries) == ["openrouter/alibaba/wan-3.0", "bolt/b1", "acme/a1"]
     inherited, new, changed = entries.values()
-    assert (inherited.weight, inherited.defaults.resolution, inherited.defaults.duration_seconds) == (9, "720p", 5)
+    assert (inherited.weight, inherited.defaults.resolution, inherited.defaults.duration_seconds) == (9, "1080p", 5)
     assert (new.defaults.resolution, new.defaults.duration_seconds) == ("1080p", 5)
     assert (changed.weight, changed.defaults.audio, changed.defaults.duration_seconds) == (5, True, 5)
     assert all(tier.extends is None for tier in policy.tiers.values())
@@ -413,3 +413,21 @@ def test_the_policy_that_ships_has_every_tier_and_never_the_local_preview() -> N
         assert "openrouter" in policy.providers(tier)
         assert all(policy.credentials[provider] for provider in policy.providers(tier))
         assert all(candidate.why for candidate in policy.tiers[tier].candidates)
+
+
+def test_a_key_that_stands_twice_is_told_with_both_lines() -> None:
+    deny = '"deny": {"providers": ["acme"]}'
+    text = json.dumps(GOOD)[:-1] + f',\n{deny},\n"deny": {{}}}}'
+    with pytest.raises(InvalidPolicy) as caught:
+        Policy.from_json(text, source="policy.json")
+    said = "policy.json, line 2: deny: It stands here and again in line 3; only one of the two can hold."
+    assert caught.value.message == said
+
+
+def test_a_candidates_own_defaults_hold_over_those_of_the_tier_that_inherits_it() -> None:
+    tiers = {**GOOD["tiers"], "cinematic": {"extends": "standard", "defaults": {"duration_seconds": 10, "audio": True}}}  # type: ignore[dict-item]
+    policy = Policy.model_validate({**GOOD, "tiers": tiers})
+    entries = {entry.target: entry.defaults for entry in policy.tiers["cinematic"].entries}
+    own, plain = entries["acme/a1"], entries["openrouter/alibaba/wan-3.0"]
+    assert (own.duration_seconds, own.resolution, own.audio) == (8, "720p", True)
+    assert (plain.duration_seconds, plain.resolution, plain.audio) == (10, "720p", True)

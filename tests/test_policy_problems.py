@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexiom_sdk.policy_problems import Place, dotted, line_of
+from nexiom_sdk.policy_problems import Place, dotted, line_of, repeated
 
 _keys = st.sampled_from(["a", "b", 'q"uo\\te', "ü", "tiers", ""])
 _trees = st.recursive(
@@ -62,3 +62,18 @@ def test_every_place_in_any_json_is_found(tree: Any, data: st.DataObject) -> Non
         node, key = inner, data.draw(st.sampled_from(sorted(inner) if isinstance(inner, dict) else range(len(inner))))
     text = json.dumps(holder, indent=data.draw(st.sampled_from([1, 4])), ensure_ascii=data.draw(st.booleans()))
     assert "MARK" in text.split("\n")[line_of(text, tuple(place)) - 1]
+
+
+def test_keys_that_stand_twice_are_found_in_the_object_that_has_them() -> None:
+    text = '{"a": [{"b": "a", "c": ["a", "a"]}, {"b": 1,\n"b": "b"}], "c": {"a": 1},\n"\\u0061": {"x": 1, "x": "{"}}'
+    found = [(place, said.partition(";")[0]) for place, said in repeated(text)]
+    assert found == [
+        (("a", 1, "b"), "It stands here and again in line 2"),
+        (("a",), "It stands here and again in line 3"),
+        (("a", "x"), "It stands here and again in line 3"),
+    ]
+
+
+@given(_trees)
+def test_what_is_written_by_a_program_has_no_key_twice(tree: Any) -> None:
+    assert [*repeated(json.dumps(tree))] == []

@@ -9,10 +9,11 @@ import functools
 from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from nexiom_sdk.figures import ClipSeconds, ClipSpan, Count, SomeSeconds, Usd
 from nexiom_sdk.types import AspectRatio, Delivery, Frozen, MediaRole, Mode, Resolution
 from nexiom_sdk.wording import seconds
 
@@ -60,8 +61,8 @@ class Lengths(_Rule):
         resolutions: Only at these resolutions.
     """
 
-    one_of: tuple[float, ...] = ()
-    between: tuple[float, float] | None = None
+    one_of: tuple[ClipSeconds, ...] = ()
+    between: ClipSpan | None = None
 
     def nearest(self, wanted_seconds: float) -> float:
         """The length offered that is nearest to the wanted one; the longer of two equally near."""
@@ -118,7 +119,7 @@ class Condition(Frozen):
     silent: bool = False
     beside: tuple[MediaRole, ...] = ()
     counted: tuple[MediaRole, ...] = ()
-    most: int = 0
+    most: Count = 0
 
     def applies(self, roles: Collection[MediaRole], audio: bool | None) -> bool:  # noqa: FBT001 - a value, not a flag
         """Whether it is about such an order; an unset wish for sound is taken not to meet it."""
@@ -136,9 +137,9 @@ class MediaLimits(Frozen):
     """
 
     types: tuple[str, ...] = ()
-    max_bytes: int | None = None
-    max_side_pixels: int | None = None
-    min_side_pixels: int | None = None
+    max_bytes: Count | None = None
+    max_side_pixels: Count | None = None
+    min_side_pixels: Count | None = None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -161,14 +162,14 @@ class Price(Frozen):
         least_usd: A clip never costs less than this.
     """
 
-    usd: Decimal = Field(ge=0)
+    usd: Usd
     per: Literal["second", "clip"] = "second"
     resolution: Resolution | None = None
     audio: bool | None = None
     mode: Mode | None = None
-    duration_seconds: float | None = None
-    plus_usd: Decimal = Field(default=Decimal(0), ge=0)
-    least_usd: Decimal = Field(default=Decimal(0), ge=0)
+    duration_seconds: ClipSeconds | None = None
+    plus_usd: Usd = Decimal(0)
+    least_usd: Usd = Decimal(0)
 
 
 class ModelCard(Frozen):
@@ -206,6 +207,9 @@ class ModelCard(Frozen):
         min_poll_seconds: Shortest time between two looks that the provider allows.
         verified_on: Date and source of these facts.
 
+    Raises:
+        InvalidInput: A figure is impossible, such as a length of no or of endless time.
+
     Example:
         >>> card = ModelCard(model="a1", durations_seconds=(4, 8), resolutions=("720p",), aspect_ratios=("16:9",))
         >>> from nexiom_sdk.models import mismatches
@@ -215,13 +219,13 @@ class ModelCard(Frozen):
     """
 
     model: str
-    durations_seconds: tuple[float, ...] = ()
-    duration_range_seconds: tuple[float, float] | None = None
+    durations_seconds: tuple[ClipSeconds, ...] = ()
+    duration_range_seconds: ClipSpan | None = None
     lengths: tuple[Lengths, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
     aspect_ratios: tuple[AspectRatio, ...] = ()
     shapes: tuple[Shapes, ...] = ()
-    media: Mapping[MediaRole, int] = Field(default_factory=dict[MediaRole, int])
+    media: Mapping[MediaRole, Count] = Field(default_factory=dict[MediaRole, int])
     media_exclusions: tuple[tuple[MediaRole, ...], ...] = ()
     conditions: tuple[Condition, ...] = ()
     media_required: bool = False
@@ -231,7 +235,7 @@ class ModelCard(Frozen):
     audio: Sound = "never"
     seed: bool = False
     negative_prompt: bool = False
-    max_prompt_chars: int | None = None
+    max_prompt_chars: Annotated[int, Field(ge=1)] | None = None
     prices: tuple[Price, ...] = ()
     priced_on: str = ""
     lifecycle: Lifecycle = "ga"
@@ -240,8 +244,8 @@ class ModelCard(Frozen):
     successor: str | None = None
     licence: str = ""
     regions_excluded: tuple[str, ...] = ()
-    typical_seconds: float = 120.0
-    min_poll_seconds: float = 5.0
+    typical_seconds: SomeSeconds = 120.0
+    min_poll_seconds: SomeSeconds = 5.0
     verified_on: str = ""
 
     def lengths_for(self, mode: Mode, resolution: Resolution | None) -> Lengths:

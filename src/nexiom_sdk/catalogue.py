@@ -99,6 +99,17 @@ class Catalogue:
             before = self._applied[provider.name] = _Applied(listed, cards)
         return before.cards  # the same ones each time, so that choices are remembered
 
+    def names_of(self, provider: str) -> frozenset[str]:
+        """The ids of the models of a provider, set up or not, with those that settings or the user's file name."""
+        known = self._listed(provider)
+        if not known.complete:
+            return frozenset()
+        return frozenset({*known.cards, *known.named, *self.changes.over.get(provider, ())})
+
+    def licences(self) -> frozenset[str]:
+        """The licences of all models that are known; every adapter is imported."""
+        return frozenset(card.licence for name in self._registry.names() for card in self._known(name) if card.licence)
+
     def is_gone(self, provider: str, model: str | None) -> bool:
         """Whether a provider is known to offer a model no longer, set up or not."""
         today = self._clock.now().date()

@@ -79,7 +79,7 @@ def read_changes(path: Path, installed: Sequence[str], listed: Callable[[str], L
     new: dict[str, list[ModelCard]] = {}
     for target, change in file.cards.items():
         provider, _, model = target.partition("/")
-        wrong = [*_mistakes(target, change, installed, listed)]
+        wrong = [*_mistakes(target, change, installed, listed), *_successor(target, change, file, listed)]
         found += wrong
         if wrong:
             continue
@@ -117,6 +117,22 @@ def _mistakes(
         yield place, f"{_no_model(target, listed)} Orders of other models cannot be written for {provider}.{name_it}"
     elif change.like is None and not change.model_fields_set & LENGTHS:
         yield place, f"{_no_model(target, listed)} A new model says which one it is `like`, or its `durations_seconds`."
+
+
+def _successor(
+    target: str, change: CardChange, file: CardsFile, listed: Callable[[str], Listed]
+) -> Iterator[tuple[Place, str]]:
+    """That what comes after a model is a model of the same provider: else nobody could be sent to it."""
+    provider, named = target.partition("/")[0], change.successor
+    known = listed(provider)
+    if named is None or not known.complete:
+        return
+    own = {one.partition("/")[2] for one in file.cards if one.partition("/")[0] == provider}
+    models = {*known.cards, *known.named, *own}
+    if named not in models:
+        guess = nearest(named, sorted(models))
+        hint = "" if guess is None else f" Did you mean '{guess}'?"
+        yield ("cards", target, "successor"), f"{provider} lists no model '{printable(named, 60)}'.{hint}"
 
 
 def _card_of(target: str, listed: Callable[[str], Listed]) -> ModelCard | None:

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from nexiom_sdk.cards import Condition, Lengths, MediaLimits, ModelCard, Price, Shapes
 from nexiom_sdk.errors import ConfigurationError
-from nexiom_sdk.policy_problems import Place, dotted, line_of, problems
+from nexiom_sdk.policy_problems import Place, dotted, line_of, problems, repeated
 from nexiom_sdk.types import Frozen
 from nexiom_sdk.wording import printable
 
@@ -97,6 +97,8 @@ class CardsFile(Frozen):
             raise ConfigurationError(f"{source} is not JSON: {printable(str(error), 200)}.", next_step=_HINT) from error
         if not isinstance(fields, dict):
             raise ConfigurationError(f"{source}, line 1: a file of cards is a JSON object.", next_step=_HINT)
+        if twice := [*repeated(text)]:
+            raise mistaken(text, source, twice)
         try:
             read = cls.model_validate(fields)
         except ValidationError as error:

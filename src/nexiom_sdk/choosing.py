@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from nexiom_sdk.catalogue import Catalogue
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
-from nexiom_sdk.errors import ConfigurationError, MissingCredentials, NoCandidate, UnknownProvider
+from nexiom_sdk.errors import ConfigurationError, InvalidPolicy, MissingCredentials, NoCandidate, UnknownProvider
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.policy import Policy
+from nexiom_sdk.policy_words import misspelt
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.selection import select
@@ -28,6 +30,7 @@ class Chooser:
         policy: Gives the policy; called on first use.
         clock: Time, for retirements and for the adapters.
         failing: Gives the providers that are failing now, with what is wrong.
+        policy_file: Where the policy was read from, for errors.
 
     Attributes:
         catalogue: Which models there are, with their cards.
@@ -41,12 +44,15 @@ class Chooser:
         policy: Callable[[], Policy],
         clock: Clock,
         failing: Callable[[], Mapping[str, str]] = dict[str, str],
+        policy_file: Path | None = None,
     ) -> None:
         self._registry = registry
         self._settings = settings
         self._policy = policy
         self._clock = clock
         self._failing = failing
+        self._policy_file = policy_file
+        self._read: Policy | None = None  # the policy whose words were looked at
         self._providers: dict[str, VideoProvider] = {}
         self.catalogue: Catalogue = Catalogue(
             registry=registry, settings=settings, provider=self.provider, policy=policy, clock=clock
@@ -74,7 +80,8 @@ class Chooser:
             role: The role of the user; None: the policy's default.
 
         Raises:
-            ConfigurationError: The provider named by the request cannot be used, or the clock of this machine is wrong.
+            ConfigurationError: The provider named by the request cannot be used, the clock of this machine is wrong, or
+                a word of the policy is nearly one that is known.
         """
         failing = self._failing()
         choice = self._selected(request, failing, addresses=addresses, role=role)
@@ -107,6 +114,8 @@ class Chooser:
                 unavailable[name] = error.message
             else:
                 cards[name] = self.catalogue.cards(provider)
+        if policy is not self._read:
+            self._read_words(policy, cards)
         choice = select(
             request,
             policy,
@@ -146,6 +155,20 @@ class Chooser:
         while self._providers:
             _, provider = self._providers.popitem()
             await provider.aclose()
+
+    def _read_words(self, policy: Policy, loaded: Mapping[str, Sequence[ModelCard]]) -> None:
+        """Refuse a policy with a mistyped word, once: what it denies would be allowed."""
+        found = misspelt(
+            policy,
+            self._registry.installed(),
+            loaded=loaded.keys(),
+            models=self.catalogue.names_of,
+            licences=self.catalogue.licences,
+        )
+        if wrong := "\n".join(found):
+            source = f"{self._policy_file}: " if self._policy_file else ""
+            raise InvalidPolicy(source + wrong)
+        self._read = policy
 
     def _asked(self, request: VideoRequest, policy: Policy) -> tuple[str, ...]:
         if request.provider is not None:

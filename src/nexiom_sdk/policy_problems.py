@@ -17,6 +17,8 @@ from nexiom_sdk.wording import nearest, printable, unknown
 
 Place: TypeAlias = tuple[str | int, ...]
 
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]')
+
 _VOCABULARIES: Mapping[frozenset[str], str] = {
     frozenset(QUALITY_TIERS): "tier",
     frozenset(RESOLUTIONS): "resolution",
@@ -130,6 +132,41 @@ def line_of(text: str, place: Place) -> int:
                 break
             at = _next_token(text, decode(text, at)[1])
     return _line_at(text, found)
+
+
+def repeated(text: str) -> Iterator[tuple[Place, str]]:
+    r"""Every key that stands twice in an object of a JSON text, and where again: readers keep the last one in silence.
+
+    Example:
+        >>> [*repeated('{"tiers": 1,\n"tiers": 2}')]
+        [(('tiers',), 'It stands here and again in line 2; only one of the two can hold.')]
+    """
+    place: list[str | int] = []
+    seen: list[set[str] | None] = []  # the keys of each object around; None for a list
+    key_follows = False
+    for token in _TOKEN.finditer(text):
+        match token[0]:
+            case "{" | "[" as bracket:
+                key_follows = bracket == "{"
+                seen.append(set() if key_follows else None)
+                place.append("" if key_follows else 0)
+            case "}" | "]":
+                seen.pop()
+                place.pop()
+                key_follows = False
+            case ",":
+                key_follows = seen[-1] is not None
+                last = place[-1]
+                place[-1] = last + 1 if isinstance(last, int) else last
+            case word if key_follows and (keys := seen[-1]) is not None:
+                place[-1] = name = str(json.loads(word))
+                key_follows = False
+                if name in keys:
+                    line = _line_at(text, token.start())
+                    yield tuple(place), f"It stands here and again in line {line}; only one of the two can hold."
+                keys.add(name)
+            case _:
+                pass
 
 
 def _next_token(text: str, at: int) -> int:

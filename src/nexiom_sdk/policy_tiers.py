@@ -124,13 +124,12 @@ class TierPolicy(PolicyPart):
         return tuple(one.entry(self.defaults) for one in ranked)
 
     def over(self, base: TierPolicy) -> TierPolicy:
-        """This tier with everything that the tier it extends has and it does not name itself."""
+        """This tier with everything that the tier it extends has and it does not name itself.
+
+        A candidate's own defaults come first, then those of this tier, then those of the tier that it extends.
+        """
         own = {candidate.target for candidate in self.candidates}
-        inherited = tuple(
-            candidate.evolve(defaults=base.defaults.under(candidate.defaults))
-            for candidate in base.candidates
-            if candidate.target not in own
-        )
+        inherited = tuple(candidate for candidate in base.candidates if candidate.target not in own)
         return self.evolve(
             extends=None, defaults=base.defaults.under(self.defaults), candidates=(*self.candidates, *inherited)
         )

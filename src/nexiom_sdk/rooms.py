@@ -99,6 +99,7 @@ class Rooms:
             policy=lambda: self.policy,
             clock=self._clock,
             failing=lambda: {name: held.words for name, held in self._door.breakers.failing().items()},
+            policy_file=None if self._given_policy is not None else self.settings.policy,
         )
 
     @cached_property

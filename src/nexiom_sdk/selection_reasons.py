@@ -50,7 +50,9 @@ def objections(case: Case, entry: Entry, card: ModelCard, tier: QualityTier, fou
         reasons.append(case.health[entry.provider])
     if case.by_name:
         if not (policy.governance.may_use(question.role, tier) or is_preview(policy, entry, card)):
-            reasons.append(reserved(policy, question.role, tier))
+            unlisted = entry.target not in policy.listing
+            counts = "is in no tier, so it counts to the most demanding one: " if unlisted else ""
+            reasons.append(counts + reserved(policy, question.role, tier))
     elif case.rules:
         reasons += [
             f"left out by the rule {rule.id}{f': {rule.why}' if rule.why else ''}"

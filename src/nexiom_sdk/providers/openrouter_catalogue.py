@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
+from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.models import ModelCard, Price, lines
 from nexiom_sdk.providers.wire import Body
 from nexiom_sdk.types import ASPECT_RATIOS, RESOLUTIONS, AspectRatio, MediaRole, Mode, Resolution
@@ -42,6 +43,8 @@ _PER_SECOND = re.compile(
     r"(?:_(?P<resolution>\d+p|[124]k))?"
 )
 _PER_CLIP = frozenset({"cents_per_image_input", "minimum_cents_per_generation"})
+_MOST, _LEAST = 100_000, Decimal("1e-10")  # dollars or cents of a second, a clip or a token: else it is a mistake
+_LONGEST_SECONDS = 3600
 _OTHER_ORDERS = re.compile(r".*(?:with_video_input|continuation|megapixel).*")
 
 
@@ -87,7 +90,7 @@ def card_of(row: Row, *, seen: str, known: ModelCard | None = None) -> ModelCard
     references.update((frame, 1) for frame in frames)
     by_tokens = any("token" in key for key in row.pricing_skus or ())
     return known.evolve(
-        durations_seconds=row.supported_durations or known.durations_seconds,
+        durations_seconds=_possible(row.supported_durations) or known.durations_seconds,
         resolutions=_ours(row.supported_resolutions, _RESOLUTION_OF) or known.resolutions,
         aspect_ratios=_ours(row.supported_aspect_ratios, _RATIO_OF) or known.aspect_ratios,
         media=references,
@@ -109,9 +112,12 @@ def prices_of(row: Row) -> tuple[Price, ...]:
     matches = {key: _PER_SECOND.fullmatch(key) for key in skus if key not in _PER_CLIP}
     if None in skus.values() or None in matches.values():
         return ()
-    running = [
-        price for key, match in matches.items() if match for price in _running(match, skus[key] or Decimal(0), row)
-    ]
+    try:
+        running = [
+            price for key, match in matches.items() if match for price in _running(match, skus[key] or Decimal(0), row)
+        ]
+    except InvalidInput:  # an amount for a token that would make a second cost more than anybody pays
+        return ()
     least = skus.get("minimum_cents_per_generation") or Decimal(0)
     picture = skus.get("cents_per_image_input") or Decimal(0)
     prices = [one.evolve(least_usd=least) for one in running]
@@ -155,9 +161,14 @@ def _dollars(key: str, amount: str) -> Decimal | None:
         value = Decimal(amount)
     except InvalidOperation:
         return None
-    if not value.is_finite() or value < 0:
+    if not value.is_finite() or not 0 <= value <= _MOST or 0 < value < _LEAST:
         return None
     return value / 100 if "cents" in key else value
+
+
+def _possible(durations: Iterable[float] | None) -> tuple[float, ...]:
+    """The lengths that a clip can have: a list from outside may say anything."""
+    return tuple(one for one in durations or () if 0 < one <= _LONGEST_SECONDS)
 
 
 def _ours(theirs: Iterable[str] | None, words: Mapping[str, T]) -> tuple[T, ...]:
