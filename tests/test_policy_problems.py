@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexiom_sdk.policy_problems import Place, dotted, line_of, repeated
+from nexiom_sdk.policy_problems import MOST_TOLD, Place, dotted, line_of, repeated, told
 
 _keys = st.sampled_from(["a", "b", 'q"uo\\te', "ü", "tiers", ""])
 _trees = st.recursive(
@@ -77,3 +77,14 @@ def test_keys_that_stand_twice_are_found_in_the_object_that_has_them() -> None:
 @given(_trees)
 def test_what_is_written_by_a_program_has_no_key_twice(tree: Any) -> None:
     assert [*repeated(json.dumps(tree))] == []
+
+
+def test_of_very_many_mistakes_the_first_ones_are_told() -> None:
+    text = json.dumps({f"k{number}": 1 for number in range(3000)})
+    said = told(text, "mine.json", (((f"k{number}",), "It is wrong.") for number in range(3000)))
+    assert len(said.splitlines()) == MOST_TOLD + 1
+    assert said.endswith("mine.json: there are more mistakes; these are the first 20.")
+
+
+def test_a_key_with_control_characters_is_told_without_them() -> None:
+    assert dotted(("tiers", "a\x1b[31m")) == "tiers.a\ufffd[31m"

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from nexiom_sdk.cards import Condition, Lengths, MediaLimits, ModelCard, Price, Shapes
 from nexiom_sdk.errors import ConfigurationError
-from nexiom_sdk.policy_problems import Place, dotted, line_of, problems, repeated
+from nexiom_sdk.policy_problems import Place, problems, repeated, told
 from nexiom_sdk.types import Frozen
 from nexiom_sdk.wording import printable
 
@@ -133,8 +133,7 @@ def text_of(path: Path) -> str:
 
 def mistaken(text: str, source: str, found: Iterable[tuple[Place, str]]) -> ConfigurationError:
     """The error for what is wrong at these places of a file."""
-    lines = (f"{source}, line {line_of(text, place)}: {dotted(place)}: {wrong}" for place, wrong in found)
-    return ConfigurationError("\n".join(lines), next_step=_HINT)
+    return ConfigurationError(told(text, source, found), next_step=_HINT)
 
 
 _PARTS = (CardChange, CardsFile, Condition, Lengths, MediaLimits, Price, Shapes)

@@ -6,7 +6,7 @@ the nearest word that would be right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from importlib import resources
@@ -38,7 +38,7 @@ from nexiom_sdk.policy_parts import (
     TierPolicy,
     When,
 )
-from nexiom_sdk.policy_problems import Misplaced, Place, dotted, line_of, problems, repeated
+from nexiom_sdk.policy_problems import Misplaced, dotted, problems, repeated, told
 from nexiom_sdk.policy_tiers import whole
 from nexiom_sdk.regions import is_region, overlap
 from nexiom_sdk.types import QUALITY_TIERS, QualityTier
@@ -278,22 +278,18 @@ class Policy(PolicyPart):
         if not isinstance(fields, dict):
             raise InvalidPolicy(f"{source}, line 1: a policy is a JSON object.")
         if twice := [*repeated(text)]:
-            raise InvalidPolicy(_said(text, source, twice))
+            raise InvalidPolicy(told(text, source, twice))
         try:
             return cls.model_validate(fields)
         except InvalidPolicy as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise
-            raise InvalidPolicy(_said(text, source, problems(error.__cause__, _KEYS))) from error.__cause__
+            raise InvalidPolicy(told(text, source, problems(error.__cause__, _KEYS))) from error.__cause__
 
     @classmethod
     def json_schema(cls) -> dict[str, JsonValue]:
         """The JSON Schema of policy files, for editors that check while one types."""
         return cls.model_json_schema()
-
-
-def _said(text: str, source: str, found: Iterable[tuple[Place, str]]) -> str:
-    return "\n".join(f"{source}, line {line_of(text, place)}: {dotted(place)}: {wrong}" for place, wrong in found)
 
 
 _PARTS = (TierDefaults, PolicyCandidate, TierPolicy, Span, When, Rule, Lists, Budget, Governance, Policy)

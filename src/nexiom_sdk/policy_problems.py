@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, islice
 from typing import TypeAlias, get_args
 
 from pydantic import ValidationError
@@ -17,6 +17,8 @@ from nexiom_sdk.wording import nearest, printable, unknown
 
 Place: TypeAlias = tuple[str | int, ...]
 
+MOST_TOLD = 20
+_LONGEST_KEY = 100
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]')
 
 _VOCABULARIES: Mapping[frozenset[str], str] = {
@@ -97,6 +99,23 @@ def _not_one_of(given: str, words: Sequence[str]) -> str:
     return f"'{printable(given, 80)}' is not one of: {', '.join(words)}.{hint}"
 
 
+def told(text: str, source: str, found: Iterable[tuple[Place, str]]) -> str:
+    """What is wrong in a file, a line for each mistake; of very many the first ones.
+
+    Args:
+        text: What the file holds.
+        source: What it is called.
+        found: The mistakes, each with its place.
+    """
+    found = iter(found)
+    lines = [
+        f"{source}, line {line_of(text, place)}: {dotted(place)}: {wrong}" for place, wrong in islice(found, MOST_TOLD)
+    ]
+    if any(True for _ in found):
+        lines.append(f"{source}: there are more mistakes; these are the first {MOST_TOLD}.")
+    return "\n".join(lines)
+
+
 def dotted(place: Place) -> str:
     """The place as people write it.
 
@@ -104,7 +123,8 @@ def dotted(place: Place) -> str:
         >>> dotted(("tiers", "cinematic", "candidates", 3, "weight"))
         'tiers.cinematic.candidates[3].weight'
     """
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or "policy"
+    parts = (f"[{part}]" if isinstance(part, int) else f".{printable(part, _LONGEST_KEY)}" for part in place)
+    return "".join(parts).lstrip(".") or "policy"
 
 
 def line_of(text: str, place: Place) -> int:
