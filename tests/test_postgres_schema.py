@@ -239,9 +239,9 @@ def test_a_new_video_must_be_one_and_other_types_are_not_our_business(
 async def test_rows_of_another_type_are_neither_listed_nor_counted_nor_changed(bare: str) -> None:
     run(bare, migration())
     with psycopg.connect(bare) as db:
-        image = str(one(db, "insert into generation_jobs (type, prompt) values ('image', 'a cat') returning id"))
-        columns, values = "prompt, user_id, provider_metadata", """'a fox', 'u1', '{"choice": {}}'"""
-        video = str(one(db, f"insert into generation_jobs ({columns}) values ({values}) returning id"))
+        priced = "insert into generation_jobs (type, prompt, user_id, estimated_cost_usd) values"
+        image = str(one(db, f"{priced} ('image', 'a cat', 'u1', 0.40) returning id"))
+        video = str(one(db, f"{priced} ('video', 'a fox', 'u1', 0.40) returning id"))
     repository = PostgresRepository(bare)
     try:
         assert [job.id for job in await repository.list(JobQuery())] == [video]

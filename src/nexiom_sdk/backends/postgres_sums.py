@@ -84,11 +84,10 @@ def admitted(row: Mapping[str, object], job: GenerationJob, limits: Sequence[Lim
     return _within(sql.ADMIT_IF, row, job, limits)
 
 
-def used(limits: Sequence[Limit], job_id: str) -> Statement:
-    """A row with the sums of each limit in their order, for saying why a job does not fit; it does not count itself."""
+def used(limit: Limit, job_id: str) -> Statement:
+    """One row with the sums that a limit bounds, without the job itself."""
     values: dict[str, object] = {"id": job_id}
-    sums = [f"select {number} as number, {_bounded(limit, values, number)}" for number, limit in enumerate(limits)]
-    return f"{' union all '.join(sums)} order by number".encode(), values
+    return f"select {_bounded(limit, values, 0)}".encode(), values
 
 
 def _within(write: str, row: Mapping[str, object], job: GenerationJob, limits: Sequence[Limit]) -> Statement:
