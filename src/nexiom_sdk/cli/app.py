@@ -9,7 +9,7 @@ import contextlib
 import io
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,9 +32,11 @@ from nexiom_sdk.cli.options import (
     Quiet,
     Reference,
     Resolution,
+    Role,
     Seed,
     Tier,
     Timeout,
+    User,
     as_written,
     asks_for_json,
     examples,
@@ -75,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: object = app(list(arguments), prog_name="nexiom", standalone_mode=False)
     except typer.TyperException as error:
-        problem = _usage(error)
+        problem = _usage(error, arguments)
     except typer.Abort:
         problem = Problem(code="declined", message="Nothing was done.", exit_code=INTERRUPTED)
     except Interrupted as interruption:
@@ -136,6 +138,8 @@ def generate(
     negative_prompt: NegativePrompt = None,
     max_cost: MaxCost = None,
     nearest: Nearest = False,
+    user: User = None,
+    role: Role = None,
     output: OutputFile = None,
     client_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Your own key: twice the same is one order.")
@@ -168,9 +172,12 @@ def generate(
         nearest=nearest,
     )
     following = verbs.Following(output=output, timeout_seconds=timeout)
+    customer = verbs.Customer(user_id=user, role=role)
 
     async def verb(session: Session) -> None:
-        await verbs.generate(session, request, following, client_key=client_key, detach=detach)
+        await verbs.generate(
+            session, request, following, customer=customer, client_key=client_key, detach=detach
+        )
 
     run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, reference=local(reference))
 
@@ -197,6 +204,8 @@ def estimate(
     negative_prompt: NegativePrompt = None,
     max_cost: MaxCost = None,
     nearest: Nearest = False,
+    user: User = None,
+    role: Role = None,
     json: Json = False,
 ) -> None:
     """Say which model would make a video, why, and for how much.
@@ -204,7 +213,7 @@ def estimate(
     Asks nobody and spends nothing.
     """
     from nexiom_sdk.cli import verbs
-    from nexiom_sdk.cli.session import run_in_session
+    from nexiom_sdk.cli.session import Session, run_in_session
 
     request = request_of(
         prompt,
@@ -221,7 +230,12 @@ def estimate(
         max_cost=max_cost,
         nearest=nearest,
     )
-    run_in_session(lambda session: verbs.estimate(session, request), output=output_for(json=json), home=context.obj)
+    customer = verbs.Customer(user_id=user, role=role)
+
+    async def verb(session: Session) -> None:
+        await verbs.estimate(session, request, customer=customer)
+
+    run_in_session(verb, output=output_for(json=json), home=context.obj, reference=local(reference))
 
 
 @app.command(
@@ -301,9 +315,20 @@ app.command(
 )(costs.costs)
 
 
-def _usage(error: typer.TyperException) -> Problem:
-    command: object = getattr(getattr(error, "ctx", None), "command_path", "nexiom")
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> Problem:
+    context: object = getattr(error, "ctx", None)
+    command: object = getattr(context, "command_path", None) or " ".join(("nexiom", *_named(arguments)))
     return Problem(code="usage", message=error.format_message(), next_step=f"{command} --help", exit_code=USAGE)
+
+
+def _named(arguments: Sequence[str]) -> Iterator[str]:
+    """The words of a command line that name a command; an option without its value does not know whose it is."""
+    commands: object = getattr(typer.main.get_command(app), "commands", {})
+    for word in arguments:
+        if not isinstance(commands, dict) or word not in commands:
+            return
+        yield word
+        commands = getattr(commands[word], "commands", {})
 
 
 def _prepare_streams(*, json: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import typer
 from pydantic import JsonValue
@@ -21,6 +21,9 @@ from nexiom_sdk.cli.words import is_preview
 from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.types import Choice
+
+if TYPE_CHECKING:
+    from nexiom_sdk.cli.choices import Asides
 
 _INTERNAL = {"request", "provider_metadata", "run_at", "leased_until", "fence", "order_no", "attempts", "client_key"}
 
@@ -52,7 +55,7 @@ class Output(Protocol):
         """The video is there."""
         ...
 
-    def choice(self, choice: Choice) -> None:
+    def choice(self, choice: Choice, asides: Asides) -> None:
         """Which model would be used, and why."""
         ...
 
@@ -156,7 +159,7 @@ class JsonLines:
         warnings: list[JsonValue] = [*self._notices, *result.warnings]
         self._write("result", named | fields | {"file": where, "preview": is_preview(job), "warnings": warnings})
 
-    def choice(self, choice: Choice) -> None:
+    def choice(self, choice: Choice, asides: Asides) -> None:  # noqa: ARG002 - for people
         self._write("choice", choice.model_dump(mode="json"))
 
     def jobs(self, jobs: Sequence[GenerationJob]) -> None:

@@ -1,0 +1,112 @@
+"""A choice as people read it on a terminal: a line for each model, its reasons below it, what is not set up at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from nexiom_sdk.choosing import shown_target
+from nexiom_sdk.cli.layout import INDENT, below, line, whole, widths
+from nexiom_sdk.types import Candidate, Choice, Rejection
+from nexiom_sdk.wording import printable, seconds, usd
+
+_LABEL = INDENT - 2  # the gap follows it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asides:
+    """What a choice does not say of itself.
+
+    Args:
+        rules: Why there is a rule, by its id.
+        lacking: What providers need that are not set up, by their names.
+        reasons: Why those cannot be used, as the choice may have it.
+    """
+
+    rules: Mapping[str, str] = field(default_factory=dict[str, str])
+    lacking: Mapping[str, str] = field(default_factory=dict[str, str])
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def gathers(self, one: Rejection) -> bool:
+        """Whether nothing is said of a model but that its provider is not set up."""
+        reason = self.reasons.get(one.provider, "")
+        return bool(reason) and len(one.reasons) == 1 and reason.startswith(one.reasons[0])
+
+
+def choice_view(choice: Choice, *, width: int, asides: Asides) -> Group:
+    """The models that fit, best first, then the others, each with its reasons; below, of when the prices are.
+
+    Args:
+        choice: The choice.
+        width: Room in columns.
+        asides: What it does not say of itself.
+    """
+    return Group(*_lines(choice, width, asides))
+
+
+def _lines(choice: Choice, width: int, asides: Asides) -> Iterator[RenderableType]:
+    for one, row in zip(choice.ranked, _rows(choice.ranked, width), strict=True):
+        yield from row
+        if one.why:
+            yield below(printable(one.why), style="dim")
+        for name in one.rules:
+            why = asides.rules.get(name, "")
+            yield below(printable(f"rule {name}{f': {why}' if why else ''}"), style="dim")
+        for warning in one.warnings:
+            yield below(f"warning: {printable(warning)}", style="yellow")
+    gathered = Counter(one.provider for one in choice.rejected if asides.gathers(one))
+    for rejected in choice.rejected:
+        if not asides.gathers(rejected):
+            yield Text(f"{'dropped':{_LABEL}}  {printable(shown_target(rejected))}", "dim")
+            yield from (below(printable(reason)) for reason in rejected.reasons)
+    if gathered:
+        yield Text("not set up", "dim")
+    for name, count in gathered.items():
+        models = "1 model" if count == 1 else f"{count} models"
+        needs = asides.lacking.get(name) or asides.reasons[name]
+        yield below(printable(f"{name}: needs {needs} ({models})"))
+    if dates := _price_dates(choice):
+        yield Text(dates, "dim")
+
+
+def _rows(ranked: Sequence[Candidate], width: int) -> Iterator[Sequence[Text]]:
+    """A row for each model in the widest form that there is room for: whole, with short terms, or on two lines."""
+    if not ranked:
+        return
+    styles = ("bold green", *[""] * (len(ranked) - 1))
+    labels = ("chosen", *["spare"] * (len(ranked) - 1))
+    labels = tuple(f"{label:{_LABEL}}" for label in labels)
+    for between in (" · ", " "):
+        cells = [
+            (label, printable(one.target), between.join(_terms(one)), _price(one))
+            for label, one in zip(labels, ranked, strict=True)
+        ]
+        columns = widths(cells)
+        if whole(columns) <= width:
+            yield from ([line(row, columns, right=(3,), style=style)] for row, style in zip(cells, styles, strict=True))
+            return
+    for label, one, style in zip(labels, ranked, styles, strict=True):
+        terms = Text(f"{'':{INDENT}}{' · '.join((*_terms(one), _price(one)))}", style)
+        yield [Text(f"{label}  {printable(one.target)}", style), terms]
+
+
+def _terms(one: Candidate) -> list[str]:
+    sound = "" if one.audio is None else ("sound" if one.audio else "silent")
+    length = "" if one.duration_seconds is None else seconds(one.duration_seconds)
+    return [*filter(None, (length, one.resolution, one.aspect_ratio, sound))]
+
+
+def _price(one: Candidate) -> str:
+    return "free" if one.estimated_cost_usd == 0 else usd(one.estimated_cost_usd)
+
+
+def _price_dates(choice: Choice) -> str:
+    """From when the prices are, as far as that is known."""
+    dates = sorted({one.price_date for one in choice.ranked if one.estimated_cost_usd is not None} - {""})
+    if not dates:
+        return ""
+    return f"prices of {dates[0]}" if len(dates) == 1 else f"prices of {dates[0]} to {dates[-1]}"
