@@ -151,9 +151,10 @@ class Chooser:
         raise error
 
     def needs(self, name: str) -> str:
-        """The variables that set a provider up, in words; empty where it reads none.
+        """The variables that set a provider up, in words; empty where it needs none.
 
-        The policy may know better than the adapter which of them matter to most people.
+        Where some of a set are there, the rest of it; else what the policy says, which knows what matters to most people;
+        else what the adapter declares.
 
         Args:
             name: Name of the provider.
@@ -163,14 +164,15 @@ class Chooser:
             ConfigurationError: It cannot be imported or used.
         """
         told = self._policy().credentials.get(name, ())
-        if told:
-            return ", ".join(told)
         declared = self._registry.declared(name)
-        variables = declared.config_env
-        if declared.credential_sets:
-            sets = [frozenset(keys) for keys in declared.credential_sets]
-            least = [keys for keys in declared.credential_sets if not any(one < frozenset(keys) for one in sets)]
-            return ", or ".join(" and ".join(variables.get(key, key) for key in keys) for keys in least)
+        variables, given = declared.config_env, self._settings.configuration(name, declared).keys()
+        sets = [frozenset(keys) for keys in declared.credential_sets]
+        least = [keys for keys in declared.credential_sets if not any(one < frozenset(keys) for one in sets)]
+        begun = [[key for key in keys if key not in given] for keys in least if not given.isdisjoint(keys)]
+        if told and not begun:
+            return ", ".join(told)
+        if least:
+            return ", or ".join(" and ".join(variables.get(key, key) for key in keys) for keys in begun or least)
         try:
             self.provider(name)
         except MissingCredentials as error:
@@ -207,7 +209,6 @@ class Chooser:
         """How to set a provider up, in a few words."""
         told = ", ".join(self._policy().credentials.get(name, ()))
         try:
-            self._registry.declared(name)
             needed = self.needs(name)
         except UnknownProvider:
             return ", ".join(filter(None, (told, "not installed")))

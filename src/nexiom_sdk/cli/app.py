@@ -175,9 +175,7 @@ def generate(
     customer = verbs.Customer(user_id=user, role=role)
 
     async def verb(session: Session) -> None:
-        await verbs.generate(
-            session, request, following, customer=customer, client_key=client_key, detach=detach
-        )
+        await verbs.generate(session, request, following, customer=customer, client_key=client_key, detach=detach)
 
     run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, reference=local(reference))
 

@@ -1,4 +1,4 @@
-"""A choice as people read it on a terminal: a line for each model, its reasons below it, what is not set up at the end."""
+"""A choice as people read it on a terminal: a line for each model, its reasons below, at the end what is not set up."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def _lines(choice: Choice, width: int, asides: Asides) -> Iterator[RenderableTyp
         yield Text("not set up", "dim")
     for name, count in gathered.items():
         models = "1 model" if count == 1 else f"{count} models"
-        needs = asides.lacking.get(name) or asides.reasons[name]
-        yield below(printable(f"{name}: needs {needs} ({models})"))
+        needs = asides.lacking.get(name)
+        yield below(printable(f"{name}: {f'needs {needs}' if needs else asides.reasons[name]} ({models})"))
     if dates := _price_dates(choice):
         yield Text(dates, "dim")
 

@@ -107,7 +107,7 @@ async def estimate(session: Session, request: VideoRequest, *, customer: Custome
     )
     session.output.choice(choice, asides)
     if choice.chosen is None:
-        refused = "; ".join(choice.rejected[0].reasons) if refuses_the_tier(choice) else ""
+        refused = "; ".join(choice.rejected[0].reasons).rstrip(".") if refuses_the_tier(choice) else ""
         msg = f"No model fits this request{f': {refused}' if refused else ''}."
         step = next_step_of(choice, lacking) or "Change what the reasons name."
         raise NoCandidate(msg, choice=choice, next_step=step)
