@@ -153,8 +153,8 @@ class Chooser:
     def needs(self, name: str) -> str:
         """The variables that set a provider up, in words; empty where it needs none.
 
-        Where some of a set are there, the rest of it; else what the policy says, which knows what matters to most people;
-        else what the adapter declares.
+        Where some of a set are there, the rest of it; else what the policy says, which knows what matters to most
+        people; else what the adapter declares.
 
         Args:
             name: Name of the provider.

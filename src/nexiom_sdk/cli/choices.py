@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -58,15 +57,17 @@ def _lines(choice: Choice, width: int, asides: Asides) -> Iterator[RenderableTyp
             yield below(printable(f"rule {name}{f': {why}' if why else ''}"), style="dim")
         for warning in one.warnings:
             yield below(f"warning: {printable(warning)}", style="yellow")
-    gathered = Counter(one.provider for one in choice.rejected if asides.gathers(one))
+    gathered: dict[str, list[str]] = {}
     for rejected in choice.rejected:
-        if not asides.gathers(rejected):
+        if asides.gathers(rejected):
+            gathered.setdefault(rejected.provider, []).append(rejected.model)
+        else:
             yield Text(f"{'dropped':{_LABEL}}  {printable(shown_target(rejected))}", "dim")
             yield from (below(printable(reason)) for reason in rejected.reasons)
     if gathered:
         yield Text("not set up", "dim")
-    for name, count in gathered.items():
-        models = "1 model" if count == 1 else f"{count} models"
+    for name, names in gathered.items():
+        models = names[0] if len(names) == 1 else f"{len(names)} models"
         needs = asides.lacking.get(name)
         yield below(printable(f"{name}: {f'needs {needs}' if needs else asides.reasons[name]} ({models})"))
     if dates := _price_dates(choice):
