@@ -92,7 +92,9 @@ def test_where_nothing_is_set_up_and_nothing_refused_the_ways_are_told() -> None
 
 def test_the_next_step_names_what_is_missing_and_nothing_that_would_not_help() -> None:
     def step(*rejected: tuple[str, ...]) -> str | None:
-        choice = Choice(rejected=tuple(Rejection(provider=name, model="m", reasons=why) for name, *why in rejected))
+        choice = Choice(
+            rejected=tuple(Rejection(provider=name, model="m", reasons=tuple(why)) for name, *why in rejected)
+        )
         return next_step_of(choice, {"acme": "ACME_KEY", "bolt": "BOLT_KEY", "ready": ""})
 
     assert step(("acme", "no key")) == "Set ACME_KEY."

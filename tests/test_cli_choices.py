@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from nexiom_sdk.cli.choices import Asides, choice_view
+from nexiom_sdk.cli.choices import choice_view
+from nexiom_sdk.cli.output import Asides
 from nexiom_sdk.types import Candidate, Choice, Rejection
 
 NO_KEY = "Kling needs a key: KLINGAI_API_KEY is not set."

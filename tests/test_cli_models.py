@@ -158,8 +158,8 @@ def test_nothing_like_that_is_said(command: Command) -> None:
         r"No model is like that\. Without --provider there are \d+, and without --duration there are \d+\.",
         said("--duration", "600", "--provider", "kling"),
     )
-    assert said("--duration", "9999", "--provider", "local", "--input", "video").endswith(
-        " Leave out more than one of --provider, --duration, --input."
+    assert said("--duration", "600", "--provider", "kling", "--usable").endswith(
+        " Leave out more than one of --provider, --duration, --usable."
     )
     assert said("--retired", "--provider", "local").startswith("No model like that is gone. Without --provider there")
 

@@ -9,14 +9,14 @@ import contextlib
 import io
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nexiom_sdk.cli import costs, jobs, models, providers
-from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, USAGE, Interrupted, Problem
+from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, Interrupted, Problem
 from nexiom_sdk.cli.options import (
     AspectRatio,
     Audio,
@@ -44,6 +44,7 @@ from nexiom_sdk.cli.options import (
     output_for,
     request_of,
 )
+from nexiom_sdk.cli.usage import usage_problem
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
@@ -77,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: object = app(list(arguments), prog_name="nexiom", standalone_mode=False)
     except typer.TyperException as error:
-        problem = _usage(error, arguments)
+        problem = usage_problem(error, arguments, app)
     except typer.Abort:
         problem = Problem(code="declined", message="Nothing was done.", exit_code=INTERRUPTED)
     except Interrupted as interruption:
@@ -311,22 +312,6 @@ def migrate(
 app.command(
     epilog=examples("nexiom costs --month --by provider", "nexiom costs --by day,user --since 2026-11-01 --json")
 )(costs.costs)
-
-
-def _usage(error: typer.TyperException, arguments: Sequence[str]) -> Problem:
-    context: object = getattr(error, "ctx", None)
-    command: object = getattr(context, "command_path", None) or " ".join(("nexiom", *_named(arguments)))
-    return Problem(code="usage", message=error.format_message(), next_step=f"{command} --help", exit_code=USAGE)
-
-
-def _named(arguments: Sequence[str]) -> Iterator[str]:
-    """The words of a command line that name a command; an option without its value does not know whose it is."""
-    commands: object = getattr(typer.main.get_command(app), "commands", {})
-    for word in arguments:
-        if not isinstance(commands, dict) or word not in commands:
-            return
-        yield word
-        commands = getattr(commands[word], "commands", {})
 
 
 def _prepare_streams(*, json: bool) -> None:

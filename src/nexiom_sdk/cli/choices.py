@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from nexiom_sdk.choosing import shown_target
 from nexiom_sdk.cli.layout import INDENT, below, line, whole, widths
-from nexiom_sdk.types import Candidate, Choice, Rejection
+from nexiom_sdk.cli.output import Asides
+from nexiom_sdk.types import Candidate, Choice
 from nexiom_sdk.wording import printable, seconds, usd
 
 _LABEL = INDENT - 2  # the gap follows it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asides:
-    """What a choice does not say of itself.
-
-    Args:
-        rules: Why there is a rule, by its id.
-        lacking: What providers need that are not set up, by their names.
-        reasons: Why those cannot be used, as the choice may have it.
-    """
-
-    rules: Mapping[str, str] = field(default_factory=dict[str, str])
-    lacking: Mapping[str, str] = field(default_factory=dict[str, str])
-    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def gathers(self, one: Rejection) -> bool:
-        """Whether nothing is said of a model but that its provider is not set up."""
-        reason = self.reasons.get(one.provider, "")
-        return bool(reason) and len(one.reasons) == 1 and reason.startswith(one.reasons[0])
 
 
 def choice_view(choice: Choice, *, width: int, asides: Asides) -> Group:

@@ -19,11 +19,11 @@ from rich.live import Live
 from rich.text import Text
 
 from nexiom_sdk.cli import words
-from nexiom_sdk.cli.choices import Asides, choice_view
+from nexiom_sdk.cli.choices import choice_view
 from nexiom_sdk.cli.exits import INTERRUPTED, READER_GONE, Problem
 from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.live import LiveLine
-from nexiom_sdk.cli.output import silence, write_line
+from nexiom_sdk.cli.output import Asides, silence, write_line
 from nexiom_sdk.cli.tables import jobs_table, plain_jobs, row_text
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.jobs import GenerationJob, VideoResult
