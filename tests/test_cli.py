@@ -205,6 +205,9 @@ def test_words_of_strangers_cannot_move_the_cursor_or_turn_text_around(command: 
         (("generate", "x", "--aspect-ratio", "16x9"), 2, "Did you mean '16:9'?"),
         (("generate", "x", "--duration", "abc"), 2, "--duration"),
         (("generate", "x", "--duration", "nan"), 2, "finite"),
+        (("estimate", "x", "--duration", "8s"), 2, "'8s' is not a number of seconds: write 8."),
+        (("estimate", "x", "--duration", "2.5 sec"), 2, "write 2.5."),
+        (("estimate", "x", "--duration", "long"), 2, "'long' is not a number of seconds, such as 8."),
         (("generate", "x", "--max-cost", "cheap"), 2, "not an amount"),
         (("generate", "x", "--max-cost", "nan"), 2, "max_cost_usd"),
         (("generate", "  "), 2, "The prompt is empty."),
@@ -243,9 +246,10 @@ def test_a_usage_error_points_to_the_help_of_its_own_command(command: Command) -
     assert said.err.splitlines()[-1] == "next: nexiom jobs show --help"
 
 
+@pytest.mark.parametrize("verb", ["generate", "estimate"])
 @pytest.mark.parametrize("kind", ["missing", "a folder", "a link out", "a page named .jpg", "cut in half"])
 def test_a_reference_that_cannot_be_used_is_refused_before_anything_is_ordered(
-    kind: str, command: Command, tmp_path: Path, photo: Path
+    kind: str, verb: str, command: Command, tmp_path: Path, photo: Path
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -261,7 +265,7 @@ def test_a_reference_that_cannot_be_used_is_refused_before_anything_is_ordered(
             file.write_bytes(photo.read_bytes()[:40])
         case _:
             pass
-    said = command("generate", "x", "--provider", "wired", "--reference", str(file), script="done")
+    said = command(verb, "x", "--provider", "wired", "--reference", str(file), script="done")
     assert (said.code, said.out) == (2, "")
     assert "reference.jpg" in said.err
     assert "Nothing was charged." in said.err
@@ -293,6 +297,19 @@ def test_estimate_without_a_key_says_what_generate_would_do(command: Command) ->
     assert said.code == 0
     assert said.out.startswith("chosen   local/preview")
     assert "not AI" in said.err
+
+
+@pytest.mark.parametrize("verb", ["estimate", "generate"])
+@pytest.mark.parametrize(
+    ("model", "step"),
+    [("wan3", "Set RUNWAYML_API_SECRET."), ("kling-v1", "`nexiom models` lists what there is.")],
+)
+def test_a_named_model_that_cannot_be_used_ends_with_what_would_help(
+    verb: str, model: str, step: str, command: Command
+) -> None:
+    said = command(verb, "x", "--model", model)
+    assert said.code == 4
+    assert said.err.splitlines()[-1] == f"next: {step}"
 
 
 def test_detach_orders_and_says_how_to_watch(command: Command) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from rich.console import Console
 
 from cli_rig import Command, command
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.cli.costs import listing, summary
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.jobs import JobStatus, Phase, Spend
+from nexiom_sdk.jobs import Dimension, JobStatus, Phase, Spend
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 __all__ = ["command"]  # a fixture
@@ -63,7 +65,6 @@ def test_without_a_time_it_is_about_the_last_thirty_days_by_day(spent: Command) 
         (("--until", TODAY, "--by", "provider"), ["acme\t3", "other\t1"]),
         (("--until", f"{NOW - timedelta(days=1):%Y-%m-%d}", "--by", "provider"), ["acme\t1"]),
         (("--since", TODAY, "--until", TODAY, "--by", "provider"), ["acme\t2", "other\t1"]),
-        (("--by", ""), ["3"]),
     ],
 )
 def test_it_is_about_what_was_asked_for(spent: Command, options: tuple[str, ...], lines: list[str]) -> None:
@@ -100,6 +101,9 @@ def test_nothing_is_said_to_be_nothing(command: Command) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
+        (("--by", ""), 2, "such as --by provider"),
+        (("--by", " , "), 2, "such as --by provider"),
+        (("--provider", "runwy"), 2, "Did you mean 'runway'?"),
         (("--by", "provder"), 2, "Did you mean 'provider'?"),
         (("--by", "day,weekday"), 2, "There is no dimension 'weekday'"),
         (("--tier", "cinematc"), 2, "Did you mean 'cinematic'?"),
@@ -126,3 +130,48 @@ def test_a_sum_of_what_is_all_known_says_no_more_than_that() -> None:
         "$0.50 ever, for 1 job: $0.50 as providers reported it, and $0.00 estimated from list prices."
     )
     assert listing([known], ["day"], span="ever").headers[:2] == ("day", "jobs")
+
+
+def test_a_provider_of_which_nothing_was_ordered_is_no_mistake(spent: Command) -> None:
+    for name in ("runway", "other"):  # installed; only in rows
+        said = spent("costs", "--provider", name, "--until", "2020-01-01")
+        assert (said.code, said.err) == (0, "Nothing was ordered before 2020-01-02.\n")
+    assert "Did you mean 'other'?" in spent("costs", "--provider", "othr").err
+
+
+def test_an_option_without_its_value_points_to_the_help_of_its_own_command(command: Command) -> None:
+    assert command("costs", "--by").err.splitlines()[-1] == "next: nexiom costs --help"
+    assert command("jobs", "list", "--limit").err.splitlines()[-1] == "next: nexiom jobs list --help"
+
+
+def _on(width: int, by: Sequence[Dimension]) -> list[str]:
+    sums = [
+        Spend(
+            values={"day": "2026-11-24", "user": "7b1c2d3e-aaaa-4bbb", "model": model, "provider": "openrouter"},
+            jobs=12345,
+            completed=12000,
+            failed=345,
+            reported_usd=Decimal("1234.5678"),
+            estimated_usd=Decimal("9876.5432"),
+        )
+        for model in ("black-forest-labs/flux-3-video", "wan-3.0")
+    ]
+    console = Console(width=width, no_color=True)
+    with console.capture() as said:
+        console.print(listing(sums, by, span="ever").view(width))
+    lines = said.get().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "\u2026" not in said.get()
+    return [" ".join(line.split()) for line in lines]
+
+
+def test_figures_are_whole_at_any_width() -> None:
+    by: tuple[Dimension, ...] = ("day", "user", "model")
+    row = "2026-11-24 7b1c2d3e-aaaa-4bbb wan-3.0 12345 12000 345 $1234.5678 $9876.5432 $11111.111 0"
+    assert _on(160, by)[-1] == row
+    assert _on(120, by)[-1] == row.replace(" 12000 345", "")  # which may be left out
+    for width in (80, 100):
+        lines = _on(width, by)
+        assert lines[8:11] == ["2026-11-24 \u00b7 7b1c2d3e-aaaa-4bbb \u00b7 wan-3.0", "jobs 12345", "completed 12000"]
+        assert lines[-2:] == ["total $11111.111", "unpriced 0"]
+    assert _on(80, ("provider",))[-1].startswith("openrouter 12345 $1234")

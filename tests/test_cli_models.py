@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cards_rig import cards_file
@@ -134,6 +136,9 @@ def test_a_name_that_two_providers_have_is_not_guessed(command: Command, monkeyp
         (["--max-price", "much"], "not an amount in dollars", 2),
         (["--provider", "klig"], "Did you mean 'kling'", 3),
         (["--usable", "--retired"], "take one", 2),
+        (["--max-price", "-1"], "--max-price is an amount of 0 or more, not -1", 2),
+        (["--max-price", "nan"], "--max-price is an amount of 0 or more", 2),
+        (["--duration", "8s"], "'8s' is not a number of seconds: write 8.", 2),
         (["shwo"], "shwo", 2),
     ],
 )
@@ -144,9 +149,19 @@ def test_nonsense_ends_with_a_sentence(options: list[str], said: str, code: int,
 
 
 def test_nothing_like_that_is_said(command: Command) -> None:
-    ended = command("models", "--duration", "600", "--provider", "kling")
-    assert (ended.code, ended.out) == (0, "")
-    assert "No model is like that." in ended.err
+    def said(*options: str) -> str:
+        ended = command("models", *options)
+        assert (ended.code, ended.out) == (0, "")
+        return ended.err.strip()
+
+    assert re.fullmatch(
+        r"No model is like that\. Without --provider there are \d+, and without --duration there are \d+\.",
+        said("--duration", "600", "--provider", "kling"),
+    )
+    assert said("--duration", "600", "--provider", "kling", "--usable").endswith(
+        " Leave out more than one of --provider, --duration, --usable."
+    )
+    assert said("--retired", "--provider", "local").startswith("No model like that is gone. Without --provider there")
 
 
 def test_a_mistake_in_the_file_of_cards_ends_with_its_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from pydantic import SecretStr
+from rich.console import Console
 
 from cli_rig import Command, command
 from nexiom_sdk import Settings, Studio, SyncStudio
+from nexiom_sdk.cli.providers import listing_of
 from nexiom_sdk.errors import AuthenticationFailed, ConfigurationError, MissingCredentials, ProviderUnavailable
 from nexiom_sdk.events import Event, ProviderCalled
 from nexiom_sdk.provider_states import ProviderState
@@ -100,6 +103,7 @@ async def test_what_is_missing_is_named(tmp_path: Path) -> None:
     registry.register("bolt", WrongAddress)
     states = await _states(tmp_path, registry)
     assert (states["acme"].state, states["acme"].reason) == ("not_set_up", "Acme has no key. It reads ACME_API_KEY.")
+    assert states["acme"].needs == "ACME_API_KEY"
     assert (states["bolt"].state, states["bolt"].reason) == ("not_set_up", "BOLT_BASE_URL is no address.")
     assert states["acme"].models is None
 
@@ -209,6 +213,31 @@ def test_the_command_lists_them_all(command: Command, monkeypatch: pytest.Monkey
     assert "OPENROUTER_API_KEY is not set" in rows["openrouter"][0]
     assert rows["wired"] == ["ready", "1", "-", "wired 1.0"]
     assert KEY not in said.out
+
+
+def test_on_a_terminal_the_reasons_stand_below_at_full_width() -> None:
+    states = [
+        ProviderState(name="hunyuan", state="not_set_up", reason="Hunyuan is not set up: it needs A_KEY."),
+        ProviderState(name="acme", state="ready", models=3, tiers=("standard", "cinematic"), distribution="acme-video"),
+        ProviderState(
+            name="bolt", state="failing", reason="it is down", failing_until=datetime(2026, 11, 24, 8, 30, tzinfo=UTC),
+            models=1, check="failed", check_reason="refused the key",
+        ),
+    ]  # fmt: skip
+    console = Console(width=80, no_color=True)
+    with console.capture() as said:
+        console.print(listing_of(states, checked=True).view(80))
+    assert [line.rstrip() for line in said.get().splitlines()] == [
+        "provider  state       check   models  tiers  package",
+        "hunyuan   not set up  -            -  -      -",
+        "          it needs A_KEY.",
+        "acme      ready       -            3  SC     acme-video",
+        "bolt      failing     failed       1  -      -",
+        "          until 08:30:00 UTC: it is down",
+        "          check: refused the key",
+        "tiers: S standard, C cinematic, U ultra_realistic.",
+    ]
+    assert listing_of(states, checked=True).rows[0].cells[1] == "not set up: it needs A_KEY."
 
 
 def test_the_command_says_what_a_mistyped_name_was_probably_meant_to_be(

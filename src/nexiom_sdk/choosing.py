@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,15 +11,17 @@ from nexiom_sdk.catalogue import Catalogue
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, InvalidPolicy, MissingCredentials, NoCandidate, UnknownProvider
+from nexiom_sdk.lifecycle import GONE
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.policy_words import misspelt
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.selection import select
-from nexiom_sdk.types import Choice, VideoRequest
+from nexiom_sdk.types import Choice, Rejection, VideoRequest
 
 ONE_DAY = timedelta(days=1)
+_POLICY = "policy"  # the provider in a rejection of a whole tier
 
 
 class Chooser:
@@ -126,7 +129,9 @@ class Chooser:
             addresses=addresses,
             role=role,
         )
-        return choice if request.model is None else self.catalogue.explained(choice, request)
+        if request.model is not None:
+            choice = self.catalogue.explained(choice, request)
+        return choice if policy.bars_nothing else self._told_what_is_forbidden(choice, policy, unavailable)
 
     def choose(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:
         """The selection; at least one model fits.
@@ -144,11 +149,45 @@ class Chooser:
         choice = self.explain(request, addresses=addresses, role=role)
         if choice.chosen is not None:
             return choice
-        if request.provider is None and request.model is None and not self._any_set_up(request):
+        by_tier = request.provider is None and request.model is None
+        if by_tier and not (self._any_set_up(request) or refuses_the_tier(choice)):
             raise MissingCredentials(self._how_to_set_up(request))
-        reasons = "\n".join(f"  {one.target}: {'; '.join(one.reasons)}" for one in choice.rejected)
+        reasons = "\n".join(f"  {shown_target(one)}: {'; '.join(one.reasons)}" for one in choice.rejected)
         msg = f"No model fits this request:\n{reasons}\n" if reasons else "No model is known for this request."
-        raise NoCandidate(msg, choice=choice)
+        step = next_step_of(choice, {one.provider: self._lacks(one.provider) for one in choice.rejected})
+        error = NoCandidate(msg, choice=choice)
+        error.next_step = error.next_step if step is None else step
+        raise error
+
+    def needs(self, name: str) -> str:
+        """The variables that set a provider up, in words; empty where it needs none.
+
+        Where some of a set are there, the rest of it; else what the policy says, which knows what matters to most
+        people; else what the adapter declares.
+
+        Args:
+            name: Name of the provider.
+
+        Raises:
+            UnknownProvider: There is no such provider.
+            ConfigurationError: It cannot be imported or used.
+        """
+        told = self._policy().credentials.get(name, ())
+        declared = self._registry.declared(name)
+        variables, given = declared.config_env, self._settings.configuration(name, declared).keys()
+        sets = [frozenset(keys) for keys in declared.credential_sets]
+        least = [keys for keys in declared.credential_sets if not any(one < frozenset(keys) for one in sets)]
+        begun = [[key for key in keys if key not in given] for keys in least if not given.isdisjoint(keys)]
+        if told and not begun:
+            return ", ".join(told)
+        if least:
+            return ", or ".join(" and ".join(variables.get(key, key) for key in keys) for keys in begun or least)
+        try:
+            self.provider(name)
+        except MissingCredentials as error:
+            named = [one for one in variables.values() if re.search(rf"\b{re.escape(one)}\b", error.message)]
+            return ", ".join(named or variables.values())
+        return ""
 
     async def aclose(self) -> None:
         """Close the providers."""
@@ -181,25 +220,96 @@ class Chooser:
         return tuple(name for name in named if name in installed)
 
     def _any_set_up(self, request: VideoRequest) -> bool:
-        return any(name in self._providers for name in self._policy().providers(request.quality_tier))
+        return any(name in self._providers for name in self._asked(request, self._policy()))
 
     def _how_to_set_up(self, request: VideoRequest) -> str:
         policy = self._policy()
-        ways = [f"{name} ({self._needs(name, policy)})" for name in policy.providers(request.quality_tier)]
+        ways = [f"{name} ({self._way(name)})" for name in policy.providers(request.quality_tier)]
         tier = request.quality_tier or policy.default_tier
         return f"No provider for the tier '{tier}' is set up. One of these would do: {', '.join(ways)}."
 
-    def _needs(self, name: str, policy: Policy) -> str:
-        """What has to be set; the policy knows which of a provider's variables it cannot do without."""
-        needed = policy.credentials.get(name, ())
+    def _way(self, name: str) -> str:
+        """How to set a provider up, in a few words."""
+        told = ", ".join(self._policy().credentials.get(name, ()))
         try:
-            declared = self._registry.config_env(name).values()
+            needed = self.needs(name)
         except UnknownProvider:
-            return ", ".join((*needed, "not installed"))
+            return ", ".join(filter(None, (told, "not installed")))
         except ConfigurationError as error:
             return error.message
-        named = needed or [variable for variable in declared if not variable.endswith("BASE_URL")]
-        return f"set {', '.join(named)}" if named else "no key"
+        return f"set {needed}" if needed else "no key"
+
+    def _lacks(self, name: str) -> str:
+        """What a provider needs that is not set up; empty where something else is the matter, or nothing."""
+        if name not in self._registry.names():
+            return ""
+        try:
+            self.provider(name)
+        except MissingCredentials:
+            return self.needs(name)
+        except ConfigurationError:
+            return ""
+        return ""
+
+    def _told_what_is_forbidden(self, choice: Choice, policy: Policy, unavailable: Mapping[str, str]) -> Choice:
+        """The choice with what the policy forbids of providers that cannot be used: to set those up would not help."""
+        names = {one.provider for one in choice.rejected if one.provider in unavailable}
+        cards = {row.target: row.card for name in names for row in self.catalogue.models(name, include_retired=True)}
+
+        def bar(one: Rejection) -> str | None:
+            card = cards.get(one.target, ModelCard(model=one.model))
+            return policy.barred(one.target, licence=card.licence, regions_excluded=card.regions_excluded)
+
+        bars = {one.target: said for one in choice.rejected if one.provider in names and (said := bar(one))}
+        rejected = [
+            one.evolve(reasons=(bars[one.target], *one.reasons)) if one.target in bars else one
+            for one in choice.rejected
+        ]
+        if choice.tier is not None and not choice.ranked and bars and len(bars) == len(rejected):
+            reason = f"the policy forbids every model of the tier {choice.tier}"
+            rejected = [Rejection(provider=_POLICY, model=choice.tier, reasons=(reason,)), *rejected]
+        return choice.evolve(rejected=tuple(rejected))
+
+
+def refuses_the_tier(choice: Choice) -> bool:
+    """Whether the tier itself is refused: to this role, to all, or because the policy does not have it."""
+    return any(one.provider == _POLICY for one in choice.rejected)
+
+
+def shown_target(one: Rejection) -> str:
+    """What a rejection is about in words: a model, a tier, or a name that nobody has.
+
+    Example:
+        >>> shown_target(Rejection(provider="policy", model="cinematic", reasons=("...",)))
+        'tier cinematic'
+    """
+    return {_POLICY: f"tier {one.model}", "any": one.model}.get(one.provider, one.target)
+
+
+def next_step_of(choice: Choice, lacking: Mapping[str, str]) -> str | None:
+    """What to do where no model fits, if it is more than to change what the reasons name.
+
+    Args:
+        choice: The choice in which none fits.
+        lacking: What providers need that are not set up, by their names; empty for those that are.
+
+    Example:
+        >>> wan = Rejection(provider="runway", model="wan3", reasons=("Runway needs a key.",))
+        >>> next_step_of(Choice(rejected=(wan,)), {"runway": "RUNWAYML_API_SECRET"})
+        'Set RUNWAYML_API_SECRET.'
+    """
+    if refuses_the_tier(choice):
+        return "Ask for another tier, submit as a role that may use this one, or change the policy."
+    gone = [one.reasons[0].startswith(GONE) for one in choice.rejected]
+    if gone and all(gone):
+        return "`nexiom models` lists what there is."
+    there = [one for one, is_gone in zip(choice.rejected, gone, strict=True) if not is_gone]
+    needs = {one.provider: lacking.get(one.provider, "") for one in there if len(one.reasons) == 1}
+    if not needs or not all(needs.values()) or any(len(one.reasons) > 1 for one in there):
+        return None
+    if len(needs) == 1:
+        return f"Set {''.join(needs.values())}."
+    return f"Set {', or '.join(f'{what} for {name}' for name, what in needs.items())}."
 
 
 def _told_of_waiting(choice: Choice) -> Choice:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from nexiom_sdk.cards import ModelCard
 
 WARN_BEFORE_RETIREMENT = timedelta(days=60)
+GONE = "is no longer offered"
 
 
 def gone(card: ModelCard, listed: Mapping[str, ModelCard], today: date) -> str:
@@ -25,7 +26,7 @@ def gone(card: ModelCard, listed: Mapping[str, ModelCard], today: date) -> str:
     """
     day = card.retires_on
     since = f" since {day}" if day is not None and day <= today else ""
-    return f"is no longer offered{since}{_instead(card, listed, today)}"
+    return f"{GONE}{since}{_instead(card, listed, today)}"
 
 
 def leaving(card: ModelCard, listed: Mapping[str, ModelCard], today: date) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from nexiom_sdk.choosing import Chooser
-from nexiom_sdk.errors import ConfigurationError, NexiomError, PluginError
+from nexiom_sdk.errors import ConfigurationError, MissingCredentials, NexiomError, PluginError
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.providers.breakers import Held
 from nexiom_sdk.providers.calls import Door, call
@@ -27,6 +27,7 @@ class ProviderState(Frozen):
             an address is missing. broken: it cannot be imported, or two packages bring it. left_out: it is installed,
             and NEXIOM_PROVIDERS does not name it. not_installed: NEXIOM_PROVIDERS names it, and no package brings it.
         reason: The same in words; empty where it is ready.
+        needs: The variables that would set it up, in words; empty where none is missing.
         failing_until: When the next order may try one that is failing.
         distribution: The package that brings it.
         version: The package's version.
@@ -39,6 +40,7 @@ class ProviderState(Frozen):
     name: str
     state: Literal["ready", "failing", "not_set_up", "broken", "left_out", "not_installed"]
     reason: str = ""
+    needs: str = ""
     failing_until: datetime | None = None
     distribution: str | None = None
     version: str | None = None
@@ -87,7 +89,8 @@ def _state(report: ProviderReport, chooser: Chooser, failing: Mapping[str, Held]
     except ConfigurationError as error:
         named = any(variable in error.message for variable in report.config_env.values())
         reads = "" if named or not report.config_env else f" It reads {', '.join(report.config_env.values())}."
-        return known.evolve(state="not_set_up", reason=f"{error.message}{reads}")
+        needs = chooser.needs(report.name) if isinstance(error, MissingCredentials) else ""
+        return known.evolve(state="not_set_up", reason=f"{error.message}{reads}", needs=needs)
     held = failing.get(report.name)
     if held is None:
         return known.evolve(models=models)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from nexiom_sdk.cli import costs, jobs, models, providers
-from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, USAGE, Interrupted, Problem
+from nexiom_sdk.cli.exits import INTERRUPTED, MEANINGS, Interrupted, Problem
 from nexiom_sdk.cli.options import (
     AspectRatio,
     Audio,
@@ -32,9 +32,11 @@ from nexiom_sdk.cli.options import (
     Quiet,
     Reference,
     Resolution,
+    Role,
     Seed,
     Tier,
     Timeout,
+    User,
     as_written,
     asks_for_json,
     examples,
@@ -42,6 +44,7 @@ from nexiom_sdk.cli.options import (
     output_for,
     request_of,
 )
+from nexiom_sdk.cli.usage import usage_problem
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
@@ -75,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: object = app(list(arguments), prog_name="nexiom", standalone_mode=False)
     except typer.TyperException as error:
-        problem = _usage(error)
+        problem = usage_problem(error, arguments, app)
     except typer.Abort:
         problem = Problem(code="declined", message="Nothing was done.", exit_code=INTERRUPTED)
     except Interrupted as interruption:
@@ -136,6 +139,8 @@ def generate(
     negative_prompt: NegativePrompt = None,
     max_cost: MaxCost = None,
     nearest: Nearest = False,
+    user: User = None,
+    role: Role = None,
     output: OutputFile = None,
     client_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Your own key: twice the same is one order.")
@@ -168,9 +173,10 @@ def generate(
         nearest=nearest,
     )
     following = verbs.Following(output=output, timeout_seconds=timeout)
+    customer = verbs.Customer(user_id=user, role=role)
 
     async def verb(session: Session) -> None:
-        await verbs.generate(session, request, following, client_key=client_key, detach=detach)
+        await verbs.generate(session, request, following, customer=customer, client_key=client_key, detach=detach)
 
     run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, reference=local(reference))
 
@@ -197,6 +203,8 @@ def estimate(
     negative_prompt: NegativePrompt = None,
     max_cost: MaxCost = None,
     nearest: Nearest = False,
+    user: User = None,
+    role: Role = None,
     json: Json = False,
 ) -> None:
     """Say which model would make a video, why, and for how much.
@@ -204,7 +212,7 @@ def estimate(
     Asks nobody and spends nothing.
     """
     from nexiom_sdk.cli import verbs
-    from nexiom_sdk.cli.session import run_in_session
+    from nexiom_sdk.cli.session import Session, run_in_session
 
     request = request_of(
         prompt,
@@ -221,7 +229,12 @@ def estimate(
         max_cost=max_cost,
         nearest=nearest,
     )
-    run_in_session(lambda session: verbs.estimate(session, request), output=output_for(json=json), home=context.obj)
+    customer = verbs.Customer(user_id=user, role=role)
+
+    async def verb(session: Session) -> None:
+        await verbs.estimate(session, request, customer=customer)
+
+    run_in_session(verb, output=output_for(json=json), home=context.obj, reference=local(reference))
 
 
 @app.command(
@@ -299,11 +312,6 @@ def migrate(
 app.command(
     epilog=examples("nexiom costs --month --by provider", "nexiom costs --by day,user --since 2026-11-01 --json")
 )(costs.costs)
-
-
-def _usage(error: typer.TyperException) -> Problem:
-    command: object = getattr(getattr(error, "ctx", None), "command_path", "nexiom")
-    return Problem(code="usage", message=error.format_message(), next_step=f"{command} --help", exit_code=USAGE)
 
 
 def _prepare_streams(*, json: bool) -> None:

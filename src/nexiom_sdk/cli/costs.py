@@ -12,6 +12,7 @@ from nexiom_sdk.cli.options import Json, output_for
 
 if TYPE_CHECKING:
     from nexiom_sdk.cli.listing import Listing
+    from nexiom_sdk.cli.session import Session
     from nexiom_sdk.jobs import Dimension, Spend
 
 DAYS = 30
@@ -60,7 +61,7 @@ def costs(
 
     Without a time, it is about the last 30 days.
     """
-    from nexiom_sdk.cli.session import Session, run_in_session
+    from nexiom_sdk.cli.session import run_in_session
     from nexiom_sdk.clock import SystemClock
     from nexiom_sdk.governance import begin_of
 
@@ -74,6 +75,8 @@ def costs(
     elif since is None and until is None:
         since = begin_of("day", now) - timedelta(days=DAYS - 1)
     words = [word.strip() for word in by.split(",") if word.strip()]
+    if not words:
+        raise typer.BadParameter("--by names nothing: say what to add up by, such as --by provider.", ctx=context)
 
     async def verb(session: Session) -> None:
         dimensions: Sequence[Dimension] = words  # type: ignore[assignment]  # the studio knows the nearest ones
@@ -85,9 +88,27 @@ def costs(
             provider=provider,
             quality_tier=tier,  # type: ignore[arg-type]  # here too
         )
+        if provider is not None and not found:
+            await _check_provider(session, provider)
         session.output.listing(listing(found, list(dict.fromkeys(dimensions)), span=_span(since, until)))
 
     run_in_session(verb, output=output_for(json=json), home=context.obj)
+
+
+async def _check_provider(session: Session, name: str) -> None:
+    """Refuse a provider that is neither installed nor in any row: nothing spent there is no answer.
+
+    Raises:
+        InvalidInput: It is not known; the message has the nearest one.
+    """
+    from nexiom_sdk.errors import InvalidInput
+    from nexiom_sdk.wording import unknown
+
+    installed = [one.name for one in await session.studio.providers() if one.state != "not_installed"]
+    used = [one.values["provider"] for one in await session.studio.costs("provider")]
+    known = sorted({*installed, *filter(None, used)})
+    if name not in known:
+        raise InvalidInput(unknown("provider", name, known), charged=None, next_step="nexiom providers")
 
 
 def listing(found: Sequence[Spend], by: Sequence[Dimension], *, span: str) -> Listing:
@@ -131,7 +152,8 @@ def listing(found: Sequence[Spend], by: Sequence[Dimension], *, span: str) -> Li
         headers=(*by, *_FIGURES),
         rows=rows,
         numbers=frozenset(_FIGURES),
-        wide=frozenset({"model", "user"}),
+        keys=len(by),
+        dispensable=frozenset({"completed", "failed"}),
         empty=f"Nothing was ordered {span}.",
         footer=summary(found, span=span),
     )

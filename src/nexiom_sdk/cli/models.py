@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nexiom_sdk.cli.options import Json, dollars, examples, output_for
+from nexiom_sdk.cli.options import Json, dollars, examples, length, output_for
 
 if TYPE_CHECKING:
     from nexiom_sdk.catalogue_view import ListedModel
@@ -31,7 +31,8 @@ def models(
     provider: Annotated[str | None, typer.Option(metavar="NAME", help="Only this provider's.")] = None,
     tier: Annotated[str | None, typer.Option(metavar="TIER", help="Only those that the policy names for it.")] = None,
     duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Only those that make clips of this length.")
+        float | None,
+        typer.Option(parser=length, metavar="SECONDS", help="Only those that make clips of this length."),
     ] = None,
     takes: Annotated[
         str | None,
@@ -55,22 +56,40 @@ def models(
         return
     if usable and retired:
         raise typer.BadParameter("What is retired is not usable: take one of --usable and --retired.", ctx=context)
+    if max_price is not None and not (max_price.is_finite() and max_price >= 0):
+        raise typer.BadParameter(f"--max-price is an amount of 0 or more, not {max_price}.", ctx=context)
     from nexiom_sdk.cli.session import run_in_session
 
-    async def verb(session: Session) -> None:
+    def found(session: Session, *without: str) -> Sequence[ListedModel]:
+        dropped = set(without)
         listed = session.studio.models(
-            provider,
-            tier=tier,  # type: ignore[arg-type]  # the studio checks its words, and knows the nearest ones
-            duration_seconds=duration,
-            takes=takes,  # type: ignore[arg-type]
-            max_usd=max_price,
-            usable=usable,
+            None if "--provider" in dropped else provider,
+            tier=None if "--tier" in dropped else tier,  # type: ignore[arg-type]  # the studio knows the nearest ones
+            duration_seconds=None if "--duration" in dropped else duration,
+            takes=None if "--input" in dropped else takes,  # type: ignore[arg-type]
+            max_usd=None if "--max-price" in dropped else max_price,
+            usable=usable and "--usable" not in dropped,
             include_retired=retired,
         )
+        return [one for one in listed if one.state == "retired"] if retired else listed
+
+    filters = {
+        "--provider": provider,
+        "--tier": tier,
+        "--duration": duration,
+        "--input": takes,
+        "--max-price": max_price,
+        "--usable": usable or None,
+    }
+    given = [name for name, value in filters.items() if value is not None]
+
+    async def verb(session: Session) -> None:
+        listed = found(session)
+        advice = "" if listed else _what_to_leave_out({name: len(found(session, name)) for name in given})
         if retired:
-            _say_what_is_gone(session, [one for one in listed if one.state == "retired"])
+            _say_what_is_gone(session, listed, advice)
         else:
-            _say(session, listed, takes)
+            _say(session, listed, takes, advice)
 
     run_in_session(verb, output=output_for(json=json), home=context.obj)
 
@@ -97,7 +116,20 @@ def show(
     run_in_session(verb, output=output_for(json=json), home=context.obj)
 
 
-def _say(session: Session, listed: Sequence[ListedModel], takes: str | None) -> None:
+def _what_to_leave_out(counts: Mapping[str, int]) -> str:
+    """Which option to drop where no model has all that was asked for.
+
+    Example:
+        >>> _what_to_leave_out({"--tier": 0, "--duration": 3})
+        ' Without --duration there are 3.'
+    """
+    helps = [f"{name} there {'is 1' if count == 1 else f'are {count}'}" for name, count in counts.items() if count]
+    if helps:
+        return f" Without {', and without '.join(helps)}."
+    return f" Leave out more than one of {', '.join(counts)}." if len(counts) > 1 else ""
+
+
+def _say(session: Session, listed: Sequence[ListedModel], takes: str | None, advice: str) -> None:
     from nexiom_sdk.cli.listing import Listing
     from nexiom_sdk.cli.model_words import HEADERS, LEGEND, row_of
 
@@ -112,13 +144,13 @@ def _say(session: Session, listed: Sequence[ListedModel], takes: str | None) -> 
             wide=frozenset({"model", "state", "sizes", "sound", "takes", "tiers"}),
             numbers=frozenset({"length", "sizes", "$ per s"}),
             legend=LEGEND,
-            empty="No model is like that.",
+            empty=f"No model is like that.{advice}",
             footer=f"{count}, {states.count('usable')} usable.{unset}" if listed else "",
         )
     )
 
 
-def _say_what_is_gone(session: Session, listed: Sequence[ListedModel]) -> None:
+def _say_what_is_gone(session: Session, listed: Sequence[ListedModel], advice: str) -> None:
     from nexiom_sdk.cli.listing import Listing
     from nexiom_sdk.cli.model_words import GONE_HEADERS, gone_row_of
 
@@ -128,7 +160,7 @@ def _say_what_is_gone(session: Session, listed: Sequence[ListedModel]) -> None:
             headers=GONE_HEADERS,
             rows=[gone_row_of(one) for one in listed],
             wide=frozenset({"known from"}),
-            empty="No model like that is gone.",
+            empty=f"No model like that is gone.{advice}",
         )
     )
 

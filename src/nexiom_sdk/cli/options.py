@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -38,10 +39,26 @@ def dollars(text: str) -> Decimal:
         raise typer.BadParameter(msg) from None
 
 
+def length(text: str) -> float:
+    """A length in seconds, as an option has it.
+
+    Raises:
+        BadParameter: It is none; a unit after the number is named.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        number = re.match(r"\s*(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?\.?\s*$", text, re.IGNORECASE)
+        hint = f": write {number[1]}." if number else ", such as 8."
+        raise typer.BadParameter(f"'{text}' is not a number of seconds{hint}") from None
+
+
 Prompt: TypeAlias = Annotated[str, typer.Argument(metavar="PROMPT", help="What the video shows.")]
 JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 Tier: TypeAlias = Annotated[str | None, typer.Option(metavar="TIER", help="standard, cinematic or ultra_realistic.")]
-Duration: TypeAlias = Annotated[float | None, typer.Option(metavar="SECONDS", help="Length of the clip.")]
+Duration: TypeAlias = Annotated[
+    float | None, typer.Option(parser=length, metavar="SECONDS", help="Length of the clip.")
+]
 Resolution: TypeAlias = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Short side of the picture, such as 720p.")
 ]
@@ -61,6 +78,10 @@ MaxCost: TypeAlias = Annotated[
 ]
 Nearest: TypeAlias = Annotated[
     bool, typer.Option("--nearest", help="Take the nearest value a model offers instead of refusing.")
+]
+User: TypeAlias = Annotated[str | None, typer.Option(metavar="USER", help="Whose job it is, for roles and budgets.")]
+Role: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="ROLE", help="The user's role, instead of the one that the policy gives.")
 ]
 OutputFile: TypeAlias = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Copy the finished video here.")

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -20,9 +20,29 @@ from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.words import is_preview
 from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import GenerationJob, VideoResult
-from nexiom_sdk.types import Choice
+from nexiom_sdk.types import Choice, Rejection
 
 _INTERNAL = {"request", "provider_metadata", "run_at", "leased_until", "fence", "order_no", "attempts", "client_key"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asides:
+    """What a choice does not say of itself.
+
+    Args:
+        rules: Why there is a rule, by its id.
+        lacking: What providers need that are not set up, by their names.
+        reasons: Why those cannot be used, as the choice may have it.
+    """
+
+    rules: Mapping[str, str] = field(default_factory=dict[str, str])
+    lacking: Mapping[str, str] = field(default_factory=dict[str, str])
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def gathers(self, one: Rejection) -> bool:
+        """Whether nothing is said of a model but that its provider is not set up."""
+        reason = self.reasons.get(one.provider, "")
+        return bool(reason) and len(one.reasons) == 1 and reason.startswith(one.reasons[0])
 
 
 class Output(Protocol):
@@ -52,7 +72,7 @@ class Output(Protocol):
         """The video is there."""
         ...
 
-    def choice(self, choice: Choice) -> None:
+    def choice(self, choice: Choice, asides: Asides) -> None:
         """Which model would be used, and why."""
         ...
 
@@ -156,7 +176,7 @@ class JsonLines:
         warnings: list[JsonValue] = [*self._notices, *result.warnings]
         self._write("result", named | fields | {"file": where, "preview": is_preview(job), "warnings": warnings})
 
-    def choice(self, choice: Choice) -> None:
+    def choice(self, choice: Choice, asides: Asides) -> None:  # noqa: ARG002 - for people
         self._write("choice", choice.model_dump(mode="json"))
 
     def jobs(self, jobs: Sequence[GenerationJob]) -> None:

@@ -70,6 +70,15 @@ def listing_of(states: Sequence[ProviderState], *, checked: bool) -> Listing:
                     ", ".join(one.tiers) or "-",
                     " ".join(filter(None, (one.distribution, one.version))) or "-",
                 ),
+                short=(
+                    one.name,
+                    one.state.replace("_", " "),
+                    *(((one.check or "-").replace("unsupported", "no free call"),) if checked else ()),
+                    "-" if one.models is None else str(one.models),
+                    "".join(tier[0].upper() for tier in one.tiers) or "-",
+                    " ".join(filter(None, (one.distribution, one.version))) or "-",
+                ),
+                notes=_notes(one),
                 fields=one.model_dump(mode="json"),
                 style=_STYLES["failing" if one.check == "failed" else one.state],
             )
@@ -77,6 +86,7 @@ def listing_of(states: Sequence[ProviderState], *, checked: bool) -> Listing:
         ],
         numbers=frozenset({"models"}),
         wide=frozenset({"state", "check", "tiers"}),
+        legend="tiers: S standard, C cinematic, U ultra_realistic.",
         empty="There is no provider.",
     )
 
@@ -84,8 +94,26 @@ def listing_of(states: Sequence[ProviderState], *, checked: bool) -> Listing:
 def _state(one: ProviderState) -> str:
     words = one.state.replace("_", " ")
     if one.failing_until is not None:
-        words = f"failing until {one.failing_until:%H:%M:%S} UTC"
-    return f"{words}: {one.reason}" if one.reason else words
+        words = f"failing {_until(one)}"
+    reason = _reason(one)
+    return f"{words}: {reason}" if reason else words
+
+
+def _until(one: ProviderState) -> str:
+    return f"until {one.failing_until:%H:%M:%S} UTC"
+
+
+def _reason(one: ProviderState) -> str:
+    """Why it is as it is, without the state itself, which is said before it."""
+    _, said, rest = one.reason.partition(" is not set up: ")
+    return rest if said and one.state == "not_set_up" else one.reason
+
+
+def _notes(one: ProviderState) -> tuple[str, ...]:
+    why = _reason(one)
+    if one.failing_until is not None:
+        why = f"{_until(one)}: {why}"
+    return tuple(filter(None, (why, f"check: {one.check_reason}" if one.check_reason else "")))
 
 
 def _check(one: ProviderState) -> str:

@@ -1,4 +1,4 @@
-"""Choices, lists of jobs and single jobs as people read them."""
+"""Lists of jobs and single jobs as people read them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from rich.text import Text
 from nexiom_sdk.attempts import Attempt, attempts_of
 from nexiom_sdk.cli import words
 from nexiom_sdk.jobs import GenerationJob, JobStatus
-from nexiom_sdk.types import Candidate, Choice
-from nexiom_sdk.wording import printable, seconds, usd
+from nexiom_sdk.wording import printable, usd
 
 _STYLES = {
     JobStatus.PENDING: "yellow",
@@ -27,26 +26,6 @@ _LONGEST_PROMPT = 200
 _LONGEST_REASON = 200
 _ROOM_FOR_MODELS = 110
 _NAME_WIDTH = 22
-
-
-def choice_table(choice: Choice) -> Table:
-    """The models that fit, best first, then the others, each with its reason; below, of when the prices are."""
-    table = _table("", "model", "makes", "price", "why")
-    for index, one in enumerate(choice.ranked):
-        label, style = ("chosen", "bold green") if index == 0 else ("spare", "")
-        why = Text("\n").join(
-            [
-                *([Text(one.why)] if one.why else ()),
-                *(Text(f"rule {printable(name)}", style="dim") for name in one.rules),
-                *(Text(f"warning: {warning}", style="yellow") for warning in one.warnings),
-            ]
-        )
-        table.add_row(Text(label, style), Text(one.target, style), _terms(one), _price(one), why)
-    for rejected in choice.rejected:
-        reasons = Text("\n".join(printable(reason) for reason in rejected.reasons))
-        table.add_row(Text("dropped", "dim"), Text(rejected.target, "dim"), "", "", reasons)
-    table.caption, table.caption_justify = _price_dates(choice), "left"
-    return table
 
 
 def jobs_table(jobs: Sequence[GenerationJob], *, now: datetime, width: int) -> Table:
@@ -131,26 +110,8 @@ def _indented(line: str) -> str:
 def _table(*headers: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for header in headers:
-        table.add_column(header, no_wrap=header not in {"why", "prompt"})  # these two give way where room is short
+        table.add_column(header, no_wrap=header != "prompt")  # it gives way where room is short
     return table
-
-
-def _terms(one: Candidate) -> str:
-    sound = "" if one.audio is None else ("sound" if one.audio else "silent")
-    length = "" if one.duration_seconds is None else seconds(one.duration_seconds)
-    return " · ".join(filter(None, (length, one.resolution, one.aspect_ratio, sound)))
-
-
-def _price(one: Candidate) -> str:
-    return "free" if one.estimated_cost_usd == 0 else usd(one.estimated_cost_usd)
-
-
-def _price_dates(choice: Choice) -> str | None:
-    """From when the prices are, as far as that is known."""
-    dates = sorted({one.price_date for one in choice.ranked if one.estimated_cost_usd is not None} - {""})
-    if not dates:
-        return None
-    return f"prices of {dates[0]}" if len(dates) == 1 else f"prices of {dates[0]} to {dates[-1]}"
 
 
 def _status(job: GenerationJob) -> str:

@@ -19,11 +19,12 @@ from rich.live import Live
 from rich.text import Text
 
 from nexiom_sdk.cli import words
+from nexiom_sdk.cli.choices import choice_view
 from nexiom_sdk.cli.exits import INTERRUPTED, READER_GONE, Problem
 from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.live import LiveLine
-from nexiom_sdk.cli.output import silence, write_line
-from nexiom_sdk.cli.tables import choice_table, jobs_table, plain_jobs, row_text
+from nexiom_sdk.cli.output import Asides, silence, write_line
+from nexiom_sdk.cli.tables import jobs_table, plain_jobs, row_text
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.types import Choice
@@ -92,9 +93,9 @@ class Terminal:
         self._remark(Text.assemble((f"{kind} in {took}", "bold green"), " · ", words.summary(result)))
         write_line(str(file or result.url))
 
-    def choice(self, choice: Choice) -> None:
+    def choice(self, choice: Choice, asides: Asides) -> None:
         if sys.stdout.isatty():
-            self._results.print(choice_table(choice))
+            self._results.print(choice_view(choice, width=self._results.width, asides=asides))
         else:
             write_line(choice.explain())
 
@@ -110,7 +111,7 @@ class Terminal:
         if not listing.rows:
             self._remark(Text(listing.empty))
         elif sys.stdout.isatty():
-            self._results.print(listing.table())
+            self._results.print(listing.view(self._results.width))
         else:
             write_line(listing.plain())
         if listing.footer:

@@ -8,21 +8,25 @@ import logging
 import math
 import os
 import statistics
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from nexiom_sdk import moves
-from nexiom_sdk.cli.output import Output
+from nexiom_sdk.choosing import next_step_of, refuses_the_tier
+from nexiom_sdk.cli.output import Asides, Output
 from nexiom_sdk.cli.session import Session
 from nexiom_sdk.cli.words import finish, local_file, stopped, unsent
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import InvalidInput, MissingCredentials, NoCandidate, StorageError, WaitTimeout
 from nexiom_sdk.events import Event, JobMoved, Sink
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
+from nexiom_sdk.provider_states import ProviderState
+from nexiom_sdk.references import inspect, read_local
 from nexiom_sdk.storage import output_key
-from nexiom_sdk.types import VideoRequest
+from nexiom_sdk.types import Choice, VideoRequest
 from nexiom_sdk.wording import unknown
 
 _HISTORY_ROWS = 50
@@ -53,11 +57,30 @@ class Following:
         return () if self.output is None else ("--output", str(self.output))
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """For whom a video is made.
+
+    Args:
+        user_id: Whose job it is; None: nobody's.
+        role: The user's role; None: as the policy says.
+    """
+
+    user_id: str | None = None
+    role: str | None = None
+
+
 async def generate(
-    session: Session, request: VideoRequest, following: Following, *, client_key: str | None, detach: bool
+    session: Session,
+    request: VideoRequest,
+    following: Following,
+    *,
+    customer: Customer,
+    client_key: str | None,
+    detach: bool,
 ) -> None:
     """Order a video and follow it to its end, or only order it; without any key, make a preview here."""
-    job = await _submit(session, request, client_key=client_key)
+    job = await _submit(session, request, customer, client_key=client_key)
     session.job_id, session.resume = job.id, following.again
     if detach:
         _say_outcome(session, await session.studio.advance(job.id), "The order is on its way.")
@@ -65,16 +88,28 @@ async def generate(
         await _follow(session, job, following)
 
 
-async def estimate(session: Session, request: VideoRequest) -> None:
+async def estimate(session: Session, request: VideoRequest, *, customer: Customer) -> None:
     """Say which model would be used, why, and for how much."""
-    choice = session.studio.estimate(request)
-    if choice.chosen is None and _nothing_is_set_up(session, request):
+    studio = session.studio
+    await asyncio.to_thread(_look_at_files, request, studio.settings.media_roots)
+    choice = studio.estimate(request, user_id=customer.user_id, role=customer.role)
+    states = await studio.providers()
+    if choice.chosen is None and _nothing_is_set_up(choice, request, states):
         session.output.notice("No provider of this tier is set up: a preview would be made on this machine, not AI.")
-        here = session.studio.estimate(request.evolve(provider="local"))
+        here = studio.estimate(request.evolve(provider="local"), user_id=customer.user_id, role=customer.role)
         choice = choice.evolve(ranked=here.ranked, rejected=(*here.rejected, *choice.rejected))
-    session.output.choice(choice)
+    lacking = {one.name: one.needs for one in states if one.state == "not_set_up"}
+    asides = Asides(
+        rules={rule.id: rule.why for rule in studio.policy.rules},
+        lacking=lacking,
+        reasons={one.name: one.reason for one in states if one.state == "not_set_up"},
+    )
+    session.output.choice(choice, asides)
     if choice.chosen is None:
-        raise NoCandidate("No model fits this request.", choice=choice, next_step="Change what the reasons name.")
+        refused = "; ".join(choice.rejected[0].reasons).rstrip(".") if refuses_the_tier(choice) else ""
+        msg = f"No model fits this request{f': {refused}' if refused else ''}."
+        step = next_step_of(choice, lacking) or "Change what the reasons name."
+        raise NoCandidate(msg, choice=choice, next_step=step)
 
 
 async def list_jobs(session: Session, *, user_id: str | None, status: str | None, limit: int) -> None:
@@ -144,21 +179,37 @@ def told_to(output: Output) -> Sink:
     return tell
 
 
-async def _submit(session: Session, request: VideoRequest, *, client_key: str | None) -> GenerationJob:
+async def _submit(
+    session: Session, request: VideoRequest, customer: Customer, *, client_key: str | None
+) -> GenerationJob:
+    whose = dataclasses.asdict(customer)
     try:
-        return await session.studio.submit(request, client_key=client_key, defer=True)
+        return await session.studio.submit(request, client_key=client_key, defer=True, **whose)
     except MissingCredentials as error:
         if request.provider is not None or request.model is not None:
             raise
         session.output.notice(f"This is a preview made on this machine, not AI. {error.message}")
-        return await session.studio.submit(request.evolve(provider="local"), client_key=client_key, defer=True)
+        here = request.evolve(provider="local")
+        return await session.studio.submit(here, client_key=client_key, defer=True, **whose)
 
 
-def _nothing_is_set_up(session: Session, request: VideoRequest) -> bool:
-    """Whether no provider could carry out even the plainest request of this tier."""
-    if request.provider is not None or request.model is not None:
+def _look_at_files(request: VideoRequest, roots: Sequence[Path]) -> None:
+    """Refuse files that cannot be references, as ordering would.
+
+    Raises:
+        InvalidInput: One is missing, or not what its role needs.
+    """
+    for media in request.references:
+        if media.file is not None:
+            inspect(read_local(media.file, roots=roots), role=media.role, name=media.file.name)
+
+
+def _nothing_is_set_up(choice: Choice, request: VideoRequest, states: Sequence[ProviderState]) -> bool:
+    """Whether a preview would be made: nothing was named or refused, and no provider of the tier can be used."""
+    if request.provider is not None or request.model is not None or refuses_the_tier(choice):
         return False
-    return session.studio.estimate(VideoRequest(prompt="x", quality_tier=request.quality_tier)).chosen is None
+    usable = {one.name for one in states if one.state in {"ready", "failing"}}
+    return not any(one.provider in usable for one in choice.rejected)
 
 
 def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
