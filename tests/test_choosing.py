@@ -8,7 +8,8 @@ import pytest
 
 from cli_rig import Command, command
 from nexiom_sdk import Policy
-from nexiom_sdk.choosing import Chooser, next_step_of
+from nexiom_sdk.choice_words import next_step_of
+from nexiom_sdk.choosing import Chooser
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import MissingCredentials, NoCandidate

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from nexiom_sdk.choosing import shown_target
+from nexiom_sdk.choice_words import shown_target
 from nexiom_sdk.cli.layout import INDENT, below, line, whole, widths
 from nexiom_sdk.cli.output import Asides
 from nexiom_sdk.types import Candidate, Choice

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from nexiom_sdk import moves
-from nexiom_sdk.choosing import next_step_of, refuses_the_tier
+from nexiom_sdk.choice_words import next_step_of, refuses_the_tier
 from nexiom_sdk.cli.output import Asides, Output
 from nexiom_sdk.cli.session import Session
 from nexiom_sdk.cli.words import finish, local_file, stopped, unsent
