@@ -61,7 +61,7 @@ def large_database() -> Iterator[str]:
                                          quality_tier, estimated_cost_usd, provider_metadata, created_at)
             select 'x', 'u' || n % 100, case when n <= 200 then 'queued' else 'done' end, 'completed', 'x', n::text,
                    'acme', (n % 1000 = 0)::int, (array['standard', 'cinematic'])[1 + n % 2], 0.4,
-                   jsonb_build_object('role', 'r' || n % 10, 'timing', jsonb_build_object('ordered_at', now()::text)),
+                   jsonb_build_object('role', 'r' || n % 10, 'earlier_at', '2020', 'timing', jsonb_build_object('ordered_at', now()::text)),
                    now() - make_interval(mins => n * 7)
               from generate_series(1, 20000) n
             """
@@ -90,12 +90,12 @@ TODAY = CLOCK.now() - timedelta(days=1)
         ),
         (sql.listed({"due_before": ""}), {"due_before": TODAY, "limit": 5}, {"due"}),
         (sql.DURATIONS, {"key": "x", "limit": 5}, {"durations"}),
-        (*_usage(since=TODAY), {"recent", "again"}),
-        (*_usage(since=TODAY, user_id="u1"), {"mine", "again"}),
-        (*_usage(since=TODAY, role="r1"), {"role", "again"}),
-        (*_usage(since=TODAY, quality_tier="cinematic"), {"tier", "again"}),
-        (*_usage(since=TODAY, user_id="u1", role="r1", quality_tier="cinematic"), {"mine", "again"}),
-        (*_usage(since=TODAY, until=TODAY + timedelta(hours=1)), {"recent", "again"}),
+        (*_usage(since=TODAY), {"recent", "again", "earlier"}),
+        (*_usage(since=TODAY, user_id="u1"), {"mine", "again", "earlier"}),
+        (*_usage(since=TODAY, role="r1"), {"role", "again", "earlier"}),
+        (*_usage(since=TODAY, quality_tier="cinematic"), {"tier", "again", "earlier"}),
+        (*_usage(since=TODAY, user_id="u1", role="r1", quality_tier="cinematic"), {"mine", "again", "earlier"}),
+        (*_usage(since=TODAY, until=TODAY + timedelta(hours=1)), {"recent", "again", "earlier"}),
         (*_usage(active=True), {"due"}),
         (*_usage(active=True, role="r1", quality_tier="cinematic"), {"due"}),
         (*_usage(active=True, user_id="u1", role="r1", quality_tier="cinematic"), {"running"}),

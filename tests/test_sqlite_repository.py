@@ -115,16 +115,16 @@ TODAY = VirtualClock().now()
 @pytest.mark.parametrize(
     ("query", "indexes"),
     [
-        (UsageQuery(since=TODAY), ["by_time", "again", "reordered"]),
-        (UsageQuery(since=TODAY, user_id="u1"), ["by_user", "again", "reordered"]),
-        (UsageQuery(since=TODAY, of_nobody=True), ["by_user", "again", "reordered"]),
-        (UsageQuery(since=TODAY, role="admin"), ["by_role", "again", "reordered"]),
-        (UsageQuery(since=TODAY, quality_tier="cinematic"), ["by_tier", "again", "reordered"]),
+        (UsageQuery(since=TODAY), ["by_time", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, user_id="u1"), ["by_user", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, of_nobody=True), ["by_user", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, role="admin"), ["by_role", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, quality_tier="cinematic"), ["by_tier", "again", "reordered", "earlier"]),
         (
             UsageQuery(since=TODAY, user_id="u1", role="admin", quality_tier="cinematic", provider="acme"),
-            ["by_user", "again", "reordered"],
+            ["by_user", "again", "reordered", "earlier"],
         ),
-        (UsageQuery(since=TODAY, until=TODAY), ["by_time", "again", "reordered"]),
+        (UsageQuery(since=TODAY, until=TODAY), ["by_time", "again", "reordered", "earlier"]),
         (UsageQuery(active=True, user_id="u1", role="admin"), ["running", "running"]),
         (UsageQuery(active=True, role="admin", quality_tier="cinematic"), ["running", "running"]),
     ],
@@ -161,7 +161,7 @@ async def test_a_file_from_before_gets_the_newer_indexes_and_keeps_its_rows(
     with opened(path) as database:
         new = database.execute(names).fetchall()
         for (name,) in new:
-            if name.startswith("generation_jobs_by_") or name.endswith(("again", "reordered", "running")):
+            if name.startswith("generation_jobs_by_") or name.endswith(("again", "earlier", "reordered", "running")):
                 database.execute(f"drop index {name}")
         database.execute("create index generation_jobs_mine on generation_jobs (user_id, created_at)")
         database.execute("create index generation_jobs_recent on generation_jobs (created_at)")

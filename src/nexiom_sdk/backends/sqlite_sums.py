@@ -124,11 +124,14 @@ def _used(
     grouped = " group by 1" if money and exact else ""
     arms = [f"{arm(amount, f'count(*), {running}', which)}{grouped}" for which in _present(sifted)]
     if money:  # few rows have earlier orders
-        arms += [f"{arm(f'{_EARLIER}, count(*)', '0, 0', which)} group by 1" for which in _earlier(sifted)]
+        arms += [f"{arm(f'{_EARLIER}, count(*)', 'null, 0', which)} group by 1" for which in _earlier(sifted)]
     cost, jobs, some = Decimal(0), 0, 0
     for amount, times, count, now in db.execute(" union all ".join(arms), {**sifted.values, "besides": besides}):
-        cost += Decimal(amount) if isinstance(amount, float) else counted(_amount(amount)) * times
-        jobs += count
+        if count is None:
+            cost += 0 if amount is None else counted(amount_of(amount)) * times
+        else:
+            cost += Decimal(amount) if isinstance(amount, float) else counted(_amount(amount)) * times
+            jobs += count
         some += int(now)
     return Usage(cost_usd=cost, jobs=jobs, active=some)
 
