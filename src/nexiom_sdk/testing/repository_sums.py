@@ -170,6 +170,14 @@ class SumContract:
             await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.000001")), limits=[limit])
         await repository.add(sample_job(clock, estimated_cost_usd=Decimal(0)), limits=[limit])
 
+    async def test_a_limit_is_kept_where_a_binary_sum_is_less_than_the_exact_one(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        limit = Limit(name="budget", over=ALL, max_cost_usd=Decimal("0.3"))  # in binary, 0.3 is less than 0.3 - 1E-17
+        await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.3")), limits=[limit])
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal("1E-17")), limits=[limit])
+
     async def test_active_jobs_are_those_that_a_worker_may_claim(
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
@@ -328,7 +336,9 @@ class SumContract:
         price = {"estimated_cost_usd": Decimal("0.10")}
         wish = VideoRequest(prompt="a fox", options=asked)
         budget = Limit(name="budget", over=ALL, max_cost_usd=Decimal(99))
-        with pytest.raises(BudgetExceeded, match=r"options for acme, of which .* cost is not known, does not fit") as no:
+        with pytest.raises(
+            BudgetExceeded, match=r"options for acme, of which .* cost is not known, does not fit"
+        ) as no:
             await repository.add(sample_job(clock, request=wish, **price), limits=[budget])
         assert "Leave out the options for acme" in no.value.next_step
         quota = Limit(name="quota", over=ALL, max_jobs=9)
