@@ -112,13 +112,14 @@ async def test_an_earlier_order_that_nobody_knows_the_price_of_is_not_forgotten(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
     fake = FakeProvider("acme", clock=clock, submission_recovery="none", models=(fake_card(prices=()),))
-    rig = rig_of(fake.lose_answer().lose_answer().hang())
+    rig = rig_of(fake.lose_answer().lose_answer())
     lost = await uncertain(rig)
     assert (await rig.studio.resubmit(lost.id)).earlier_unpriced == 1
     fake.refuse(InvalidInput("bad"))
     refused = await rig.studio.resubmit(lost.id)
     assert (refused.earlier_unpriced, refused.cost_usd) == (2, 0)
     assert [(one.cost_usd, one.unpriced) for one in await rig.studio.costs()] == [(0, 2)]
+    fake.hang()
     assert (await rig.studio.resubmit(lost.id)).earlier_unpriced == 2  # the last one was certainly not charged
 
 
