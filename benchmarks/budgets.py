@@ -1,9 +1,9 @@
 """What a budget adds to a submit: to the insert of its row, and to all of `Studio.submit`; none, one and three budgets.
 
 The table has 100,000 jobs of 100 users over 100 days, 1,000 of them today and 200 running, each with a choice of the
-usual size. The three are a day for everybody, a month for each user, and jobs at the same time for each user; they are far
-from their bounds. One more side is a day's budget that is used up, so that nothing is written and the error says why: on
-SQLite that is the quick sum and then the exact one, as for an order that just fits. The sides
+usual size. The three are a day for everybody, a month for each user, and jobs at the same time for each user; they are
+far from their bounds. One more side is a day's budget that is used up, so that nothing is written and the error says
+why: on SQLite that is the quick sum and then the exact one, as for an order that just fits. The sides
 take turns at every single submit, so that a slow moment of the machine hits all of them; what they wrote is taken out
 again after each round. `Studio.submit` chooses by the shipped policy with keys for three providers; it sends nothing.
 

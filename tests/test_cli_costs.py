@@ -46,8 +46,8 @@ def test_without_a_time_it_is_about_the_last_thirty_days_by_day(spent: Command) 
     assert said.out == f"{TODAY}\t3\t1\t0\t$0.37\t$0.40\t$0.77\t1\n"
     since = f"{NOW - timedelta(days=29):%Y-%m-%d}"
     assert said.err == (
-        f"At least $0.77 since {since}, for 3 jobs: $0.37 as providers reported it, and $0.40 estimated from list prices. "
-        "2 jobs have not ended. What 1 order costs is not known, and not in the sum.\n"
+        f"At least $0.77 since {since}, for 3 jobs: $0.37 as providers reported it, and $0.40 estimated "
+        "from list prices. 2 jobs have not ended. What 1 order costs is not known, and not in the sum.\n"
     )
 
 

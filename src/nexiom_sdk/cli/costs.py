@@ -143,9 +143,9 @@ def summary(found: Sequence[Spend], *, span: str) -> str:
         >>> from decimal import Decimal
         >>> from nexiom_sdk.jobs import Spend
         >>> day = Spend(values={}, jobs=3, completed=1, reported_usd=Decimal(2), estimated_usd=Decimal(1), unpriced=1)
-        >>> for sentence in summary([day], span="since 2026-11-01").split(". "):
+        >>> for sentence in summary([day], span="in 2026").split(". "):
         ...     print(sentence)
-        At least $3.00 since 2026-11-01, for 3 jobs: $2.00 as providers reported it, and $1.00 estimated from list prices
+        At least $3.00 in 2026, for 3 jobs: $2.00 as providers reported it, and $1.00 estimated from list prices
         2 jobs have not ended
         What 1 order costs is not known, and not in the sum.
     """
@@ -160,8 +160,8 @@ def summary(found: Sequence[Spend], *, span: str) -> str:
     jobs, unpriced = sum(one.jobs for one in found), sum(one.unpriced for one in found)
     running = jobs - sum(one.completed + one.failed for one in found)
     said = (
-        f"{'At least ' if unpriced else ''}{usd(reported + estimated)} {span}, for {_jobs(jobs)}: {usd(reported)} as providers reported it, "
-        f"and {usd(estimated)} estimated from list prices."
+        f"{'At least ' if unpriced else ''}{usd(reported + estimated)} {span}, for {_jobs(jobs)}: "
+        f"{usd(reported)} as providers reported it, and {usd(estimated)} estimated from list prices."
     )
     if running:
         said += f" {_jobs(running)} {'has' if running == 1 else 'have'} not ended."
