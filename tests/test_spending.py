@@ -117,8 +117,8 @@ async def test_an_earlier_order_that_nobody_knows_the_price_of_is_not_forgotten(
     assert (await rig.studio.resubmit(lost.id)).earlier_unpriced == 1
     fake.refuse(InvalidInput("bad"))
     refused = await rig.studio.resubmit(lost.id)
-    assert (refused.earlier_unpriced, refused.cost_usd) == (2, 0)
-    assert [(one.cost_usd, one.unpriced) for one in await rig.studio.costs()] == [(0, 2)]
+    assert (refused.earlier_unpriced, refused.cost_usd) == (2, Decimal(0))
+    assert [(one.cost_usd, one.unpriced) for one in await rig.studio.costs()] == [(Decimal(0), 2)]
     fake.hang()
     assert (await rig.studio.resubmit(lost.id)).earlier_unpriced == 2  # the last one was certainly not charged
 

@@ -276,7 +276,12 @@ class SumContract:
         self, repository: JobRepository, clock: VirtualClock, derived: Mapping[str, str]
     ) -> None:
         again, moment = clock.now() + timedelta(days=2), timedelta(microseconds=1)
-        metadata = {"choice": {}, "role": "admin", "earlier_cost_usd": "0.40", "earlier_at": again.isoformat()}
+        metadata: Mapping[str, object] = {
+            "choice": {},
+            "role": "admin",
+            "earlier_cost_usd": "0.40",
+            "earlier_at": again.isoformat(),
+        }
         price = {"order_no": 2, "estimated_cost_usd": Decimal("0.50")}
         await repository.add(sample_job(clock, user_id="u1", provider_metadata=metadata, **price))
         for since, until, cost, jobs in (
@@ -296,7 +301,7 @@ class SumContract:
     async def test_an_earlier_amount_that_nobody_can_read_closes_budgets(
         self, repository: JobRepository, clock: VirtualClock, stored: JsonValue
     ) -> None:
-        metadata = {"choice": {}, "earlier_cost_usd": stored}
+        metadata: Mapping[str, object] = {"choice": {}, "earlier_cost_usd": stored}
         price = {"estimated_cost_usd": Decimal("0.50")}
         held = await repository.add(sample_job(clock, order_no=1, provider_metadata=metadata, **price))
         assert held.earlier_cost_usd == MOST_COST_USD
@@ -324,7 +329,7 @@ class SumContract:
     async def test_a_row_counts_to_its_own_tier_where_that_of_its_budget_is_none(
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
-        metadata = {"choice": {}, "budget_tier": "no tier"}
+        metadata: Mapping[str, object] = {"choice": {}, "budget_tier": "no tier"}
         held = await repository.add(sample_job(clock, quality_tier="standard", provider_metadata=metadata))
         assert held.budget_tier == "standard"
         assert (await repository.usage(UsageQuery(quality_tier="standard"))).jobs == 1

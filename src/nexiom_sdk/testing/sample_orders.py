@@ -24,9 +24,11 @@ _moments: st.SearchStrategy[datetime] = st.sampled_from(
 _amounts: st.SearchStrategy[Decimal | None] = st.sampled_from(
     (None, *map(Decimal, ("0", "0.1", "0.10", "0.400000", "0.000001", "12.5", "-3")))
 )
+_LIST: JsonValue = ["5"]
+_OBJECT: JsonValue = {"usd": "5"}
 UNREADABLE: tuple[JsonValue, ...] = (
     *("1E-7", "2.5e+1", "-3", "+5", ".5", "5.", " 5 ", "5\n", "1_000", "\u0665", "0x10", "NaN", "Infinity", "much", ""),
-    *("1000000", "9" * 400, 4, 5.5, True, ["5"], {"usd": "5"}),
+    *("1000000", "9" * 400, 4, 5.5, True, _LIST, _OBJECT),
 )  # as `earlier_cost_usd`: only a hand can have written it
 _users = st.sampled_from([None, "", "u1", "u2"])
 _roles = st.sampled_from([None, "user", "admin"])
