@@ -48,8 +48,8 @@ def test_without_a_time_it_is_about_the_last_thirty_days_by_day(spent: Command) 
     assert said.out == f"{TODAY}\t3\t1\t0\t$0.37\t$0.40\t$0.77\t1\n"
     since = f"{NOW - timedelta(days=29):%Y-%m-%d}"
     assert said.err == (
-        f"$0.77 since {since}, for 3 jobs: $0.37 as providers reported it, and $0.40 estimated from list prices. "
-        "2 jobs have not ended. What 1 job costs is not known, and not in the sum.\n"
+        f"At least $0.77 since {since}, for 3 jobs: $0.37 as providers reported it, and $0.40 estimated "
+        "from list prices. 2 jobs have not ended. What 1 order costs is not known, and not in the sum.\n"
     )
 
 
@@ -89,6 +89,15 @@ def test_scripts_get_one_object_for_each_sum_with_money_as_text(spent: Command) 
         "unpriced": 0,
     }
     assert [line["provider"] for line in said.lines] == ["acme", "acme", "other"]
+
+
+def test_what_nobody_knows_is_not_said_to_be_zero(spent: Command) -> None:
+    said = spent("costs", "--by", "provider", "--since", "0001-01-01")
+    assert said.out.splitlines() == [
+        "acme\t3\t2\t0\t$0.37\t$0.80\t$1.17\t0",
+        "other\t1\t0\t0\tunknown\tunknown\tunknown\t1",
+    ]
+    assert said.err.startswith("At least $1.17 since 0001-01-01, for 4 jobs")
 
 
 def test_nothing_is_said_to_be_nothing(command: Command) -> None:

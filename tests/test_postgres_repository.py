@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -61,7 +62,8 @@ def large_database() -> Iterator[str]:
                                          quality_tier, estimated_cost_usd, provider_metadata, created_at)
             select 'x', 'u' || n % 100, case when n <= 200 then 'queued' else 'done' end, 'completed', 'x', n::text,
                    'acme', (n % 1000 = 0)::int, (array['standard', 'cinematic'])[1 + n % 2], 0.4,
-                   jsonb_build_object('role', 'r' || n % 10, 'timing', jsonb_build_object('ordered_at', now()::text)),
+                   jsonb_build_object('role', 'r' || n % 10, 'earlier_at', '2020',
+                                      'timing', jsonb_build_object('ordered_at', now()::text)),
                    now() - make_interval(mins => n * 7)
               from generate_series(1, 20000) n
             """
@@ -90,12 +92,12 @@ TODAY = CLOCK.now() - timedelta(days=1)
         ),
         (sql.listed({"due_before": ""}), {"due_before": TODAY, "limit": 5}, {"due"}),
         (sql.DURATIONS, {"key": "x", "limit": 5}, {"durations"}),
-        (*_usage(since=TODAY), {"recent", "again"}),
-        (*_usage(since=TODAY, user_id="u1"), {"mine", "again"}),
-        (*_usage(since=TODAY, role="r1"), {"role", "again"}),
-        (*_usage(since=TODAY, quality_tier="cinematic"), {"tier", "again"}),
-        (*_usage(since=TODAY, user_id="u1", role="r1", quality_tier="cinematic"), {"mine", "again"}),
-        (*_usage(since=TODAY, until=TODAY + timedelta(hours=1)), {"recent", "again"}),
+        (*_usage(since=TODAY), {"recent", "again", "earlier"}),
+        (*_usage(since=TODAY, user_id="u1"), {"mine", "again", "earlier"}),
+        (*_usage(since=TODAY, role="r1"), {"role", "again", "earlier"}),
+        (*_usage(since=TODAY, quality_tier="cinematic"), {"tier", "again", "earlier"}),
+        (*_usage(since=TODAY, user_id="u1", role="r1", quality_tier="cinematic"), {"mine", "again", "earlier"}),
+        (*_usage(since=TODAY, until=TODAY + timedelta(hours=1)), {"recent", "again", "earlier"}),
         (*_usage(active=True), {"due"}),
         (*_usage(active=True, role="r1", quality_tier="cinematic"), {"due"}),
         (*_usage(active=True, user_id="u1", role="r1", quality_tier="cinematic"), {"running"}),
@@ -126,6 +128,21 @@ async def test_a_large_table_is_read_through_its_indexes(
     used = set(re.findall(r"(?:using|Scan on) generation_jobs_(\w+)", plan)) - {"1"}
     assert used == indexes
     assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("cost", ["NaN", "-3"])
+async def test_a_cost_that_nobody_can_read_closes_a_budget_and_is_in_no_sum(
+    repository: PostgresRepository, url: str, cost: str
+) -> None:
+    price = {"estimated_cost_usd": Decimal("0.40")}
+    job = await repository.add(sample_job(CLOCK, **price))
+    with psycopg.connect(url, autocommit=True) as shell:
+        shell.execute("update generation_jobs set cost_usd = %s where id = %s", (cost, job.id))
+    with pytest.raises(BudgetExceeded):
+        budget = Limit(name="budget", over=UsageQuery(), max_cost_usd=Decimal(1000))
+        await repository.add(sample_job(CLOCK, **price), limits=[budget])
+    [told] = await repository.spend(UsageQuery(), by=())
+    assert (told.cost_usd, told.jobs, told.unpriced) == (Decimal(0), 1, 1)
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])

@@ -20,7 +20,7 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.jobs import Limit, Phase, UsageQuery
 from nexiom_sdk.models import Price
-from nexiom_sdk.testing import FakeProvider, VirtualClock
+from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Candidate
 from rig import Rig
 
@@ -104,6 +104,54 @@ async def test_a_second_order_after_midnight_is_not_free(rig_of: RigOf, clock: V
         await rig.studio.submit(FOX)
     with pytest.raises(BudgetExceeded):
         await rig.studio.resubmit(lost[1].id)
+
+
+@pytest.mark.parametrize(("budget", "passed"), [("1.00", 1), ("1.20", 2), ("2.00", 4)])
+async def test_a_day_is_not_passed_by_ordering_a_job_of_yesterday_again_and_again(
+    rig_of: RigOf, clock: VirtualClock, budget: str, passed: int
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none")
+    rig = rig_of(fake.lose_answer(), budget_usd_per_day=Decimal(budget))
+    lost = await uncertain(rig)
+    rig.later(days=1)
+    outcomes: list[str] = []
+    for _ in range(8):
+        fake.lose_answer()
+        try:
+            outcomes.append((await rig.studio.resubmit(lost.id)).phase)
+        except BudgetExceeded:
+            outcomes.append("refused")
+    assert outcomes == [Phase.UNKNOWN] * passed + ["refused"] * (8 - passed)
+    assert len(fake.accepted) == 1 + passed  # what the first one cost counts today too: somewhat more than was spent
+    again = await rig.studio.get(lost.id)
+    assert again.earlier_cost_usd == Decimal("0.40") * passed
+    since = clock.now() - timedelta(hours=1)
+    counted = (await rig.repository.usage(UsageQuery(since=since))).cost_usd
+    assert Decimal("0.40") * passed <= counted <= Decimal(budget)
+
+
+async def test_options_for_the_provider_do_not_fit_a_budget(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    wish = FOX.evolve(options={"acme": {"n": 100}})
+    with pytest.raises(BudgetExceeded, match="what its options cost is not known") as refused:
+        await rig_of(fake, budget_usd_per_day=Decimal(100)).studio.submit(wish)
+    assert "Leave out the options for acme" in refused.value.next_step
+    assert fake.accepted == []
+
+
+async def test_an_earlier_order_that_nobody_knows_the_price_of_is_not_forgotten(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none", models=(fake_card(prices=()),))
+    rig = rig_of(fake.lose_answer().lose_answer())
+    lost = await uncertain(rig)
+    assert (await rig.studio.resubmit(lost.id)).earlier_unpriced == 1
+    fake.refuse(InvalidInput("bad"))
+    refused = await rig.studio.resubmit(lost.id)
+    assert (refused.earlier_unpriced, refused.cost_usd) == (2, Decimal(0))
+    assert [(one.cost_usd, one.unpriced) for one in await rig.studio.costs()] == [(Decimal(0), 2)]
+    fake.hang()
+    assert (await rig.studio.resubmit(lost.id)).earlier_unpriced == 2  # the last one was certainly not charged
 
 
 async def test_what_was_certainly_not_charged_is_ordered_again_for_one_price(

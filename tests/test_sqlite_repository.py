@@ -16,7 +16,7 @@ from nexiom_sdk.backends import sqlite_statements as sql
 from nexiom_sdk.backends import sqlite_sums
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.errors import BudgetExceeded, ConfigurationError, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository, Limit, UsageQuery
+from nexiom_sdk.jobs import MOST_COST_USD, GenerationJob, JobQuery, JobRepository, Limit, Usage, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract
 from nexiom_sdk.testing.sample_jobs import row, sample_job
@@ -115,16 +115,16 @@ TODAY = VirtualClock().now()
 @pytest.mark.parametrize(
     ("query", "indexes"),
     [
-        (UsageQuery(since=TODAY), ["by_time", "again", "reordered"]),
-        (UsageQuery(since=TODAY, user_id="u1"), ["by_user", "again", "reordered"]),
-        (UsageQuery(since=TODAY, of_nobody=True), ["by_user", "again", "reordered"]),
-        (UsageQuery(since=TODAY, role="admin"), ["by_role", "again", "reordered"]),
-        (UsageQuery(since=TODAY, quality_tier="cinematic"), ["by_tier", "again", "reordered"]),
+        (UsageQuery(since=TODAY), ["by_time", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, user_id="u1"), ["by_user", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, of_nobody=True), ["by_user", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, role="admin"), ["by_role", "again", "reordered", "earlier"]),
+        (UsageQuery(since=TODAY, quality_tier="cinematic"), ["by_tier", "again", "reordered", "earlier"]),
         (
             UsageQuery(since=TODAY, user_id="u1", role="admin", quality_tier="cinematic", provider="acme"),
-            ["by_user", "again", "reordered"],
+            ["by_user", "again", "reordered", "earlier"],
         ),
-        (UsageQuery(since=TODAY, until=TODAY), ["by_time", "again", "reordered"]),
+        (UsageQuery(since=TODAY, until=TODAY), ["by_time", "again", "reordered", "earlier"]),
         (UsageQuery(active=True, user_id="u1", role="admin"), ["running", "running"]),
         (UsageQuery(active=True, role="admin", quality_tier="cinematic"), ["running", "running"]),
     ],
@@ -161,7 +161,7 @@ async def test_a_file_from_before_gets_the_newer_indexes_and_keeps_its_rows(
     with opened(path) as database:
         new = database.execute(names).fetchall()
         for (name,) in new:
-            if name.startswith("generation_jobs_by_") or name.endswith(("again", "reordered", "running")):
+            if name.startswith("generation_jobs_by_") or name.endswith(("again", "earlier", "reordered", "running")):
                 database.execute(f"drop index {name}")
         database.execute("create index generation_jobs_mine on generation_jobs (user_id, created_at)")
         database.execute("create index generation_jobs_recent on generation_jobs (created_at)")
@@ -203,6 +203,23 @@ async def test_an_amount_of_any_size_is_exact(repository: SqliteRepository) -> N
         job = await repository.add(sample_job(CLOCK, cost_usd=Decimal(amount)))
         assert (await row(repository, job)).cost_usd == Decimal(amount)
     assert (await repository.usage(UsageQuery())).cost_usd == Decimal("1000000.099999000000000001")
+
+
+@pytest.mark.parametrize("cost", ["NaN", "sNaN", "Infinity", "1e400", "9e999", "5abc", "-3", "1000000", "", b"5"])
+@pytest.mark.parametrize("name", ["cost_usd", "estimated_cost_usd"])
+async def test_an_amount_that_nobody_can_read_closes_a_budget_and_is_in_no_sum(
+    repository: SqliteRepository, path: Path, cost: str | bytes, name: str
+) -> None:
+    price = {"estimated_cost_usd": Decimal("0.40")}
+    job = await repository.add(sample_job(CLOCK, **price))
+    with opened(path) as database:
+        database.execute(f"update generation_jobs set {name} = ? where id = ?", (cost, job.id))
+    with pytest.raises(BudgetExceeded):
+        budget = Limit(name="budget", over=UsageQuery(), max_cost_usd=Decimal(1000))
+        await repository.add(sample_job(CLOCK, **price), limits=[budget])
+    assert await repository.usage(UsageQuery()) == Usage(cost_usd=Decimal(MOST_COST_USD), jobs=1, active=1)
+    [told] = await repository.spend(UsageQuery(), by=())
+    assert (told.cost_usd, told.jobs, told.unpriced) == (Decimal(0), 1, 1)
 
 
 @pytest.mark.parametrize("fields", [{"error_message": "half \ud800"}, {"fence": 2**63}], ids=["surrogate", "too large"])

@@ -15,10 +15,11 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Literal, Protocol, Self, TypeAlias, get_args, runtime_checkable
 
 from pydantic import Field, JsonValue, PrivateAttr
@@ -51,6 +52,10 @@ class Phase(enum.StrEnum):
 UNFIT = "unfit"  # entry of `provider_metadata`: why a row that others wrote cannot be carried out
 
 CLAIMABLE = (Phase.QUEUED, Phase.SUBMITTING, Phase.WAITING, Phase.SAVING)
+
+MOST_COST_USD = 1_000_000  # what one video costs is less
+_AMOUNT = re.compile(r"[0-9]{1,6}([.][0-9]{1,100})?")
+_MOST_EARLIER_UNPRICED = 999
 
 _NEXT: Mapping[Phase, frozenset[Phase]] = {
     Phase.QUEUED: frozenset({Phase.SUBMITTING, Phase.DONE}),
@@ -182,8 +187,19 @@ class GenerationJob(Frozen):
 
     @property
     def earlier_cost_usd(self) -> Decimal:
-        """What the earlier orders of this job cost, or may have cost."""
-        return amount_of(self.provider_metadata.get("earlier_cost_usd"))
+        """What the earlier orders of this job cost, or may have cost.
+
+        Where the row says something that is no amount, it is the most that can be: a budget closes then, and not opens.
+        """
+        stored = self.provider_metadata.get("earlier_cost_usd")
+        return Decimal(0) if stored is None else counted(amount_of(stored))
+
+    @property
+    def earlier_unpriced(self) -> int:
+        """How many earlier orders of this job may have cost something of which nobody knows how much."""
+        stored = self.provider_metadata.get("earlier_unpriced")
+        known = isinstance(stored, int) and not isinstance(stored, bool) and 0 <= stored <= _MOST_EARLIER_UNPRICED
+        return stored if known and isinstance(stored, int) else 0
 
     @property
     def ordered_at(self) -> datetime:
@@ -275,7 +291,7 @@ class UsageQuery:
     """Which orders to add up; an unset field means all.
 
     The present order of a job was made when the row was created or, after a failover or a resubmit, when that was done.
-    Those before it count as made when the row was created.
+    Those before it count as made when the last one of them was: never too early, so that no budget is passed.
 
     Args:
         since: Only orders made at or after this moment; there is no end, so that a clock ahead of ours hides nothing.
@@ -332,7 +348,7 @@ class Spend:
         reported_usd: What providers said their present orders cost, and 0 for those that certainly cost nothing.
         estimated_usd: Estimates, for present orders of which no provider has said what they cost; and what earlier
             orders of the jobs cost or may have cost.
-        unpriced: Jobs whose present order may cost something, and nobody knows how much.
+        unpriced: Orders, present and earlier ones, that may cost something, and nobody knows how much.
     """
 
     values: Mapping[Dimension, str | None]
@@ -369,8 +385,15 @@ class Limit:
     max_active: int | None = None
     renews_at: datetime | None = None
 
-    def broken_by(self, usage: Usage, estimate_usd: Decimal | None) -> str | None:
+    def broken_by(
+        self, usage: Usage, estimate_usd: Decimal | None, *, unknown: str = "a clip of unknown price"
+    ) -> str | None:
         """Why one more job with this estimate does not fit; None if it does.
+
+        Args:
+            usage: What is used without it.
+            estimate_usd: What it would add; None: nobody knows.
+            unknown: What to call it where nobody knows.
 
         Example:
             >>> limit = Limit(name="budget", over=UsageQuery(), max_cost_usd=Decimal(1))
@@ -380,7 +403,7 @@ class Limit:
         if self._short_of_money(usage, estimate_usd):
             most = self.max_cost_usd or Decimal(0)
             left = max(most - usage.cost_usd, Decimal(0))
-            more = "a clip of unknown price" if estimate_usd is None else f"{usd(estimate_usd)} more"
+            more = unknown if estimate_usd is None else f"{usd(estimate_usd)} more"
             used = f"{usd(usage.cost_usd)} of {usd(most)} are used, {usd(left)} is left"
             return f"{self.name}: {used}, {more} does not fit"
         if self.max_jobs is not None and usage.jobs >= self.max_jobs:
@@ -543,18 +566,25 @@ class SupportsHints(Protocol):
         ...
 
 
-def amount_of(value: JsonValue) -> Decimal:
-    """The dollars in a value of a row's metadata; 0 where it holds none.
+def amount_of(value: object) -> Decimal | None:
+    """The dollars in a value of a row, in the form that every store reads alike; None where it says no such thing.
+
+    Args:
+        value: A number as a column has it, or a text of the metadata: digits, and a fraction if need be.
 
     Example:
-        >>> amount_of("0.40"), amount_of(None), amount_of("much"), amount_of("-1")
-        (Decimal('0.40'), Decimal('0'), Decimal('0'), Decimal('0'))
+        >>> amount_of("0.40"), amount_of("1e3"), amount_of("-1"), amount_of(Decimal("NaN")), amount_of(5)
+        (Decimal('0.40'), None, None, None, None)
     """
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return Decimal(0)
-    return amount if amount.is_finite() and amount > 0 else Decimal(0)
+    if isinstance(value, str) and _AMOUNT.fullmatch(value):
+        value = Decimal(value)
+    believable = isinstance(value, Decimal) and value.is_finite() and 0 <= value < MOST_COST_USD
+    return value if believable and isinstance(value, Decimal) else None
+
+
+def counted(amount: Decimal | None) -> Decimal:
+    """What an amount counts that a row has: the most that can be, where nobody can read it."""
+    return Decimal(MOST_COST_USD) if amount is None else amount
 
 
 def utc(moment: datetime) -> datetime:

@@ -25,7 +25,7 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
     TimedOut,
 )
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, utc
+from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, amount_of, counted, utc
 from nexiom_sdk.types import (
     Cancelled,
     Candidate,
@@ -40,7 +40,6 @@ from nexiom_sdk.types import (
 from nexiom_sdk.wording import printable, usd
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
-MOST_COST_USD = 1_000_000  # of one video, and of the column
 _LONGEST_REASON = 200
 
 
@@ -267,8 +266,7 @@ def believable(cost_usd: Decimal | None) -> Decimal | None:
         >>> believable(Decimal("0.40")), believable(Decimal("NaN")), believable(Decimal(-5))
         (Decimal('0.40'), None, None)
     """
-    fits = cost_usd is not None and cost_usd.is_finite() and 0 <= cost_usd < MOST_COST_USD
-    return cost_usd if fits else None
+    return amount_of(cost_usd)
 
 
 def timing_of(job: GenerationJob) -> dict[str, JsonValue]:
@@ -345,7 +343,8 @@ def _ordered(job: GenerationJob, candidate: Candidate, *, moved: str | None = No
 def _next_order(
     job: GenerationJob, code: str | None, message: str | None, *, now: datetime, again: datetime | None = None
 ) -> GenerationJob:
-    earlier_usd = job.earlier_cost_usd + (job.counted_cost_usd or 0)
+    cost_usd = job.counted_cost_usd
+    earlier_usd = job.earlier_cost_usd + (counted(amount_of(cost_usd)) if cost_usd is not None else 0)
     return job.evolve(
         phase=Phase.QUEUED,
         status=JobStatus.PENDING,
@@ -361,7 +360,9 @@ def _next_order(
         error_message=None,
     ).with_metadata(
         attempts=with_attempt(job, code, message, now=now, again_at=again),
-        earlier_cost_usd=str(earlier_usd) if earlier_usd else None,
+        earlier_cost_usd=f"{earlier_usd:f}" if earlier_usd else None,
+        earlier_unpriced=job.earlier_unpriced + (cost_usd is None) or None,
+        earlier_at=utc(job.ordered_at).isoformat(),  # as below
         operation=None,
         provider_units=None,
         timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.backends.sums import asked_usd
-from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift
-from nexiom_sdk.jobs import Dimension, GenerationJob, Limit, UsageQuery, utc
+from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift, tier_of
+from nexiom_sdk.jobs import MOST_COST_USD, Dimension, GenerationJob, Limit, UsageQuery, utc
 
 Statement: TypeAlias = tuple[bytes, Mapping[str, object]]  # with the values to bind
 
@@ -19,14 +19,24 @@ POSTGRES = Dialect(
     stamp=utc,
     choice="provider_metadata ? 'choice'",
     role="(provider_metadata ->> 'role')",
-    tier="coalesce(provider_metadata ->> 'budget_tier', quality_tier)",
+    tier=tier_of("provider_metadata ->> 'budget_tier'"),
     ordered="((provider_metadata #>> '{timing,ordered_at}') collate \"C\")",
+    earlier_at="((provider_metadata ->> 'earlier_at') collate \"C\")",
     created_day="to_char(created_at at time zone 'UTC', 'YYYY-MM-DD')",
     aside=lambda expression: f"({expression} || '')",
 )
+_AMOUNT = "coalesce(cost_usd, estimated_cost_usd)"
+_UNREADABLE = f"({_AMOUNT} < 0 or {_AMOUNT} >= {MOST_COST_USD})"  # NaN is more than every number
 _EARLIER = r"""
-case when provider_metadata ->> 'earlier_cost_usd' ~ '^[0-9]+([.][0-9]*)?([eE][-+]?[0-9]{1,2})?$'
-     then (provider_metadata ->> 'earlier_cost_usd')::numeric else 0 end
+case when coalesce(jsonb_typeof(provider_metadata -> 'earlier_cost_usd'), 'null') = 'null' then 0
+     when jsonb_typeof(provider_metadata -> 'earlier_cost_usd') = 'string'
+      and provider_metadata ->> 'earlier_cost_usd' ~ '^[0-9]{1,6}([.][0-9]{1,100})?$'
+     then (provider_metadata ->> 'earlier_cost_usd')::numeric end
+"""  # null: nobody can read it
+_EARLIER_UNPRICED = """
+case when jsonb_typeof(provider_metadata -> 'earlier_unpriced') = 'number'
+      and provider_metadata ->> 'earlier_unpriced' ~ '^[0-9]{1,3}$'
+     then (provider_metadata ->> 'earlier_unpriced')::int else 0 end
 """
 
 # Until the transaction ends, nobody else counts towards the same limits. What follows then sees all that was committed
@@ -56,19 +66,21 @@ def spend(query: UsageQuery, by: Sequence[Dimension]) -> Statement:
     def values(day: str) -> str:
         return "".join(f"{POSTGRES.dimension(one, day)} as {name}, " for one, name in zip(by, names, strict=True))
 
-    present = "" if sifted.late is None else f" and {sifted.late} is not true"
     statement = f"""
 select {"".join(f"{name}, " for name in names)}
        sum(job) as jobs, sum(completed) as completed, sum(failed) as failed, sum(unpriced) as unpriced,
        coalesce(sum(reported), 0) as reported_usd, coalesce(sum(estimated), 0) as estimated_usd
   from (select {values(POSTGRES.order_day)}
                1 as job, (status = 'completed')::int as completed, (status = 'failed')::int as failed,
-               (coalesce(cost_usd, estimated_cost_usd) is null)::int as unpriced,
-               cost_usd as reported, case when cost_usd is null then estimated_cost_usd end as estimated
-          {_from(sifted)}{present}
+               ({_AMOUNT} is null or {_UNREADABLE})::int as unpriced,
+               case when not {_UNREADABLE} then cost_usd end as reported,
+               case when cost_usd is null and not {_UNREADABLE} then estimated_cost_usd end as estimated
+          {_from(sifted)} and {sifted.present}
         union all
-        select {values(POSTGRES.created_day)} 0, 0, 0, 0, null, earlier
-          from (select *, {_EARLIER} as earlier {_from(sifted)} and {sifted.earlier}) again where earlier > 0) orders
+        select {values(POSTGRES.earlier_day)} 0, 0, 0, unpriced + (earlier is null)::int, null, earlier
+          from (select *, {_EARLIER} as earlier, {_EARLIER_UNPRICED} as unpriced
+                {_from(sifted)} and {sifted.earlier}) again
+         where earlier is null or earlier > 0 or unpriced > 0) orders
  {f"group by {', '.join(names)}" if names else "having count(*) > 0"}
 """
     return statement.encode(), sifted.values
@@ -134,14 +146,16 @@ def lock_of(limit: Limit) -> int:
 
 
 def _sums(query: UsageQuery, sifted: Sifted, wanted: _Wanted) -> str:
-    counted = "" if sifted.late is None else f" filter (where {sifted.late} is not true)"
-    active = ACTIVE if sifted.late is None else f"{ACTIVE} and {sifted.late} is not true"
+    # Only where a row may have been found for other orders than its present one, they are told apart.
+    told_apart = sifted.late is not None or sifted.earlier_again is not None
+    only = f" filter (where {sifted.present})" if told_apart else ""
+    active = f"{ACTIVE} and {sifted.present}" if told_apart else ACTIVE
     cost = f"""
-coalesce(sum(coalesce(cost_usd, estimated_cost_usd)){counted}, 0)
- + coalesce(sum({_EARLIER}) filter (where {sifted.earlier}), 0)"""
-    running = f"count(*){counted}" if query.active else f"count(*) filter (where {active})"
+coalesce(sum(case when {_UNREADABLE} then {MOST_COST_USD} else {_AMOUNT} end){only}, 0)
+ + coalesce(sum(coalesce({_EARLIER}, {MOST_COST_USD})) filter (where {sifted.earlier}), 0)"""
+    running = f"count(*){only}" if query.active else f"count(*) filter (where {active})"
     return (
-        f"{cost if wanted.money else '0::numeric'} as cost_usd, count(*){counted} as jobs, "
+        f"{cost if wanted.money else '0::numeric'} as cost_usd, count(*){only} as jobs, "
         f"{running if wanted.active else '0::bigint'} as active"
     )
 
@@ -153,9 +167,14 @@ def _from(sifted: Sifted, besides: str = "") -> str:
     what the rows were found by, they come in two parts.
     """
     table = "public.generation_jobs where"
-    if sifted.again is None:
+    if sifted.again is None or sifted.earlier_again is None:
         return f"from {table} {sifted.rows} and {sifted.in_time}{besides}"
     if not sifted.derived:
-        return f"from {table} {sifted.rows} and ({sifted.in_time} or {sifted.again}){besides}"
-    parts = (f"{sifted.rows} and {sifted.in_time}{besides}", f"{sifted.any_rows} and {sifted.again}{besides}")
+        found = f"({sifted.in_time} or {sifted.again} or {sifted.earlier_again})"
+        return f"from {table} {sifted.rows} and {found}{besides}"
+    parts = (
+        f"{sifted.rows} and {sifted.in_time}{besides}",
+        f"{sifted.any_rows} and {sifted.again}{besides}",
+        f"{sifted.any_rows} and {sifted.earlier_again} and ({sifted.again}) is not true{besides}",
+    )
     return f"from ({' union all '.join(f'select * from {table} {part}' for part in parts)}) found where true"

@@ -185,7 +185,7 @@ def _make_table(connection: sqlite3.Connection, path: Path) -> None:
 
 def _has_all_indexes(connection: sqlite3.Connection) -> bool:
     """Whether the last one of the newer indexes is there: they are made together."""
-    found = connection.execute("select 1 from sqlite_master where name = 'generation_jobs_again'")
+    found = connection.execute("select 1 from sqlite_master where name = 'generation_jobs_earlier'")
     return found.fetchone() is not None
 
 

@@ -9,12 +9,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from nexiom_sdk.backends import sums
-from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift
-from nexiom_sdk.jobs import Dimension, GenerationJob, Limit, Spend, Usage, UsageQuery, amount_of, utc
+from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift, tier_of
+from nexiom_sdk.jobs import (
+    MOST_COST_USD,
+    Dimension,
+    GenerationJob,
+    Limit,
+    Spend,
+    Usage,
+    UsageQuery,
+    amount_of,
+    counted,
+    utc,
+)
 
 _Row: TypeAlias = tuple[Any, ...]  # of sqlite3, whose values have no static type
 
@@ -36,14 +47,25 @@ SQLITE = Dialect(
     stamp=stamp,
     choice="json_type(provider_metadata, '$.choice') is not null",
     role="json_extract(provider_metadata, '$.role')",
-    tier="coalesce(json_extract(provider_metadata, '$.budget_tier'), quality_tier)",
+    tier=tier_of("json_extract(provider_metadata, '$.budget_tier')"),
     ordered="json_extract(provider_metadata, '$.timing.ordered_at')",
+    earlier_at="json_extract(provider_metadata, '$.earlier_at')",
     created_day="substr(created_at, 1, 10)",
     aside=lambda expression: f"+{expression}",
     created_aside="+created_at",
 )
 _AMOUNT = "coalesce(cost_usd, estimated_cost_usd)"
-_EARLIER = "json_extract(provider_metadata, '$.earlier_cost_usd')"
+# Beside a REAL, a text that is no number stays a text, which is more than every number.
+_READABLE = f"case when {_AMOUNT} between cast(0 as real) and cast({MOST_COST_USD} as real) then {_AMOUNT}"
+_ABOUT = f"total({_READABLE} when {_AMOUNT} is not null then {MOST_COST_USD} end)"
+_EARLIER = """
+case when coalesce(json_type(provider_metadata, '$.earlier_cost_usd'), 'null') = 'null' then null
+     when json_type(provider_metadata, '$.earlier_cost_usd') <> 'text' then ''
+     else json_extract(provider_metadata, '$.earlier_cost_usd') end"""
+_EARLIER_UNPRICED = """
+case when json_type(provider_metadata, '$.earlier_unpriced') = 'integer'
+      and json_extract(provider_metadata, '$.earlier_unpriced') between 0 and 999
+     then json_extract(provider_metadata, '$.earlier_unpriced') else 0 end"""
 _FROM = "from generation_jobs where"
 
 
@@ -96,17 +118,20 @@ def _used(
     running = "0" if not active else "count(*)" if query.active else f"total({ACTIVE})"
 
     def arm(amount: str, figures: str, which: str) -> str:
-        words = "0, 1" if not money else f"{amount}, count(*)" if exact else f"total({amount}), 1"
-        grouped = " group by 1" if money and exact else ""
-        return f"select {words}, {figures} {_FROM} {which}{others}{grouped}"
+        return f"select {amount}, {figures} {_FROM} {which}{others}"
 
-    arms = [arm(_AMOUNT, f"count(*), {running}", which) for which in _present(sifted)]
-    if money:
-        arms.append(arm(_EARLIER if exact else f"max(0.0, cast({_EARLIER} as real))", "0, 0", _earlier(sifted)))
+    amount = "null, 1" if not money else f"{_AMOUNT}, count(*)" if exact else f"{_ABOUT}, 1"
+    grouped = " group by 1" if money and exact else ""
+    arms = [f"{arm(amount, f'count(*), {running}', which)}{grouped}" for which in _present(sifted)]
+    if money:  # few rows have earlier orders
+        arms += [f"{arm(f'{_EARLIER}, count(*)', 'null, 0', which)} group by 1" for which in _earlier(sifted)]
     cost, jobs, some = Decimal(0), 0, 0
     for amount, times, count, now in db.execute(" union all ".join(arms), {**sifted.values, "besides": besides}):
-        cost += amount_of(amount) * times
-        jobs += count
+        if count is None:
+            cost += 0 if amount is None else counted(amount_of(amount)) * times
+        else:
+            cost += Decimal(amount) if isinstance(amount, float) else counted(_amount(amount)) * times
+            jobs += count
         some += int(now)
     return Usage(cost_usd=cost, jobs=jobs, active=some)
 
@@ -126,24 +151,44 @@ def _groups(db: sqlite3.Connection, query: UsageQuery, by: Sequence[Dimension]) 
     for which in _present(sifted):
         for row in db.execute(arm(SQLITE.order_day, figures, 2, which), sifted.values):
             yield _group(row, len(by))
-    for *values, amount, count in db.execute(
-        arm(SQLITE.created_day, f"{_EARLIER}, count(*)", 1, _earlier(sifted)), sifted.values
-    ):
-        if dollars := amount_of(amount):
-            yield sums.Group(values=tuple(values), estimated_usd=dollars * count)
+    for which in _earlier(sifted):
+        told = db.execute(
+            arm(SQLITE.earlier_day, f"{_EARLIER}, {_EARLIER_UNPRICED}, count(*)", 2, which), sifted.values
+        )
+        for *values, amount, unpriced, count in told:
+            dollars = Decimal(0) if amount is None else amount_of(amount)
+            if dollars != 0 or unpriced:
+                yield sums.Group(
+                    values=tuple(values),
+                    unpriced=unpriced * count,
+                    unreadable=count if dollars is None else 0,
+                    estimated_usd=(dollars or Decimal(0)) * count,
+                )
 
 
 def _group(row: _Row, width: int) -> sums.Group:
     cost, estimate, count, completed, failed = row[width:]
+    reported, estimated = _amount(cost), _amount(estimate)
     return sums.Group(
         values=row[:width],
         jobs=count,
         completed=completed,
         failed=failed,
         unpriced=count if cost is None and estimate is None else 0,
-        reported_usd=amount_of(cost) * count,
-        estimated_usd=amount_of(estimate) * count,
+        unreadable=count if reported is None or estimated is None else 0,
+        reported_usd=(reported or Decimal(0)) * count,
+        estimated_usd=(estimated or Decimal(0)) * count,
     )
+
+
+def _amount(value: object) -> Decimal | None:
+    """What a column of money says; nothing is 0, and None stands for what nobody can read."""
+    if value is None:
+        return Decimal(0)
+    try:
+        return amount_of(Decimal(str(value)))
+    except InvalidOperation:
+        return None
 
 
 def _present(sifted: Sifted) -> list[str]:
@@ -153,6 +198,8 @@ def _present(sifted: Sifted) -> list[str]:
     return parts if sifted.again is None else [*parts, f"{sifted.any_rows} and {sifted.again}"]
 
 
-def _earlier(sifted: Sifted) -> str:
-    """The condition for rows whose earlier orders count."""
-    return f"{sifted.any_rows} and {sifted.in_time} and {sifted.earlier}"
+def _earlier(sifted: Sifted) -> list[str]:
+    """The conditions for rows whose earlier orders count, in the same way."""
+    not_late = "" if sifted.earlier_late is None else f" and {sifted.earlier_late} is not true"
+    parts = [f"{sifted.any_rows} and {sifted.in_time} and order_no > 0{not_late}"]
+    return parts if sifted.earlier_again is None else [*parts, f"{sifted.any_rows} and {sifted.earlier_again}"]

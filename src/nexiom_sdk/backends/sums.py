@@ -1,22 +1,38 @@
 """How orders count in sums, for every store: which ones, under which values, and what a limit says about them.
 
 A row stands for its present order and for those before it. The present order was made when the row was created or,
-where there were others before it, at the moment in its timing; all the others count as made when the row was created.
-That moment is compared as text: it is UTC in ISO form, which compares as time does, and a database can have an index on
-it.
+where there were others before it, at the moment in its timing; all the others count as made when the last one of them
+was, which is `earlier_at` in the metadata, but not before the row was created. These moments are compared as text: they
+are UTC in ISO form, which compares as time does, and a database can have an index on them.
+
+Amounts that nobody can read, because somebody changed the row, count as the most that can be where a budget is asked
+for, so that it closes; where it is told what was spent, they are in no sum, and their orders are told as unpriced.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
 from nexiom_sdk.errors import BudgetExceeded
-from nexiom_sdk.jobs import CLAIMABLE, Dimension, GenerationJob, JobStatus, Limit, Spend, Usage, UsageQuery, utc
+from nexiom_sdk.jobs import (
+    CLAIMABLE,
+    MOST_COST_USD,
+    Dimension,
+    GenerationJob,
+    JobStatus,
+    Limit,
+    Spend,
+    Usage,
+    UsageQuery,
+    amount_of,
+    counted,
+    utc,
+)
 
 Values: TypeAlias = tuple[str | None, ...]
 
@@ -32,16 +48,16 @@ def moment_text(moment: datetime) -> str:
 
 
 def asked_usd(job: GenerationJob, over: UsageQuery) -> Decimal | None:
-    """What a job would add to a sum; None where its price is not known.
+    """What a job would add to a sum; None where its price is not known, as with options of a provider.
 
     Args:
         job: The row as it shall be.
         over: What is summed.
     """
-    if job.estimated_cost_usd is None:
+    if job.estimated_cost_usd is None or _has_options(job):
         return None
-    earlier_count = job.order_no > 0 and (over.since is None or utc(job.created_at) >= utc(over.since))
-    return job.estimated_cost_usd + (job.earlier_cost_usd if earlier_count else 0)
+    earlier_count = job.order_no > 0 and _made(job, _stamp_of(job, "earlier_at"), UsageQuery(since=over.since))
+    return counted(amount_of(job.estimated_cost_usd)) + (job.earlier_cost_usd if earlier_count else 0)
 
 
 def check_limit(limit: Limit, usage: Usage, job: GenerationJob) -> None:
@@ -51,10 +67,18 @@ def check_limit(limit: Limit, usage: Usage, job: GenerationJob) -> None:
         BudgetExceeded: It does not.
     """
     asked = asked_usd(job, limit.over)
-    reason = limit.broken_by(usage, asked)
+    options = f"a clip with options for {job.provider}, of which what its options cost is not known,"
+    reason = limit.broken_by(usage, asked, **({"unknown": options} if _has_options(job) else {}))
     if reason is not None:
+        way_out = limit.way_out(usage, asked)
+        if _has_options(job) and limit.max_cost_usd is not None:
+            way_out = f"Leave out the options for {job.provider}: under a budget only what has a price can be ordered."
         msg = f"Nothing was ordered. Over a limit: {reason}."
-        raise BudgetExceeded(msg, next_step=limit.way_out(usage, asked), job_id=job.id)
+        raise BudgetExceeded(msg, next_step=way_out, job_id=job.id)
+
+
+def _has_options(job: GenerationJob) -> bool:
+    return job.provider is not None and bool(job.request.options.get(job.provider))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +87,8 @@ class Group:
 
     Args:
         values: What they have in common, in the order of the dimensions asked for.
+        unpriced: Those of which nobody knows what they cost.
+        unreadable: Amounts that nobody can read.
     """
 
     values: Values = ()
@@ -71,6 +97,7 @@ class Group:
     completed: int = 0
     failed: int = 0
     unpriced: int = 0
+    unreadable: int = 0
     reported_usd: Decimal = field(default=Decimal(0))
     estimated_usd: Decimal = field(default=Decimal(0))
 
@@ -81,6 +108,7 @@ class Group:
         self.completed += other.completed
         self.failed += other.failed
         self.unpriced += other.unpriced
+        self.unreadable += other.unreadable
         self.reported_usd += other.reported_usd
         self.estimated_usd += other.estimated_usd
 
@@ -95,7 +123,8 @@ def usage_of(groups: Iterable[Group]) -> Usage:
     total = Group()
     for group in groups:
         total.take(group)
-    return Usage(cost_usd=total.reported_usd + total.estimated_usd, jobs=total.jobs, active=total.active)
+    cost = total.reported_usd + total.estimated_usd + total.unreadable * MOST_COST_USD
+    return Usage(cost_usd=cost, jobs=total.jobs, active=total.active)
 
 
 def spend_of(groups: Iterable[Group], by: Sequence[Dimension]) -> list[Spend]:
@@ -116,7 +145,7 @@ def spend_of(groups: Iterable[Group], by: Sequence[Dimension]) -> list[Spend]:
             failed=total.failed,
             reported_usd=total.reported_usd,
             estimated_usd=total.estimated_usd,
-            unpriced=total.unpriced,
+            unpriced=total.unpriced + total.unreadable,
         )
         for values, total in sorted(
             totals.items(), key=lambda one: [(value is not None, value or "") for value in one[0]]
@@ -128,25 +157,46 @@ def groups_of(job: GenerationJob, query: UsageQuery, by: Sequence[Dimension] = (
     """What one row adds to a sum: its present order, and those before it, as far as the query is about them."""
     if not _fits(job, query):
         return
-    made, again = utc(job.created_at), _ordered_again(job)
-    in_time = (query.since is None or made >= utc(query.since)) and (query.until is None or made < utc(query.until))
-    earlier_usd = job.earlier_cost_usd if job.order_no > 0 else Decimal(0)
-    if in_time and earlier_usd:
-        yield Group(values=_values(job, by, f"{made:%Y-%m-%d}"), estimated_usd=earlier_usd)
-    late_enough = query.since is None or made >= utc(query.since) or again >= moment_text(query.since)
-    early_enough = query.until is None or (made < utc(query.until) and again < moment_text(query.until))
-    if late_enough and early_enough:
+    earlier, again = (_stamp_of(job, name) if job.order_no > 0 else "" for name in ("earlier_at", "ordered_at"))
+    if job.order_no > 0 and _made(job, earlier, query):
+        stored = job.provider_metadata.get("earlier_cost_usd")
+        amounts = () if stored is None else (amount_of(stored),)
+        group = Group(values=_values(job, by, _day(job, earlier)), unpriced=job.earlier_unpriced)
+        group.take(_amounts((), amounts))
+        if group != Group(values=group.values):
+            yield group
+    if _made(job, again, query):
         reported, estimated = job.cost_usd, None if job.cost_usd is not None else job.estimated_cost_usd
-        yield Group(
-            values=_values(job, by, max(f"{made:%Y-%m-%d}", again[: len("2026-11-24")])),
+        group = Group(
+            values=_values(job, by, _day(job, again)),
             jobs=1,
             active=job.phase in CLAIMABLE,
             completed=job.status == JobStatus.COMPLETED,
             failed=job.status == JobStatus.FAILED,
             unpriced=reported is None and estimated is None,
-            reported_usd=reported or Decimal(0),
-            estimated_usd=estimated or Decimal(0),
         )
+        group.take(_amounts(*(() if one is None else (amount_of(one),) for one in (reported, estimated))))
+        yield group
+
+
+def _amounts(reported: Sequence[Decimal | None], estimated: Sequence[Decimal | None]) -> Group:
+    """Amounts that rows have; None for one that nobody can read."""
+    return Group(
+        unreadable=[*reported, *estimated].count(None),
+        reported_usd=sum((one for one in reported if one), Decimal(0)),
+        estimated_usd=sum((one for one in estimated if one), Decimal(0)),
+    )
+
+
+def _made(job: GenerationJob, stamp: str, query: UsageQuery) -> bool:
+    """Whether orders count within the time: they were made when the row was or, if it is later, at the stamp."""
+    row = utc(job.created_at)
+    late_enough = query.since is None or row >= utc(query.since) or stamp >= moment_text(query.since)
+    return late_enough and (query.until is None or (row < utc(query.until) and stamp < moment_text(query.until)))
+
+
+def _day(job: GenerationJob, stamp: str) -> str:
+    return max(f"{utc(job.created_at):%Y-%m-%d}", stamp[: len("2026-11-24")])
 
 
 def _fits(job: GenerationJob, query: UsageQuery) -> bool:
@@ -161,10 +211,11 @@ def _fits(job: GenerationJob, query: UsageQuery) -> bool:
     )
 
 
-def _ordered_again(job: GenerationJob) -> str:
-    """The stamp of an order that was not the job's first; an empty text, before every moment, for a first one."""
-    timing = job.provider_metadata.get("timing") if job.order_no > 0 else None
-    stamp = timing.get("ordered_at") if isinstance(timing, dict) else None
+def _stamp_of(job: GenerationJob, name: str) -> str:
+    """A moment in the metadata; an empty text, before every moment, where there is none."""
+    timing = job.provider_metadata.get("timing")
+    holder = job.provider_metadata if name == "earlier_at" else timing
+    stamp = holder.get(name) if isinstance(holder, Mapping) else None
     return stamp if isinstance(stamp, str) else ""
 
 

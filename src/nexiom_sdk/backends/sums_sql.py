@@ -11,8 +11,20 @@ from datetime import datetime
 
 from nexiom_sdk.backends.sums import moment_text
 from nexiom_sdk.jobs import Dimension, UsageQuery
+from nexiom_sdk.types import QUALITY_TIERS
 
 ACTIVE = "phase in ('queued', 'submitting', 'waiting', 'saving')"
+
+
+def tier_of(budget_tier: str) -> str:
+    """The tier that a row counts to, as the index has it; what is no tier counts for nothing.
+
+    Example:
+        >>> tier_of("x").endswith(" then x end, quality_tier)")
+        True
+    """
+    tiers = ", ".join(f"'{tier}'" for tier in QUALITY_TIERS)
+    return f"coalesce(case when {budget_tier} in ({tiers}) then {budget_tier} end, quality_tier)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +38,7 @@ class Dialect:
         role: The role of a row's user.
         tier: The tier that a row counts to.
         ordered: When the present order of a row was made, as `moment_text` writes it; only where `order_no` > 0.
+        earlier_at: When the last one of the orders before it was made, in the same way.
         created_day: The UTC day on which a row was created.
         aside: Writes an expression in such a way that no index is used for it.
         created_aside: The column `created_at`, written in such a way, where that is needed.
@@ -37,6 +50,7 @@ class Dialect:
     role: str
     tier: str
     ordered: str
+    earlier_at: str
     created_day: str
     aside: Callable[[str], str]
     created_aside: str = "created_at"
@@ -62,9 +76,17 @@ class Dialect:
     @property
     def order_day(self) -> str:
         """The UTC day on which the present order of a row was made."""
+        return self._day(self.ordered)
+
+    @property
+    def earlier_day(self) -> str:
+        """The UTC day on which the orders before it count."""
+        return self._day(self.earlier_at)
+
+    def _day(self, stamp: str) -> str:
         return (
-            f"case when order_no > 0 and substr({self.ordered}, 1, 10) > {self.created_day}"
-            f" then substr({self.ordered}, 1, 10) else {self.created_day} end"
+            f"case when order_no > 0 and substr({stamp}, 1, 10) > {self.created_day}"
+            f" then substr({stamp}, 1, 10) else {self.created_day} end"
         )
 
 
@@ -78,8 +100,11 @@ class Sifted:
         derived: Whether an index over a value within the metadata finds them.
         in_time: Whether a row was created within its time.
         again: Whether a row was created before, and its present order was made within its time; None: does not matter.
-        earlier: Whether the earlier orders of a row count, where it was created within the time.
+        earlier_again: Whether a row was created before, and the orders before its present one count within its time.
         late: Whether the present order of a row came after its time; None: there is no end.
+        earlier_late: Whether the orders before it count after its time.
+        present: Whether the present order of any row counts, for use where rows were found in any of these ways.
+        earlier: Whether the orders before it count.
         values: What is bound.
     """
 
@@ -88,8 +113,11 @@ class Sifted:
     derived: bool
     in_time: str
     again: str | None
-    earlier: str
+    earlier_again: str | None
     late: str | None
+    earlier_late: str | None
+    present: str
+    earlier: str
     values: Mapping[str, object] = field(repr=False)
 
 
@@ -126,25 +154,34 @@ def sift(query: UsageQuery, dialect: Dialect, *, tag: str = "") -> Sifted:
     rows += [f"{dialect.aside(expression)} {value}" for expression, value in wishes[len(looked_up) :]]
     any_rows = [*always, *(f"{dialect.aside(expression)} {value}" for expression, value in wishes)]
 
-    in_time, again, earlier, late = "true", None, "order_no > 0", None
+    in_time = "true"
+    stamps = (dialect.ordered, dialect.earlier_at)
+    lates: list[str | None] = [None, None]
+    agains: list[str | None] = [None, None]
     if query.until is not None:
-        created = f"created_at < {bound('until', dialect.stamp(query.until))}"
-        late = f"(order_no > 0 and {dialect.ordered} >= {bound('until_text', moment_text(query.until))})"
-        in_time = created
+        in_time = f"created_at < {bound('until', dialect.stamp(query.until))}"
+        until_text = bound("until_text", moment_text(query.until))
+        lates = [f"(order_no > 0 and {stamp} >= {until_text})" for stamp in stamps]
+    not_late = ["" if late is None else f" and {late} is not true" for late in lates]
+    counts = [f"{in_time}{one}" for one in not_late]
     if query.since is not None:
         since, since_text = bound("since", dialect.stamp(query.since)), bound("since_text", moment_text(query.since))
-        again = f"order_no > 0 and {dialect.ordered} >= {since_text} and {dialect.created_aside} < {since}"
-        if late is not None:
-            again = f"{again} and {late} is not true"
+        after = [f"order_no > 0 and {stamp} >= {since_text}" for stamp in stamps]
+        agains = [
+            f"{one} and {dialect.created_aside} < {since}{before}" for one, before in zip(after, not_late, strict=True)
+        ]
+        counts = [f"(created_at >= {since} or {one}){before}" for one, before in zip(after, not_late, strict=True)]
         in_time = f"created_at >= {since}" if query.until is None else f"created_at >= {since} and {in_time}"
-        earlier = f"order_no > 0 and created_at >= {since}"
     return Sifted(
         rows=" and ".join(rows),
         any_rows=" and ".join(any_rows),
         derived=bool(looked_up) and looked_up[0][0] in {dialect.tier, dialect.role},
         in_time=in_time,
-        again=again,
-        earlier=earlier,
-        late=late,
+        again=agains[0],
+        earlier_again=agains[1],
+        late=lates[0],
+        earlier_late=lates[1],
+        present=counts[0],
+        earlier=f"order_no > 0 and {counts[1]}",
         values=values,
     )

@@ -11,6 +11,8 @@ import typer
 from nexiom_sdk.cli.options import Json, output_for
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from nexiom_sdk.cli.listing import Listing
     from nexiom_sdk.cli.session import Session
     from nexiom_sdk.jobs import Dimension, Spend
@@ -120,7 +122,6 @@ def listing(found: Sequence[Spend], by: Sequence[Dimension], *, span: str) -> Li
         span: The time they are about, in words.
     """
     from nexiom_sdk.cli.listing import Listing, Row
-    from nexiom_sdk.wording import usd
 
     rows = [
         Row(
@@ -129,9 +130,7 @@ def listing(found: Sequence[Spend], by: Sequence[Dimension], *, span: str) -> Li
                 str(one.jobs),
                 str(one.completed),
                 str(one.failed),
-                usd(one.reported_usd),
-                usd(one.estimated_usd),
-                usd(one.cost_usd),
+                *(_figure(amount, one) for amount in (one.reported_usd, one.estimated_usd, one.cost_usd)),
                 str(one.unpriced),
             ),
             fields={
@@ -166,11 +165,11 @@ def summary(found: Sequence[Spend], *, span: str) -> str:
         >>> from decimal import Decimal
         >>> from nexiom_sdk.jobs import Spend
         >>> day = Spend(values={}, jobs=3, completed=1, reported_usd=Decimal(2), estimated_usd=Decimal(1), unpriced=1)
-        >>> for sentence in summary([day], span="since 2026-11-01").split(". "):
+        >>> for sentence in summary([day], span="in 2026").split(". "):
         ...     print(sentence)
-        $3.00 since 2026-11-01, for 3 jobs: $2.00 as providers reported it, and $1.00 estimated from list prices
+        At least $3.00 in 2026, for 3 jobs: $2.00 as providers reported it, and $1.00 estimated from list prices
         2 jobs have not ended
-        What 1 job costs is not known, and not in the sum.
+        What 1 order costs is not known, and not in the sum.
     """
     from decimal import Decimal
 
@@ -183,12 +182,20 @@ def summary(found: Sequence[Spend], *, span: str) -> str:
     jobs, unpriced = sum(one.jobs for one in found), sum(one.unpriced for one in found)
     running = jobs - sum(one.completed + one.failed for one in found)
     said = (
-        f"{usd(reported + estimated)} {span}, for {_jobs(jobs)}: {usd(reported)} as providers reported it, "
-        f"and {usd(estimated)} estimated from list prices."
+        f"{'At least ' if unpriced else ''}{usd(reported + estimated)} {span}, for {_jobs(jobs)}: "
+        f"{usd(reported)} as providers reported it, and {usd(estimated)} estimated from list prices."
     )
     if running:
         said += f" {_jobs(running)} {'has' if running == 1 else 'have'} not ended."
-    return f"{said} What {_jobs(unpriced)} costs is not known, and not in the sum." if unpriced else said
+    what = "1 order costs" if unpriced == 1 else f"{unpriced} orders cost"
+    return f"{said} What {what} is not known, and not in the sum." if unpriced else said
+
+
+def _figure(amount: Decimal, one: Spend) -> str:
+    """An amount of a row; not $0.00 where nobody knows what any of its orders cost."""
+    from nexiom_sdk.wording import usd
+
+    return "unknown" if one.unpriced >= max(one.jobs, 1) and not one.cost_usd else usd(amount)
 
 
 def _jobs(count: int) -> str:
@@ -201,4 +208,4 @@ def _span(since: datetime | None, until: datetime | None) -> str:
 
 
 def _words(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d}" if moment.time() == time() else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment.date()}" if moment.time() == time() else f"{moment.date()} {moment:%H:%M}"

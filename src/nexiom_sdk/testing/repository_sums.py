@@ -12,14 +12,27 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.errors import BudgetExceeded
-from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobRepository, JobStatus, Limit, Phase, Usage, UsageQuery
+from nexiom_sdk.jobs import (
+    CLAIMABLE,
+    MOST_COST_USD,
+    GenerationJob,
+    JobRepository,
+    JobStatus,
+    Limit,
+    Phase,
+    SupportsSpend,
+    Usage,
+    UsageQuery,
+)
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_rows import few_examples
 from nexiom_sdk.testing.sample_jobs import sample_job
-from nexiom_sdk.testing.sample_orders import any_order, any_query
+from nexiom_sdk.testing.sample_orders import UNREADABLE, any_order, any_query
+from nexiom_sdk.types import VideoRequest
 
 ALL = UsageQuery()
 
@@ -157,6 +170,14 @@ class SumContract:
             await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.000001")), limits=[limit])
         await repository.add(sample_job(clock, estimated_cost_usd=Decimal(0)), limits=[limit])
 
+    async def test_a_limit_is_kept_where_a_binary_sum_is_less_than_the_exact_one(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        limit = Limit(name="budget", over=ALL, max_cost_usd=Decimal("0.3"))  # in binary, 0.3 is less than 0.3 - 1E-17
+        await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.3")), limits=[limit])
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal("1E-17")), limits=[limit])
+
     async def test_active_jobs_are_those_that_a_worker_may_claim(
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
@@ -250,11 +271,90 @@ class SumContract:
             usage = await repository.usage(UsageQuery(since=since, until=until))
             assert (usage.cost_usd, usage.jobs) == (Decimal(cost), jobs), (since, until)
 
+    @pytest.mark.parametrize("derived", [{}, {"role": "admin"}, {"user_id": "u1"}], ids=["all", "role", "user"])
+    async def test_earlier_orders_count_when_the_last_one_was_made_even_where_the_present_one_does_not(
+        self, repository: JobRepository, clock: VirtualClock, derived: Mapping[str, str]
+    ) -> None:
+        again, moment = clock.now() + timedelta(days=2), timedelta(microseconds=1)
+        metadata: Mapping[str, object] = {
+            "choice": {},
+            "role": "admin",
+            "earlier_cost_usd": "0.40",
+            "earlier_at": again.isoformat(),
+        }
+        price = {"order_no": 2, "estimated_cost_usd": Decimal("0.50")}
+        await repository.add(sample_job(clock, user_id="u1", provider_metadata=metadata, **price))
+        for since, until, cost, jobs in (
+            (None, None, "0.90", 1),
+            (clock.now(), None, "0.90", 1),
+            (clock.now() + moment, None, "0.40", 0),
+            (again, None, "0.40", 0),
+            (again + moment, None, "0", 0),
+            (None, again, "0.50", 1),
+            (None, again + moment, "0.90", 1),
+        ):
+            query = UsageQuery(since=since, until=until, **derived)  # type: ignore[arg-type]
+            usage = await repository.usage(query)
+            assert (usage.cost_usd, usage.jobs) == (Decimal(cost), jobs), (since, until)
+
+    @pytest.mark.parametrize("stored", UNREADABLE, ids=lambda stored: repr(stored)[:20])
+    async def test_an_earlier_amount_that_nobody_can_read_closes_budgets(
+        self, repository: JobRepository, clock: VirtualClock, stored: JsonValue
+    ) -> None:
+        metadata: Mapping[str, object] = {"choice": {}, "earlier_cost_usd": stored}
+        price = {"estimated_cost_usd": Decimal("0.50")}
+        held = await repository.add(sample_job(clock, order_no=1, provider_metadata=metadata, **price))
+        assert held.earlier_cost_usd == MOST_COST_USD
+        assert (await repository.usage(ALL)).cost_usd == MOST_COST_USD + Decimal("0.50")
+        budget = Limit(name="budget", over=ALL, max_cost_usd=Decimal(1000))
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock, **price), limits=[budget])
+        if isinstance(repository, SupportsSpend):
+            [told] = await repository.spend(ALL, by=())
+            assert (told.cost_usd, told.unpriced) == (Decimal("0.50"), 1)
+
+    @pytest.mark.parametrize("name", ["cost_usd", "estimated_cost_usd"])
+    async def test_a_negative_amount_makes_no_room_in_a_budget(
+        self, repository: JobRepository, clock: VirtualClock, name: str
+    ) -> None:
+        await repository.add(sample_job(clock, **{name: Decimal(-100)}))
+        assert (await repository.usage(ALL)).cost_usd == MOST_COST_USD
+        budget = Limit(name="budget", over=ALL, max_cost_usd=Decimal(1000))
+        with pytest.raises(BudgetExceeded):
+            await repository.add(sample_job(clock, estimated_cost_usd=Decimal("0.50")), limits=[budget])
+        if isinstance(repository, SupportsSpend):
+            [told] = await repository.spend(ALL, by=())
+            assert (told.cost_usd, told.unpriced) == (Decimal(0), 1)
+
+    async def test_a_row_counts_to_its_own_tier_where_that_of_its_budget_is_none(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        metadata: Mapping[str, object] = {"choice": {}, "budget_tier": "no tier"}
+        held = await repository.add(sample_job(clock, quality_tier="standard", provider_metadata=metadata))
+        assert held.budget_tier == "standard"
+        assert (await repository.usage(UsageQuery(quality_tier="standard"))).jobs == 1
+
+    async def test_options_for_the_provider_have_no_price_that_fits_a_budget(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        asked = {"acme": {"n": 100}, "other": {}}
+        price = {"estimated_cost_usd": Decimal("0.10")}
+        wish = VideoRequest(prompt="a fox", options=asked)
+        budget = Limit(name="budget", over=ALL, max_cost_usd=Decimal(99))
+        with pytest.raises(
+            BudgetExceeded, match=r"options for acme, of which .* cost is not known, does not fit"
+        ) as no:
+            await repository.add(sample_job(clock, request=wish, **price), limits=[budget])
+        assert "Leave out the options for acme" in no.value.next_step
+        quota = Limit(name="quota", over=ALL, max_jobs=9)
+        await repository.add(sample_job(clock, request=wish, **price), limits=[quota])
+        await repository.add(sample_job(clock, request=wish, provider="other", **price), limits=[budget])
+
     @pytest.mark.parametrize("stamp", [None, "2026"])
     async def test_an_order_that_does_not_say_when_it_was_made_counts_when_its_row_was(
         self, repository: JobRepository, clock: VirtualClock, stamp: str | None
     ) -> None:
-        metadata = {"choice": {}, "earlier_cost_usd": "much", "timing": {"ordered_at": stamp}}
+        metadata = {"choice": {}, "earlier_cost_usd": None, "earlier_at": stamp, "timing": {"ordered_at": stamp}}
         price = {"order_no": 1, "estimated_cost_usd": Decimal("0.50")}
         await repository.add(sample_job(clock, provider_metadata=metadata, **price))
         assert (await repository.usage(UsageQuery(since=clock.now()))).cost_usd == Decimal("0.50")

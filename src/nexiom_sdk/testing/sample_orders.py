@@ -22,8 +22,14 @@ _moments: st.SearchStrategy[datetime] = st.sampled_from(
     ]
 )
 _amounts: st.SearchStrategy[Decimal | None] = st.sampled_from(
-    (None, *map(Decimal, ("0", "0.1", "0.10", "0.400000", "0.000001", "12.5")))
+    (None, *map(Decimal, ("0", "0.1", "0.10", "0.400000", "0.000001", "12.5", "-3")))
 )
+_LIST: JsonValue = ["5"]
+_OBJECT: JsonValue = {"usd": "5"}
+UNREADABLE: tuple[JsonValue, ...] = (
+    *("1E-7", "2.5e+1", "-3", "+5", ".5", "5.", " 5 ", "5\n", "1_000", "\u0665", "0x10", "NaN", "Infinity", "much", ""),
+    *("1000000", "9" * 400, 4, 5.5, True, _LIST, _OBJECT),
+)  # as `earlier_cost_usd`: only a hand can have written it
 _users = st.sampled_from([None, "", "u1", "u2"])
 _roles = st.sampled_from([None, "user", "admin"])
 _tiers: st.SearchStrategy[QualityTier | None] = st.sampled_from((None, *QUALITY_TIERS))
@@ -40,11 +46,13 @@ def any_order(draw: st.DrawFn) -> GenerationJob:
     metadata: dict[str, JsonValue] = {
         "choice": {},
         "role": draw(_roles),
-        "budget_tier": draw(_tiers),
-        "earlier_cost_usd": draw(st.sampled_from([None, "0.40", "1E-7", "2.5e+1", "0", "-3", "much", 4])),
+        "budget_tier": draw(_tiers | st.just("no tier")),
+        "earlier_cost_usd": draw(st.sampled_from([None, "0.40", "0.40", "12", *UNREADABLE])),
+        "earlier_unpriced": draw(st.sampled_from([None, 1, 2, -1, "1", True, 1.5])),
+        "earlier_at": draw(st.sampled_from(stamps)),
         "timing": {"ordered_at": draw(st.sampled_from(stamps))},
     }
-    left_out = draw(st.sampled_from([(), (), ("choice",), ("timing",), ("earlier_cost_usd",)]))
+    left_out = draw(st.sampled_from([(), (), ("choice",), ("timing",), ("earlier_cost_usd",), ("earlier_at",)]))
     return GenerationJob(
         id=own,
         type=draw(st.sampled_from(["video", "video", "video", "poster"])),

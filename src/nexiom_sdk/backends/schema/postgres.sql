@@ -81,8 +81,11 @@ create index if not exists generation_jobs_running on public.generation_jobs (us
   where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving');
 create index if not exists generation_jobs_again on public.generation_jobs (((provider_metadata #>> '{timing,ordered_at}') collate "C"))
   where type = 'video' and order_no > 0;
+create index if not exists generation_jobs_earlier on public.generation_jobs (((provider_metadata ->> 'earlier_at') collate "C"))
+  where type = 'video' and order_no > 0;
 create index if not exists generation_jobs_role on public.generation_jobs ((provider_metadata ->> 'role'), created_at) where type = 'video';
-create index if not exists generation_jobs_tier on public.generation_jobs ((coalesce(provider_metadata ->> 'budget_tier', quality_tier)), created_at)
+create index if not exists generation_jobs_tier on public.generation_jobs ((coalesce(case when provider_metadata ->> 'budget_tier'
+    in ('standard', 'cinematic', 'ultra_realistic') then provider_metadata ->> 'budget_tier' end, quality_tier)), created_at)
   where type = 'video';
 create unique index if not exists generation_jobs_client_key on public.generation_jobs (coalesce(user_id, ''), client_key) where client_key is not null;
 create unique index if not exists generation_jobs_paid_once on public.generation_jobs (provider, provider_job_id) where type = 'video' and provider_job_id is not null;
