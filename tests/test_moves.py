@@ -187,6 +187,12 @@ def test_a_stamp_that_somebody_wrote_by_hand_stops_no_job(stamp: JsonValue) -> N
     assert moves.waiting_since(job, START).tzinfo is not None
 
 
+def test_a_choice_that_somebody_broke_by_hand_is_none() -> None:
+    several: list[JsonValue] = [{"ranked": 5}, {"sky": "blue"}, 7]
+    for broken in several:
+        assert _new().with_metadata(choice=broken).choice is None
+
+
 def test_a_candidate_that_somebody_broke_by_hand_is_none() -> None:
     broken: JsonValue = {"provider": "acme", "model": "a1", "weight": "much"}
     job = _new().evolve(provider="acme", model="a1").with_metadata(candidate=broken, choice={"ranked": [broken]})

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from nexiom_sdk import GenerationJob, VideoRequest, moves
+from nexiom_sdk import GenerationJob, Policy, VideoRequest, moves
 from nexiom_sdk.errors import (
     BudgetExceeded,
     InvalidInput,
@@ -22,7 +22,7 @@ from nexiom_sdk.jobs import Limit, Phase, UsageQuery
 from nexiom_sdk.models import Price
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Candidate
-from rig import Rig
+from rig import Rig, policy_over
 
 RigOf = Callable[..., Rig]
 FOX = VideoRequest(prompt="a fox", duration_seconds=4)  # $0.40 at the fake provider
@@ -72,6 +72,41 @@ async def test_a_model_that_is_another_one_by_now_is_not_ordered_again_unseen(
         await rig.studio.resubmit(lost.id)
     assert "Nothing was ordered" in refused.value.message
     assert (await rig.studio.get(lost.id), len(fake.accepted)) == (lost, 1)
+
+
+async def test_an_order_made_again_counts_to_its_own_tier_though_its_model_is_in_another(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    light, heavy = fake_card(model="light"), fake_card(model="heavy")
+    fake = FakeProvider("acme", models=(light, heavy), clock=clock, submission_recovery="none").lose_answer()
+    rig = rig_of(fake.lose_answer())
+    policy = policy_over("acme/light").model_dump(mode="json")
+    policy["tiers"]["ultra_realistic"]["candidates"] = [{"target": "acme/heavy", "weight": 1}]
+    light_too = {"id": "r", "when": {"tiers": ["ultra_realistic"]}, "add": [{"target": "acme/light", "weight": 9}]}
+    policy["rules"] = [light_too]
+    policy["governance"] = {"budgets": [{"per": "day", "tier": "ultra_realistic", "max_usd": "0.90"}]}
+    rig.studio._given_policy = Policy.model_validate(policy)
+    lost = await rig.studio.submit(FOX.evolve(quality_tier="ultra_realistic"))
+    assert (lost.model, lost.budget_tier) == ("light", "ultra_realistic")
+    again = await rig.studio.resubmit(lost.id)
+    assert (again.model, again.budget_tier) == ("light", "ultra_realistic")
+    with pytest.raises(BudgetExceeded, match=r"\$1.20 more does not fit"):
+        await rig.studio.resubmit(lost.id)
+    assert (await rig.repository.usage(UsageQuery(quality_tier="ultra_realistic"))).cost_usd == Decimal("0.80")
+
+
+async def test_an_order_that_cost_nothing_moves_no_money_to_its_day(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().hang()
+    rig = rig_of(fake.refuse(QuotaExhausted("no credit")).hang())
+    lost = await uncertain(rig)
+    clock.advance(86_400)
+    refused = await rig.studio.resubmit(lost.id)
+    assert (refused.error_code, refused.earlier_cost_usd) == ("quota_exhausted", Decimal("0.40"))
+    clock.advance(86_400)
+    again = await rig.studio.resubmit(lost.id)
+    assert again.phase is Phase.WAITING
+    today = UsageQuery(since=clock.now().replace(hour=0, minute=0, second=0, microsecond=0))
+    assert (await rig.repository.usage(today)).cost_usd == Decimal("0.40")
 
 
 async def test_an_order_made_again_counts_with_the_price_of_now(rig_of: RigOf, fake: FakeProvider) -> None:

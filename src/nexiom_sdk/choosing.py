@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -14,11 +15,13 @@ from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, InvalidPolicy, MissingCredentials, NoCandidate, UnknownProvider
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.policy import Policy
-from nexiom_sdk.policy_words import misspelt
+from nexiom_sdk.policy_words import alike_roles, misspelt
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.selection import select
 from nexiom_sdk.types import Choice, Rejection, VideoRequest
+
+_log = logging.getLogger(__name__)
 
 ONE_DAY = timedelta(days=1)
 
@@ -206,6 +209,8 @@ class Chooser:
         if wrong := "\n".join(found):
             source = f"{self._policy_file}: " if self._policy_file else ""
             raise InvalidPolicy(source + wrong)
+        for text in alike_roles(policy):
+            _log.warning("%s Is it meant to be the same?", text, extra={"action": "alike_roles"})
         self._read = policy
 
     def _asked(self, request: VideoRequest, policy: Policy) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ ClipSeconds = Annotated[float, Field(gt=0, le=_LONGEST_CLIP_SECONDS, allow_inf_n
 ClipSpan = Annotated[tuple[ClipSeconds, ClipSeconds], AfterValidator(_ordered)]
 """Any length between two, ends included."""
 
-SomeSeconds = Annotated[float, Field(gt=0, le=_LONGEST_SPAN_SECONDS, allow_inf_nan=False)]
+SomeSeconds = Annotated[float, Field(ge=0, le=_LONGEST_SPAN_SECONDS, allow_inf_nan=False)]
 """A span of real time, up to a month."""
 
 Usd = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False), AfterValidator(_payable)]

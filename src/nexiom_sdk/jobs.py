@@ -21,7 +21,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, Self, runtime_checkable
 
-from pydantic import Field, JsonValue, PrivateAttr
+from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 
 from nexiom_sdk.errors import FAILURE_CODES, JobFailed, NexiomError
 from nexiom_sdk.spending import (
@@ -174,9 +174,12 @@ class GenerationJob(Frozen):
 
     @property
     def choice(self) -> Choice | None:
-        """The selection with its reasons; None for a row that was not selected yet."""
+        """The selection with its reasons; None for a row that was not selected yet, or that somebody broke by hand."""
         stored = self.provider_metadata.get("choice")
-        return Choice.model_validate(stored) if stored else None
+        try:
+            return Choice.model_validate(stored) if stored else None
+        except (ValidationError, NexiomError):
+            return None
 
     @property
     def operation(self) -> Operation | None:

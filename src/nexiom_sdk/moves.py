@@ -340,6 +340,13 @@ def _ordered(job: GenerationJob, candidate: Candidate, *, moved: str | None = No
     )
 
 
+def _last_paid_at(job: GenerationJob) -> str | None:
+    """When the last order was made that may have cost something, the present one included; as text, as below."""
+    before = job.provider_metadata.get("earlier_at")
+    free = job.counted_cost_usd == 0
+    return (before if isinstance(before, str) else None) if free else utc(job.ordered_at).isoformat()
+
+
 def _next_order(
     job: GenerationJob, code: str | None, message: str | None, *, now: datetime, again: datetime | None = None
 ) -> GenerationJob:
@@ -362,7 +369,7 @@ def _next_order(
         attempts=with_attempt(job, code, message, now=now, again_at=again),
         earlier_cost_usd=f"{earlier_usd:f}" if earlier_usd else None,
         earlier_unpriced=job.earlier_unpriced + (cost_usd is None) or None,
-        earlier_at=utc(job.ordered_at).isoformat(),  # as below
+        earlier_at=_last_paid_at(job),
         operation=None,
         provider_units=None,
         timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text

@@ -66,7 +66,34 @@ def misspelt(
         if model not in there and (meant := mistyped(model, sorted(there))):
             yield _sentence(place, f"model of {provider}", model, meant)
     yield from _licences(policy, licences)
-    yield from _roles(policy)
+
+
+def alike_roles(policy: Policy) -> Iterator[str]:
+    """Roles that are nearly the same word; whether they are one, only their author knows: roles exist by being named.
+
+    Args:
+        policy: The policy.
+    """
+    governance, named = policy.governance, dict[str, Place]()
+    tiers = (
+        (("governance", "tiers", tier, index), role)
+        for tier, roles in governance.tiers.items()
+        for index, role in enumerate(roles)
+    )
+    users = ((("governance", "users", user), role) for user, role in governance.users.items())
+    budgets = (
+        (("governance", "budgets", index, "role"), one.role)
+        for index, one in enumerate(governance.budgets)
+        if one.role is not None
+    )
+    default: tuple[Place, str] = (("governance", "default_role"), governance.default_role)
+    for place, role in chain((default,), users, tiers, budgets):
+        if role in named:
+            continue
+        if meant := mistyped(role, named):
+            near = f"'{printable(meant, 60)}' in {dotted(named[meant])}"
+            yield f"{dotted(place)}: The role '{printable(role, 60)}' is nearly {near}."
+        named[role] = place
 
 
 def _providers(policy: Policy) -> Iterator[tuple[Place, str]]:
@@ -112,29 +139,6 @@ def _licences(policy: Policy, licences: Callable[[], Collection[str]]) -> Iterat
             known = sorted(filter(None, licences()))
             if one and one not in known and (meant := mistyped(one, known)):
                 yield _sentence((name, "licences", index), "licence", one, meant)
-
-
-def _roles(policy: Policy) -> Iterator[str]:
-    """Roles exist by being named, so each is held against those that are named before it."""
-    governance, named = policy.governance, dict[str, Place]()
-    tiers = (
-        (("governance", "tiers", tier, index), role)
-        for tier, roles in governance.tiers.items()
-        for index, role in enumerate(roles)
-    )
-    users = ((("governance", "users", user), role) for user, role in governance.users.items())
-    budgets = (
-        (("governance", "budgets", index, "role"), one.role)
-        for index, one in enumerate(governance.budgets)
-        if one.role is not None
-    )
-    default: tuple[Place, str] = (("governance", "default_role"), governance.default_role)
-    for place, role in chain((default,), users, tiers, budgets):
-        if role in named:
-            continue
-        if meant := mistyped(role, named):
-            yield f"{_sentence(place, 'role', role, meant)} That one is in {dotted(named[meant])}."
-        named[role] = place
 
 
 def _sentence(place: Place, what: str, word: str, meant: str) -> str:

@@ -60,15 +60,17 @@ async def _judged(desk: Desk, job: GenerationJob) -> Candidate | None:
     """
     if job.choice is None:
         return None
-    same = job.request.evolve(provider=job.provider, model=job.model)
-    addresses = await has_addresses(desk.store, job.request)
-    choice = desk.rechoose(job.evolve(request=same), addresses=addresses)
-    if choice.chosen is None:
-        reasons = "; ".join(reason for one in choice.rejected for reason in one.reasons)
-        msg = f"Job {job.id} cannot be ordered again from {job.provider}/{job.model}: {reasons}. Nothing was ordered."
-        hint = "Submit the request as a new job: then a model is chosen for it anew."
-        raise NoCandidate(msg, choice=choice, next_step=hint, job_id=job.id)
-    return choice.chosen
+    target = f"{job.provider}/{job.model}"
+    choice = desk.rechoose(job, addresses=await has_addresses(desk.store, job.request))
+    for one in choice.ranked:
+        if one.target == target:
+            return one
+    about = (one for one in choice.rejected if one.target == target or one.provider == "policy")  # it, or its tier
+    reasons = "; ".join(reason for one in about for reason in one.reasons)
+    why = reasons or "the policy does not name it for such a request any more"
+    msg = f"Job {job.id} cannot be ordered again from {target}: {why}. Nothing was ordered."
+    hint = "Submit the request as a new job: then a model is chosen for it anew."
+    raise NoCandidate(msg, choice=choice, next_step=hint, job_id=job.id)
 
 
 async def _written(desk: Desk, job: GenerationJob) -> bool:
