@@ -171,7 +171,7 @@ VEO_CASES: list[Case[Any]] = [
     case(
         "Veo: look",
         look(OPERATION),
-        lambda google: google.operations.get(types.GenerateVideosOperation(name=OPERATION)),
+        lambda google: google.operations.get(types.GenerateVideosOperation.model_validate({"name": OPERATION})),
         WHO,
     ),
     case("Veo: check", check, lambda google: google.models.get(model="veo-3.1-generate-001"), WHO),
