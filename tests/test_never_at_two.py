@@ -19,7 +19,7 @@ from nexiom_sdk.errors import ProviderUnavailable, QuotaExhausted, RateLimited
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from rig import Rig
-from test_never_twice import RECOVERIES, Crash, Crasher
+from test_never_twice import RECOVERIES, Crasher, to_its_end
 
 T = TypeVar("T")
 
@@ -70,15 +70,7 @@ async def _run(seed: int, home: Path) -> str:
         _cut_off(fake, luck, clock)
         crasher.wrap(fake, "submit", "poll", "find")
     crasher.wrap(rig.store, "put")
-    for step in range(300):
-        if step == 60:
-            crasher.share = 0.0  # from here on nothing dies: whatever happened must come to its end
-        try:
-            job = await rig.step(job)
-        except Crash:
-            clock.advance(luck.choice((0.1, 5.0, 61.0, 400.0)))
-        if job.final:
-            break
+    job = await to_its_end(rig, job, crasher, steps=300, calm_from=60)
     paid = [*fakes[0].accepted, *fakes[1].accepted]
     ways = {fake.name: fake.submission_recovery for fake in fakes}
     story = f"seed {seed}, {ways}: {job.phase} {job.status} {job.error_code} at {job.provider}, paid {paid}"

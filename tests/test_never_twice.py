@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 
-from nexiom_sdk import JobStatus
+from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.errors import ProviderUnavailable, QuotaExhausted, RateLimited
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock
@@ -54,6 +54,20 @@ class Crasher:
         return dying
 
 
+async def to_its_end(rig: Rig, job: GenerationJob, crasher: Crasher, *, steps: int, calm_from: int) -> GenerationJob:
+    """Step after step, over all crashes; from some step on nothing dies: whatever happened must come to its end."""
+    for step in range(steps):
+        if step == calm_from:
+            crasher.share = 0.0
+        try:
+            job = await rig.step(job)
+        except Crash:
+            rig.clock.advance(crasher.luck.choice((0.1, 5.0, 61.0, 400.0)))
+        if job.final:
+            break
+    return job
+
+
 def _scripted(luck: random.Random, clock: VirtualClock) -> FakeProvider:
     fake = FakeProvider("acme", clock=clock, submission_recovery=luck.choice(RECOVERIES))
     for _ in range(luck.randrange(3)):
@@ -74,15 +88,7 @@ async def _run(seed: int, home: Path) -> str:
     crasher.wrap(rig.repository, "claim", "save", "extend", "adopt_late_id")
     crasher.wrap(fake, "submit", "poll", "find")
     crasher.wrap(rig.store, "put")
-    for step in range(240):
-        if step == 40:
-            crasher.share = 0.0  # from here on nothing dies: whatever happened must come to its end
-        try:
-            job = await rig.step(job)
-        except Crash:
-            clock.advance(luck.choice((0.1, 5.0, 61.0, 400.0)))
-        if job.final:
-            break
+    job = await to_its_end(rig, job, crasher, steps=240, calm_from=40)
     return _verdict(seed, fake, job.phase, job.status, job.error_code)
 
 

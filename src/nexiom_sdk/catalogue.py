@@ -7,7 +7,6 @@ both cases. Choosing, estimates, references and schedules all ask here, so they 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ from pydantic import SecretStr
 
 from nexiom_sdk.cards import ModelCard
 from nexiom_sdk.catalogue_changes import Changes, Listed, read_changes
-from nexiom_sdk.catalogue_filters import Takes
 from nexiom_sdk.catalogue_view import UNREADABLE, ListedModel, State, Wanted
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
@@ -24,12 +22,10 @@ from nexiom_sdk.lifecycle import gone, leaving
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.providers.protocol import SupportsCatalogue, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.types import Choice, QualityTier, Rejection, VideoRequest
+from nexiom_sdk.types import ANY_PROVIDER, Choice, QualityTier, Rejection, VideoRequest
 from nexiom_sdk.wording import nearest, printable
 
 __all__ = ["Catalogue", "ListedModel"]
-
-_NOBODY = "any"  # the provider in a rejection of a model that selection does not know
 
 
 class _Reach(NamedTuple):
@@ -116,27 +112,9 @@ class Catalogue:
         names = {model, model and model.removeprefix(f"{provider}/")}
         return any(card.model in names and card.retired(today) for card in self._known(provider))
 
-    def models(
-        self,
-        provider: str | None = None,
-        *,
-        tier: QualityTier | None = None,
-        duration_seconds: float | None = None,
-        takes: Takes | None = None,
-        max_usd: Decimal | None = None,
-        usable: bool = False,
-        include_retired: bool = False,
-    ) -> Sequence[ListedModel]:
-        """See `Studio.models`."""
+    def models(self, provider: str | None, wanted: Wanted) -> Sequence[ListedModel]:
+        """The models of one provider, or of all, that are wanted; the errors are those of `Studio.models`."""
         policy = self._policy()
-        wanted = Wanted(
-            tier=tier,
-            duration_seconds=duration_seconds,
-            takes=takes,
-            max_usd=max_usd,
-            usable=usable,
-            include_retired=include_retired,
-        )
         names = self._registry.names() if provider is None else (provider,)
         rows = (row for name in names for row in self._rows(name))
         weighted = (row.evolve(tiers=_tiers(policy, row.target)) for row in rows)
@@ -153,9 +131,11 @@ class Catalogue:
         beyond = [row for name in names for row in self._beyond(name, self._reach(name))]
         found = {row.target: row for row in beyond if model in {row.card.model, row.target}}
         rejected = [one for one in choice.rejected if one.target not in found]
-        if request.provider is None and [one.provider for one in rejected] == [_NOBODY] and not choice.ranked:
+        if request.provider is None and [one.provider for one in rejected] == [ANY_PROVIDER] and not choice.ranked:
             here = (row for name in names for row in self._rows(name))
-            rejected = [] if found else [Rejection(provider=_NOBODY, model=model, reasons=(_not_known(model, here),))]
+            rejected = (
+                [] if found else [Rejection(provider=ANY_PROVIDER, model=model, reasons=(_not_known(model, here),))]
+            )
         named = (
             Rejection(provider=one.provider, model=one.card.model, reasons=(one.reason,)) for one in found.values()
         )

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nexiom_sdk.lifecycle import GONE
-from nexiom_sdk.types import Choice, Rejection
-
-TIER = "policy"
-"""Stands for a provider in a rejection of a whole tier."""
+from nexiom_sdk.types import ANY_PROVIDER, WHOLE_TIER, Choice, Rejection
 
 
 def refuses_the_tier(choice: Choice) -> bool:
     """Whether the tier itself is refused: to this role, to all, or because the policy does not have it."""
-    return any(one.provider == TIER for one in choice.rejected)
+    return any(one.provider == WHOLE_TIER for one in choice.rejected)
 
 
 def shown_target(one: Rejection) -> str:
@@ -23,7 +20,7 @@ def shown_target(one: Rejection) -> str:
         >>> shown_target(Rejection(provider="policy", model="cinematic", reasons=("...",)))
         'tier cinematic'
     """
-    return {TIER: f"tier {one.model}", "any": one.model}.get(one.provider, one.target)
+    return {WHOLE_TIER: f"tier {one.model}", ANY_PROVIDER: one.model}.get(one.provider, one.target)
 
 
 def next_step_of(choice: Choice, lacking: Mapping[str, str]) -> str | None:

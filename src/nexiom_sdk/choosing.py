@@ -9,7 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from nexiom_sdk.catalogue import Catalogue
-from nexiom_sdk.choice_words import TIER, next_step_of, refuses_the_tier, shown_target, told_of_waiting
+from nexiom_sdk.catalogue_view import Wanted
+from nexiom_sdk.choice_words import next_step_of, refuses_the_tier, shown_target, told_of_waiting
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, InvalidPolicy, MissingCredentials, NoCandidate, UnknownProvider
@@ -19,7 +20,7 @@ from nexiom_sdk.policy_words import alike_roles, misspelt
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.selection import select
-from nexiom_sdk.types import Choice, Rejection, VideoRequest
+from nexiom_sdk.types import WHOLE_TIER, Choice, Rejection, VideoRequest
 
 _log = logging.getLogger(__name__)
 
@@ -258,7 +259,9 @@ class Chooser:
     def _told_what_is_forbidden(self, choice: Choice, policy: Policy, unavailable: Mapping[str, str]) -> Choice:
         """The choice with what the policy forbids of providers that cannot be used: to set those up would not help."""
         names = {one.provider for one in choice.rejected if one.provider in unavailable}
-        cards = {row.target: row.card for name in names for row in self.catalogue.models(name, include_retired=True)}
+        cards = {
+            row.target: row.card for name in names for row in self.catalogue.models(name, Wanted(include_retired=True))
+        }
 
         def bar(one: Rejection) -> str | None:
             card = cards.get(one.target, ModelCard(model=one.model))
@@ -271,5 +274,5 @@ class Chooser:
         ]
         if choice.tier is not None and not choice.ranked and bars and len(bars) == len(rejected):
             reason = f"the policy forbids every model of the tier {choice.tier}"
-            rejected = [Rejection(provider=TIER, model=choice.tier, reasons=(reason,)), *rejected]
+            rejected = [Rejection(provider=WHOLE_TIER, model=choice.tier, reasons=(reason,)), *rejected]
         return choice.evolve(rejected=tuple(rejected))

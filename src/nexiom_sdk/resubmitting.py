@@ -16,7 +16,7 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.inputs import has_addresses
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, SupportsIntake
-from nexiom_sdk.types import Candidate
+from nexiom_sdk.types import WHOLE_TIER, Candidate
 
 
 async def order_again(desk: Desk, job: GenerationJob) -> None:
@@ -65,7 +65,7 @@ async def _judged(desk: Desk, job: GenerationJob) -> Candidate | None:
     for one in choice.ranked:
         if one.target == target:
             return one
-    about = (one for one in choice.rejected if one.target == target or one.provider == "policy")  # it, or its tier
+    about = (one for one in choice.rejected if one.target == target or one.provider == WHOLE_TIER)  # it, or its tier
     reasons = "; ".join(reason for one in about for reason in one.reasons)
     why = reasons or "the policy does not name it for such a request any more"
     msg = f"Job {job.id} cannot be ordered again from {target}: {why}. Nothing was ordered."

@@ -8,12 +8,12 @@ from nexiom_sdk.models import ModelCard
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.policy_parts import Entry, Rule, TierDefaults
 from nexiom_sdk.selection_question import Question
-from nexiom_sdk.types import Rejection
+from nexiom_sdk.types import ANY_PROVIDER, WHOLE_TIER, Rejection
 from nexiom_sdk.wording import printable, unknown
 
 _NOTHING = TierDefaults()
 _LONGEST_NAME = 100
-_ANY = "any"  # stands in a rejection for a name that nobody gave
+_ANY = "any"  # stands in a rejection for a model that nobody named
 
 
 def entries(
@@ -47,10 +47,12 @@ def nobody(question: Question, policy: Policy, cards: Mapping[str, Sequence[Mode
     elif provider is not None:
         reason = "it lists no models"
     else:
-        provider, model = "policy", question.tier
+        provider, model = WHOLE_TIER, question.tier
         reason = unknown("tier", question.tier, tuple(policy.tiers))
-    names = (printable(name or _ANY, _LONGEST_NAME) for name in (provider, model))  # in words of the user
-    return Rejection(provider=next(names), model=next(names), reasons=(reason,))
+    provider, model = provider or ANY_PROVIDER, model or _ANY  # what is named is in words of the user
+    return Rejection(
+        provider=printable(provider, _LONGEST_NAME), model=printable(model, _LONGEST_NAME), reasons=(reason,)
+    )
 
 
 def _preferred(question: Question, policy: Policy, rules: Sequence[Rule]) -> Sequence[Entry]:

@@ -12,7 +12,7 @@ from nexiom_sdk.selection_entries import entries, nobody
 from nexiom_sdk.selection_question import Case, Question
 from nexiom_sdk.selection_reasons import objections, reserved, tier_for, too_dear, unreachable
 from nexiom_sdk.selection_terms import cautions, changes, terms_for
-from nexiom_sdk.types import Candidate, Choice, Rejection
+from nexiom_sdk.types import WHOLE_TIER, Candidate, Choice, Rejection
 
 LESS_FOR_DEPRECATED = 5
 
@@ -32,7 +32,7 @@ def judged(question: Question, policy: Policy, cards: Mapping[str, Sequence[Mode
     if not (question.by_name or policy.governance.may_use(question.role, question.tier)):
         listing = ()
         reason = reserved(policy, question.role, question.tier)
-        rejected.append(Rejection(provider="policy", model=question.tier, reasons=(reason,)))
+        rejected.append(Rejection(provider=WHOLE_TIER, model=question.tier, reasons=(reason,)))
     elif not listing:
         rejected.append(nobody(question, policy, cards))
     case = Case(

@@ -205,8 +205,9 @@ class Studio(Rooms):
             >>> Studio().models("local")[0].state
             'usable'
         """
-        return self._chooser.catalogue.models(
-            provider,
+        from nexiom_sdk.catalogue_view import Wanted
+
+        wanted = Wanted(
             tier=tier,
             duration_seconds=duration_seconds,
             takes=takes,
@@ -214,6 +215,7 @@ class Studio(Rooms):
             usable=usable,
             include_retired=include_retired,
         )
+        return self._chooser.catalogue.models(provider, wanted)
 
     async def refresh_models(self, provider: str) -> Sequence[ModelCard]:
         """Read a provider's own list of models; this studio chooses by it from then on.

@@ -508,8 +508,14 @@ class Candidate(Frozen):
         return found[0] if found else ""
 
 
+WHOLE_TIER = "policy"
+"""Stands for the provider in a rejection of a whole tier, whose name is the model then."""
+ANY_PROVIDER = "any"
+"""Stands for the provider in a rejection of a model that is named without one and that nobody is known to have."""
+
+
 class Rejection(Frozen):
-    """A model that does not fit, and every reason why."""
+    """A model that does not fit, and every reason why; or a tier, or a name, of which no model comes into question."""
 
     provider: str
     model: str

@@ -22,6 +22,7 @@ from nexiom_sdk.jobs import JobQuery, JobRepository, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_late_ids import LateIdContract
 from nexiom_sdk.testing.repository_leases import LeaseContract
+from nexiom_sdk.testing.repository_limits import LimitContract
 from nexiom_sdk.testing.repository_orders import OrderContract
 from nexiom_sdk.testing.repository_rows import RowContract
 from nexiom_sdk.testing.repository_spend import SpendContract
@@ -29,7 +30,9 @@ from nexiom_sdk.testing.repository_sums import SumContract
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 
-class JobRepositoryContract(RowContract, SumContract, SpendContract, LeaseContract, OrderContract, LateIdContract):
+class JobRepositoryContract(
+    RowContract, LimitContract, SumContract, SpendContract, LeaseContract, OrderContract, LateIdContract
+):
     """Every sentence of `JobRepository`, as a test; those of `SupportsIntake` and `SupportsSpend` where it has them."""
 
     pytestmark: ClassVar[pytest.MarkDecorator] = pytest.mark.asyncio
