@@ -33,6 +33,7 @@ from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.runway import RunwayProvider
+from nexiom_sdk.results import Results
 from nexiom_sdk.spool import Spool
 from nexiom_sdk.testing.fake_provider import sample_video
 from nexiom_sdk.testing.sample_jobs import sample_job
@@ -61,11 +62,11 @@ async def bare(url: str, folder: Path) -> None:
 async def library(url: str, folder: Path) -> None:
     """What the engine does with a finished order: fetch, check, store, and a still picture beside it."""
     door = Door(clock=SystemClock(), sink=lambda _: None)
-    spool = Spool(folder=folder / "spool", store=LocalFiles(folder), door=door, sink=lambda _: None)
+    spool = Spool(folder / "spool", most_bytes=8 * 1024 * MIB)
+    results = Results(spool=spool, store=LocalFiles(folder), door=door, sink=lambda _: None)
     provider = RunwayProvider({"api_key": "key_of_nobody", "base_url": url}, http=HttpOptions())
     job = sample_job(SystemClock())
-    files = await spool.fetch(job, provider, [Asset(url=url)])
-    assert len(await spool.store_all(job, files)) == 1
+    assert len(await results.bring(job, provider, [Asset(url=url)])) == 1
     await spool.drop(job)
     await provider.aclose()
 

@@ -31,6 +31,7 @@ from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob, JobRepository
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.schedule import STEADY_SECONDS
+from nexiom_sdk.spool import Spool
 from nexiom_sdk.studio import Studio
 from nexiom_sdk.testing.fake_provider import fake_card
 from nexiom_sdk.testing.simulated_providers import SimulatedModel, SimulatedOrder, SimulatedProvider
@@ -97,7 +98,7 @@ async def _measure(chosen: argparse.Namespace, home: Path) -> None:
         sink=counted,
     )
     intake = Intake(desk=desk, choose=_chosen_before, role_of=lambda _: "user")
-    engine = Engine(desk, spool=home, intake=intake)
+    engine = Engine(desk, spool=Spool(home, most_bytes=2**30), intake=intake)
     worker = Worker(engine, repository=rows, clock=clock, sink=counted, concurrency=chosen.concurrency)
     begun = time.perf_counter()
     await _fill(rows, provider, chosen.jobs)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
@@ -9,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from nexiom_sdk.disk import to_its_end
-from nexiom_sdk.hashed_files import BATCH_BYTES, sha256_of, write_hashed
+from nexiom_sdk.hashed_files import BATCH_BYTES, HashedFile, sha256_of
 from nexiom_sdk.testing.store_contract import pieces
+
+
+async def written(path: Path, chunks: AsyncIterator[bytes]) -> Path:
+    with contextlib.closing(HashedFile(path)) as file:
+        return await file.write(chunks, allow=lambda _: None)
 
 
 def names(folder: Path) -> list[str]:
@@ -23,9 +29,7 @@ async def test_a_file_holds_its_chunks_in_order_and_is_named_after_them(
     tmp_path: Path, size_bytes: int, chunk_bytes: int
 ) -> None:
     data = (bytes(range(251)) * (size_bytes // 251 + 1))[:size_bytes]
-    await write_hashed(
-        tmp_path / "000", pieces(*(data[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)))
-    )
+    await written(tmp_path / "000", pieces(*(data[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes))))
     [file] = tmp_path.iterdir()
     assert file.stem == "000"
     assert sha256_of(file) == hashlib.sha256(data).hexdigest()
@@ -39,7 +43,7 @@ async def test_a_file_that_breaks_off_gets_no_hash(tmp_path: Path) -> None:
         raise EOFError
 
     with pytest.raises(EOFError):
-        await write_hashed(tmp_path / "000", breaks_off())
+        await written(tmp_path / "000", breaks_off())
     assert names(tmp_path) == ["000"]
 
 
@@ -51,7 +55,7 @@ async def test_a_file_that_is_cancelled_gets_no_hash(tmp_path: Path) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    writing = asyncio.ensure_future(write_hashed(tmp_path / "000", never_ends()))
+    writing = asyncio.ensure_future(written(tmp_path / "000", never_ends()))
     await begun.wait()
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -68,14 +72,14 @@ async def test_a_file_has_its_hash_only_once_it_is_on_the_disk(tmp_path: Path, m
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", watched)
-    await write_hashed(tmp_path / "000", pieces(b"a fox", b" in snow"))
+    await written(tmp_path / "000", pieces(b"a fox", b" in snow"))
     assert seen == [(13, ["000"])]
 
 
 async def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "000").write_bytes(b"old")
     with pytest.raises(FileExistsError):
-        await write_hashed(tmp_path / "000", pieces(b"new"))
+        await written(tmp_path / "000", pieces(b"new"))
     assert (tmp_path / "000").read_bytes() == b"old"
 
 
@@ -97,6 +101,50 @@ async def test_small_chunks_share_the_way_to_the_disk_and_wait_for_no_more_than_
             yield bytes(1024)
 
     monkeypatch.setattr("nexiom_sdk.hashed_files.to_its_end", counted)
-    await write_hashed(tmp_path / "000", chunks())
+    await written(tmp_path / "000", chunks())
     assert ways == 8 + 1  # eight batches, and the end
     assert BATCH_BYTES <= most <= 2 * BATCH_BYTES  # one is being written while the next one comes
+
+
+async def test_who_reads_meanwhile_gets_every_byte_and_the_end_only_with_the_verdict(tmp_path: Path) -> None:
+    data = bytes(range(251)) * (5 * BATCH_BYTES // 251)
+    read = bytearray()
+
+    async def follow(file: HashedFile) -> None:
+        async for chunk in file.read():
+            read.extend(chunk)
+
+    with contextlib.closing(HashedFile(tmp_path / "000")) as file:
+        following = asyncio.ensure_future(follow(file))
+        chunks = pieces(*(data[at : at + 100_000] for at in range(0, len(data), 100_000)))
+        path = await file.write(chunks, allow=lambda _: None)
+        path.rename(tmp_path / "moved")
+        while len(read) < len(data):
+            await asyncio.sleep(0)
+        assert not following.done()
+        file.judge(None)
+        await following
+    assert bytes(read) == data
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 3 * BATCH_BYTES])
+async def test_a_verdict_against_the_file_ends_the_reading_with_it(tmp_path: Path, size_bytes: int) -> None:
+    with contextlib.closing(HashedFile(tmp_path / "000")) as file:
+        await file.write(pieces(bytes(size_bytes)), allow=lambda _: None)
+        file.judge(EOFError("half a file"))
+        with pytest.raises(EOFError, match="half a file"):
+            _ = [chunk async for chunk in file.read()]
+
+
+async def test_what_is_not_allowed_is_not_written(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def only_one(size_bytes: int) -> None:
+        asked.append(size_bytes)
+        if len(asked) > 1:
+            raise OverflowError
+
+    with contextlib.closing(HashedFile(tmp_path / "000")) as file, pytest.raises(OverflowError):
+        await file.write(pieces(*[bytes(BATCH_BYTES)] * 3), allow=only_one)
+    assert asked == [BATCH_BYTES] * 2
+    assert (tmp_path / "000").stat().st_size == BATCH_BYTES

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from nexiom_sdk import GenerationJob, JobStatus
-from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.errors import ResultExpired, StorageUnavailable
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.storage import ObjectInfo
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
-from nexiom_sdk.types import SubmissionRecovery
+from nexiom_sdk.types import Asset, SubmissionRecovery
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -72,7 +72,8 @@ async def test_a_store_that_is_down_costs_only_time(
     job = await rig.step(await rig.submitted())
     job = await rig.step(job)
     assert (job.phase, job.status) == (Phase.SAVING, JobStatus.PROCESSING)
-    assert job.provider_metadata["trouble"] == "The store is down."
+    assert str(job.provider_metadata["trouble"]).startswith("The store is down. The video is safe in ")
+    assert str(rig.studio.settings.spool) in str(job.provider_metadata["trouble"])
     job = await rig.steps(job)
     assert (job.status, len(fake.accepted), fake.calls.count("fetch")) == (JobStatus.COMPLETED, 1, 1)
 
@@ -139,6 +140,51 @@ async def test_a_spool_that_cannot_be_written_keeps_the_job_in_saving(
     assert "cannot be written to the spool" in str(job.provider_metadata["trouble"])
     (tmp_path / "spool").unlink()
     assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+async def test_a_spool_that_is_full_keeps_the_job_in_saving_until_there_is_room(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake, spool_max_bytes=len(sample_video()) + 1)
+    monkeypatch.setattr(rig.store, "put", _BrokenStore(2, rig).put)
+    waits = await rig.step(await rig.step(await rig.submitted()))
+    has_no_room = await rig.step(await rig.step(await rig.submitted()))
+    assert [job.phase for job in (waits, has_no_room)] == [Phase.SAVING] * 2
+    assert "is full" in str(has_no_room.provider_metadata["trouble"])
+    assert ["spooled" in job.provider_metadata for job in (waits, has_no_room)] == [True, False]
+    assert [(await rig.steps(job)).status for job in (waits, has_no_room)] == [JobStatus.COMPLETED] * 2
+    assert (len(fake.accepted), list(rig.studio.settings.spool.iterdir())) == (2, [])
+
+
+@pytest.mark.parametrize("within_a_day", [True, False])
+async def test_a_file_that_waits_on_another_machine_is_waited_for(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, within_a_day: bool
+) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    monkeypatch.setattr(rig.store, "put", _BrokenStore(1, rig).put)
+    job = await rig.step(await rig.step(await rig.submitted()))
+    assert job.phase is Phase.SAVING
+    spool = rig.studio._engine._saving.results.spool
+    there, elsewhere = spool.folder, spool.folder.with_name("elsewhere")
+    there.rename(elsewhere)
+    spool.place = "another:/spool"
+    monkeypatch.setattr(fake, "fetch", _expired)
+    for _ in range(6):
+        job = await rig.step(job)
+        assert job.phase is Phase.SAVING  # nobody serves it any more, and it is not lost
+    if not within_a_day:
+        rig.later(hours=25)
+        assert (await rig.step(job)).error_code == "result_expired"
+        return
+    elsewhere.rename(there)
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+async def _expired(_asset: Asset, /) -> AsyncIterator[bytes]:
+    raise ResultExpired("The link is expired.")
+    yield b""
 
 
 async def test_an_order_without_a_trace_of_its_signed_address(rig_of: RigOf, clock: VirtualClock) -> None:

@@ -42,6 +42,7 @@ class Settings(Frozen):
         lease_seconds: How long a worker owns a step [NEXIOM_LEASE_SECONDS].
         job_deadline_seconds: Time for a provider to finish; None: no end [NEXIOM_JOB_DEADLINE_SECONDS].
         result_url_ttl_seconds: Validity of signed result addresses [NEXIOM_RESULT_URL_TTL_SECONDS].
+        spool_max_bytes: Most bytes of videos that may wait on this machine for the store [NEXIOM_SPOOL_MAX_BYTES].
         callback_url: Public https address under which this service receives callbacks; what is unguessable in it is its
             protection against strangers, so it is treated as a secret [NEXIOM_CALLBACK_URL].
         provider_concurrency: Most calls at once to one provider from this process [NEXIOM_PROVIDER_CONCURRENCY].
@@ -67,6 +68,7 @@ class Settings(Frozen):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     job_deadline_seconds: Annotated[float, Field(gt=0)] | None = 3600.0
     result_url_ttl_seconds: Annotated[float, Field(gt=0)] = 604_800.0
+    spool_max_bytes: Annotated[int, Field(gt=0)] = 5 * 1024**3
     callback_url: str | None = Field(default=None, repr=False)
     provider_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     media_roots: tuple[Path, ...] = Field(default_factory=lambda: (Path.cwd(),))
@@ -88,6 +90,7 @@ class Settings(Frozen):
         "lease_seconds": "NEXIOM_LEASE_SECONDS",
         "job_deadline_seconds": "NEXIOM_JOB_DEADLINE_SECONDS",
         "result_url_ttl_seconds": "NEXIOM_RESULT_URL_TTL_SECONDS",
+        "spool_max_bytes": "NEXIOM_SPOOL_MAX_BYTES",
         "callback_url": "NEXIOM_CALLBACK_URL",
         "provider_concurrency": "NEXIOM_PROVIDER_CONCURRENCY",
         "media_roots": "NEXIOM_MEDIA_ROOTS",

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError
@@ -22,6 +21,7 @@ from nexiom_sdk.ordering import Ordering
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.refusals import Refusals
+from nexiom_sdk.results import Results
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.spool import Spool
 
@@ -37,15 +37,15 @@ class Engine:
 
     Args:
         desk: Repository, store, providers, clock and the figures that steps need.
-        spool: Folder of this machine for videos on their way to the store.
+        spool: Where videos rest on their way to the store.
         intake: Takes in rows that others wrote.
     """
 
-    def __init__(self, desk: Desk, *, spool: Path, intake: Intake) -> None:
+    def __init__(self, desk: Desk, *, spool: Spool, intake: Intake) -> None:
         self._desk = desk
-        spooled = Spool(folder=spool, store=desk.store, door=desk.door, sink=desk.sink)
-        self._recovery = Recovery(desk=desk, kept=KeptAnswers(folder=spool / "answers"), spool=spooled)
-        self._saving = Saving(desk=desk, spool=spooled)
+        self._recovery = Recovery(desk=desk, kept=KeptAnswers(folder=spool.folder / "answers"), spool=spool)
+        results = Results(spool=spool, store=desk.store, door=desk.door, sink=desk.sink)
+        self._saving = Saving(desk=desk, results=results)
         self._ordering = Ordering(
             desk=desk, refusals=Refusals(desk=desk), saving=self._saving, recovery=self._recovery, intake=intake
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.mp4 import read_mp4
-from nexiom_sdk.types import VideoProbe
+from nexiom_sdk.types import Container, VideoProbe
 from nexiom_sdk.webm import EBML_MAGIC, read_webm
 
 if TYPE_CHECKING:
@@ -35,6 +35,15 @@ _MAGIC = (
     (b"\xff\xf2", "audio/mpeg"),
 )
 _BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}
+
+
+def container_of(head: bytes) -> Container:
+    """What a video file is in, if it is one; only looking into it shows whether it is.
+
+    Args:
+        head: At least the first four bytes.
+    """
+    return "webm" if head.startswith(EBML_MAGIC) else "mp4"
 
 
 def sniff(head: bytes) -> str | None:
@@ -67,7 +76,7 @@ def probe(file: Path) -> VideoProbe:
         size_bytes = file.stat().st_size
         with file.open("rb") as opened:
             head = opened.read(16)
-            if head.startswith(EBML_MAGIC):
+            if container_of(head) == "webm":
                 return read_webm(opened, size_bytes)
             if sniff(head) is None:
                 raise ResultInvalid(f"The file is not a video: it {_looks_like(head)}.")

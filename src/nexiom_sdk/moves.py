@@ -195,7 +195,7 @@ def completed(job: GenerationJob, results: Sequence[JsonValue], *, path: str, ur
         leased_until=None,
         error_code=None,
         error_message=None,
-    ).with_metadata(results=list(results), trouble=None, failure=None)
+    ).with_metadata(results=list(results), spooled=None, trouble=None, failure=None)
 
 
 def failed(job: GenerationJob, error: NexiomError, *, now: datetime) -> GenerationJob:
@@ -372,6 +372,7 @@ def _next_order(
         earlier_at=_last_paid_at(job),
         operation=None,
         provider_units=None,
+        spooled=None,
         timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text
         failure=None,
         trouble=None,

@@ -254,7 +254,7 @@ class Ordering:
         if answer is not None:
             await self.recovery.record(answer)
             return await self.desk.repository.get(job.id)
-        if not await self.saving.spool.files(job):
+        if not await self.saving.results.spool.files(job):
             return None
         if job.phase is Phase.QUEUED:
             job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))

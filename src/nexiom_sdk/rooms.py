@@ -145,9 +145,13 @@ class Rooms:
 
     @cached_property
     def _engine(self) -> Engine:
-        from nexiom_sdk.engine import Engine
+        import platform
 
-        return Engine(self._desk, spool=self.settings.spool, intake=self._intake)
+        from nexiom_sdk.engine import Engine
+        from nexiom_sdk.spool import Spool
+
+        spool = Spool(self.settings.spool, most_bytes=self.settings.spool_max_bytes, host=platform.node())
+        return Engine(self._desk, spool=spool, intake=self._intake)
 
     @cached_property
     def _intake(self) -> Intake:

@@ -19,7 +19,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
-from nexiom_sdk.spool import Spool
+from nexiom_sdk.results import Results
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
 
@@ -32,11 +32,11 @@ class Saving:
 
     Args:
         desk: What every step needs.
-        spool: Where files rest until the store has them.
+        results: The way of the files.
     """
 
     desk: Desk
-    spool: Spool
+    results: Results
 
     async def begin(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         """The provider is done: commit that, then save, while its addresses are fresh."""
@@ -51,36 +51,45 @@ class Saving:
         if not outcome.assets:
             return outcome
         try:
-            await self.spool.fetch(job, provider, outcome.assets)
+            await self.results.fetch(job, provider, outcome.assets)
         except NexiomError:
             return outcome  # saving meets the same trouble, and knows what it means
         return replace(outcome, assets=())
 
     async def save(self, job: GenerationJob, assets: tuple[Asset, ...] = ()) -> GenerationJob:
         """Fetch, check and store; what fails for now is tried again, with the file kept where there is one."""
-        desk = self.desk
+        desk, spool = self.desk, self.results.spool
         try:
-            files = () if assets else await self.spool.files(job)  # before its assets are known, nothing was fetched
-            if not files:
+            files = () if assets else await spool.files(job)  # before its assets are known, nothing was fetched
+            if files:
+                videos = await self.results.store_all(job, files)
+            else:
                 provider = desk.provider_of(job)
-                files = await self.spool.fetch(job, provider, assets or await self._assets_again(job, provider))
-            videos = await self.spool.store_all(job, files)
+                assets = assets or await self._assets_again(job, provider)
+                videos = await self.results.bring(job, provider, assets)
             path = videos[0].path
             url = await desk.store.url(output_key(path), ttl_seconds=desk.url_ttl_seconds)
         except NexiomError as error:
             if error.charged == "no" and job.cost_usd != 0:
                 error.charged = "yes"  # the call that failed was free; the video that it was for is made and paid
+            if isinstance(error, StorageUnavailable) and await spool.files(job):
+                error.message = f"{error.message} The video is safe in {spool.place} and goes into the store by itself."
+                job = job.with_metadata(spooled=spool.place)
             return await (desk.later(job, error) if self._may_work_later(job, error) else desk.end(job, error))
         results = [video.model_dump(mode="json") for video in videos]
         done = moves.completed(job, results, path=path, url=url or output_key(path), now=desk.now())
         saved = await desk.commit(job, done)
-        await self.spool.drop(job)
+        await spool.drop(job)
         return saved
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
+        late = self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
+        here = self.results.spool.place
         match error:
             case StorageUnavailable() | ConfigurationError() | ProviderBusy():
                 return True  # ours to mend, or not even asked: the job waits for it
+            case ResultExpired() if job.provider_metadata.get("spooled", here) != here:
+                return not late  # another machine has the file, and takes its turn
             case ResultInvalid() | ResultExpired():
                 return job.attempts + 1 < TRIES_FOR_A_USABLE_RESULT
             case _:
@@ -88,7 +97,7 @@ class Saving:
                 mendable = getattr(error, "retryable", False) or isinstance(
                     error, AuthenticationFailed | QuotaExhausted
                 )
-                return mendable and not self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
+                return mendable and not late
 
     async def _assets_again(self, job: GenerationJob, provider: VideoProvider) -> tuple[Asset, ...]:
         """The results of an order that was done before; addresses expire, so they are asked for, not remembered."""

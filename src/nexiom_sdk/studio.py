@@ -488,7 +488,7 @@ class Studio(Rooms):
             ProviderError: The job failed; the class says why.
             IllegalTransition: The job has not ended.
         """
-        from nexiom_sdk.spool import StoredVideo
+        from nexiom_sdk.results import StoredVideo
 
         if job.status is JobStatus.FAILED:
             raise job.failure()

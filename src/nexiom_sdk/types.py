@@ -27,6 +27,7 @@ MediaRole: TypeAlias = Literal[
 ]
 Mode: TypeAlias = Literal["text", "image", "reference", "video"]
 Delivery: TypeAlias = Literal["url", "bytes", "gs"]
+Container: TypeAlias = Literal["mp4", "webm"]
 SubmissionRecovery: TypeAlias = Literal["key", "lookup", "none"]
 
 QUALITY_TIERS: tuple[QualityTier, ...] = get_args(QualityTier)
@@ -322,7 +323,7 @@ class VideoProbe(Frozen):
         decoded: Whether the end of the file was really decoded, not only its structure checked.
     """
 
-    container: Literal["mp4", "webm"]
+    container: Container
     width: int
     height: int
     duration_seconds: float

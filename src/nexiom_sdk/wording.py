@@ -83,6 +83,19 @@ def seconds(value: float) -> str:
     return f"{value:g} s"
 
 
+def size(size_bytes: int) -> str:
+    """Bytes as people write them.
+
+    Example:
+        >>> size(512), size(30 * 1024**2), size(5 * 1024**3 + 2**29)
+        ('512 bytes', '30 MiB', '5.5 GiB')
+    """
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size_bytes >= 1024**power:
+            return f"{size_bytes / 1024**power:.3g} {unit}"
+    return f"{size_bytes} bytes"
+
+
 def validation_sentences(error: ValidationError) -> str:
     """A pydantic error as sentences that name the field, the rule and the nearest match, never a prompt."""
     return " ".join(dict.fromkeys(map(_sentence, error.errors(include_url=False))))
