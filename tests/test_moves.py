@@ -41,7 +41,9 @@ MOVES = {
     "answered": lambda job, now: moves.answered(job, Operation(id="op", state={"path": "/x"}), now=now, run_at=now),
     "looked": lambda job, now: moves.looked(job, Running(progress=0.5), now=now),
     "finished": lambda job, now: moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=now),
-    "completed": lambda job, now: moves.completed(job, [{}], path="u1/j1/0.mp4", url="file:///x", now=now),
+    "completed": lambda job, now: moves.completed(
+        job, [{}], path="u1/j1/0.mp4", url="file:///x", url_until=now, now=now
+    ),
     "failed": lambda job, now: moves.failed(job, ContentRejected("no"), now=now),
     "unknown": lambda job, now: moves.unknown(job, SubmissionUncertain("lost"), now=now),
     "timed_out": lambda job, now: moves.timed_out(job, after_seconds=3600, now=now),

@@ -276,7 +276,8 @@ class VideoResult(Frozen):
         job: The job row as it ended.
         url: Where the video can be read: a file address, a public one, or a signed one.
         path: Its path in the bucket `outputs`.
-        poster_path: A still picture beside it, where one could be made.
+        poster_url: Where a still picture of it can be read, where one could be made.
+        poster_path: The path of that picture in the bucket `outputs`.
         sha256: Hash of the file, in hex.
         size_bytes: Length of the file.
         probe: What the file really is: size, duration, sound.
@@ -288,6 +289,7 @@ class VideoResult(Frozen):
     job: GenerationJob
     url: str = Field(repr=False)
     path: str
+    poster_url: str | None = Field(default=None, repr=False)
     poster_path: str | None = None
     sha256: str
     size_bytes: int

@@ -182,8 +182,10 @@ def billed(job: GenerationJob, outcome: Succeeded | Failed | Cancelled) -> Gener
     )
 
 
-def completed(job: GenerationJob, results: Sequence[JsonValue], *, path: str, url: str, now: datetime) -> GenerationJob:
-    """The checked video is in the store."""
+def completed(
+    job: GenerationJob, results: Sequence[JsonValue], *, path: str, url: str, url_until: datetime, now: datetime
+) -> GenerationJob:
+    """The checked video is in the store, under an address that is valid until `url_until`, or longer."""
     return job.evolve(
         phase=Phase.DONE,
         status=JobStatus.COMPLETED,
@@ -195,7 +197,9 @@ def completed(job: GenerationJob, results: Sequence[JsonValue], *, path: str, ur
         leased_until=None,
         error_code=None,
         error_message=None,
-    ).with_metadata(results=list(results), spooled=None, trouble=None, failure=None)
+    ).with_metadata(
+        results=list(results), result_url_until=url_until.isoformat(), spooled=None, trouble=None, failure=None
+    )
 
 
 def failed(job: GenerationJob, error: NexiomError, *, now: datetime) -> GenerationJob:

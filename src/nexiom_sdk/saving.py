@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 from nexiom_sdk import moves, schedule
@@ -14,14 +15,18 @@ from nexiom_sdk.errors import (
     QuotaExhausted,
     ResultExpired,
     ResultInvalid,
+    StorageError,
     StorageUnavailable,
 )
 from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.orphans import left_by
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.results import Results
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
+
+_log = logging.getLogger(__name__)
 
 TRIES_FOR_A_USABLE_RESULT = 3
 
@@ -75,12 +80,26 @@ class Saving:
             if isinstance(error, StorageUnavailable) and await spool.files(job):
                 error.message = f"{error.message} The video is safe in {spool.place} and goes into the store by itself."
                 job = job.with_metadata(spooled=spool.place)
-            return await (desk.later(job, error) if self._may_work_later(job, error) else desk.end(job, error))
+            if self._may_work_later(job, error):
+                return await desk.later(job, error)
+            return await self._tidied(job, await desk.end(job, error))
         results = [video.model_dump(mode="json") for video in videos]
-        done = moves.completed(job, results, path=path, url=url or output_key(path), now=desk.now())
+        until = desk.after(desk.url_ttl_seconds)
+        done = moves.completed(job, results, path=path, url=url or output_key(path), url_until=until, now=desk.now())
         saved = await desk.commit(job, done)
         await spool.drop(job)
-        return saved
+        return await self._tidied(job, saved)
+
+    async def _tidied(self, before: GenerationJob, after: GenerationJob) -> GenerationJob:
+        """The job, without what earlier tries left in `outputs`: the row says by now what counts, and nobody has it."""
+        if before.attempts or before.order_no:
+            store = self.desk.store
+            try:
+                for orphan in [one async for one in left_by(after, store)]:
+                    await store.delete(orphan.key)
+            except StorageError as error:
+                _log.info("job %s: nothing was swept: %s", after.id, error.message, extra={"action": "not_swept"})
+        return after
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
         late = self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)

@@ -35,7 +35,7 @@ from nexiom_sdk.jobs import (
     VideoResult,
 )
 from nexiom_sdk.rooms import Rooms
-from nexiom_sdk.storage import output_key
+from nexiom_sdk.storage import ObjectInfo
 from nexiom_sdk.types import QUALITY_TIERS, Choice, QualityTier, RequestFields, VideoRequest
 from nexiom_sdk.wording import unknown
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
@@ -292,12 +292,18 @@ class Studio(Rooms):
         return await (self._engine.step(job) if job.id == new.id else self.advance(job.id))
 
     async def get(self, job_id: str) -> GenerationJob:
-        """The row as it is.
+        """The row as it is; the address of a finished video is signed anew when its validity nears its end.
 
         Raises:
             JobNotFound: There is no such job.
         """
-        return await self._engine.row(job_id)
+        from nexiom_sdk.finished import with_living_url
+
+        job = await self._engine.row(job_id)
+        if job.result_path is None:
+            return job  # so that nothing but a finished job opens the store
+        ttl_seconds = self.settings.result_url_ttl_seconds
+        return await with_living_url(job, self.store, ttl_seconds=ttl_seconds, now=self._clock.now())
 
     async def jobs(
         self, *, user_id: str | None = None, status: JobStatus | None = None, limit: int = 50
@@ -488,28 +494,29 @@ class Studio(Rooms):
             ProviderError: The job failed; the class says why.
             IllegalTransition: The job has not ended.
         """
-        from nexiom_sdk.results import StoredVideo
+        from nexiom_sdk.finished import result_of
 
-        if job.status is JobStatus.FAILED:
-            raise job.failure()
-        videos = job.provider_metadata.get("results")
-        if job.status is not JobStatus.COMPLETED or not isinstance(videos, list) or not videos:
-            msg = f"Job {job.id} is {job.status}: it has no video yet."
-            raise IllegalTransition(msg, job_id=job.id)
-        video = StoredVideo.model_validate(videos[0])
-        url = await self.store.url(output_key(video.path), ttl_seconds=self.settings.result_url_ttl_seconds)
-        return VideoResult(
-            job=job,
-            url=url or job.result_url or output_key(video.path),
-            path=video.path,
-            poster_path=video.poster_path,
-            sha256=video.sha256,
-            size_bytes=video.size_bytes,
-            probe=video.probe,
-            cost_usd=job.estimated_cost_usd if job.cost_usd is None else job.cost_usd,
-            choice=job.choice,
-            warnings=job.warnings,
-        )
+        return await result_of(job, self.store, ttl_seconds=self.settings.result_url_ttl_seconds)
+
+    async def sweep(self, *, delete: bool = False) -> Sequence[ObjectInfo]:
+        """Objects in `outputs` that have been there for a day and that no row of a job that is over names.
+
+        It lists the whole bucket: now and then is enough. What is not named as results are, or belongs to a job that
+        still runs or is not in these rows, is never touched.
+
+        Args:
+            delete: Remove them, too.
+
+        Raises:
+            StorageError: The store or the rows cannot be used.
+        """
+        from nexiom_sdk.orphans import ORPHAN_SECONDS, orphans
+
+        before = self._clock.now() - timedelta(seconds=ORPHAN_SECONDS)
+        found = [one async for one in orphans(self.store, self.repository, before=before)]
+        for one in found if delete else ():
+            await self.store.delete(one.key)
+        return found
 
     async def _first_of(self, step: asyncio.Task[GenerationJob], seconds: float) -> None:
         glance = asyncio.create_task(self._clock.sleep(seconds))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.provider_states import ProviderState
     from nexiom_sdk.providers.registry import ProviderRegistry
-    from nexiom_sdk.storage import ObjectStore
+    from nexiom_sdk.storage import ObjectInfo, ObjectStore
     from nexiom_sdk.types import QualityTier
 
 T = TypeVar("T")
@@ -226,6 +226,10 @@ class SyncStudio:
     def result(self, job: GenerationJob) -> VideoResult:
         """The finished video of a row; see `Studio.result`."""
         return self._run(self._studio.result(job))
+
+    def sweep(self, *, delete: bool = False) -> Sequence[ObjectInfo]:
+        """Objects in `outputs` that no row names; see `Studio.sweep`."""
+        return self._run(self._studio.sweep(delete=delete))
 
     def _run(self, verb: Coroutine[None, None, T]) -> T:
         try:

@@ -127,3 +127,23 @@ def resubmit(
     if not yes:
         typer.confirm("This may cost again. Order it again?", abort=True, err=True)
     run_in_session(lambda session: verbs.resubmit(session, job), output=output_for(json=json), home=context.obj)
+
+
+@app.command(epilog=examples("nexiom jobs sweep", "nexiom jobs sweep --delete --json"))
+def sweep(
+    context: typer.Context,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove them.")] = False,
+    json: Json = False,
+) -> None:
+    """List stored files that no job names, a day after they were put there.
+
+    They are left by orders that ended otherwise than they began. Nothing is removed without --delete.
+    """
+    from nexiom_sdk.cli.orphans import listing_of
+    from nexiom_sdk.cli.session import Session, run_in_session
+
+    async def verb(session: Session) -> None:
+        session.output.listing(listing_of(await session.studio.sweep(delete=delete), deleted=delete))
+
+    run_in_session(verb, output=output_for(json=json), home=context.obj)

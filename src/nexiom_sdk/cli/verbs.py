@@ -253,7 +253,7 @@ async def _copied(session: Session, result: VideoResult, wanted: Path) -> Path:
             part.unlink(missing_ok=True)
     except OSError as error:
         msg = f"The video is made, but it cannot be written to '{file}': {error.strerror or error}."
-        kept = f"It is kept at {local_file(result.url) or result.url}"
+        kept = f"It is kept at {local_file(result.url) or output_key(result.path)}"  # an address may be signed
         raise StorageError(msg, job_id=result.job.id, next_step=kept) from error
     return file.absolute()
 
