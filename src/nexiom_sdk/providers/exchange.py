@@ -7,12 +7,11 @@ says whether the request went out.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -107,7 +106,7 @@ class Exchange:
             extensions={"timeout": dict(out.silence_seconds), "trace": self._trace},
         )
         try:
-            with quietly():
+            with Quietly():
                 self._response = response = await self._pool.handle_async_request(request)
         except _FAILURES as error:
             return self._trouble(error)
@@ -133,7 +132,7 @@ class Exchange:
         if self._chunks is None:
             return b""
         try:
-            with quietly():
+            with Quietly():
                 return await anext(self._chunks, b"")
         except _FAILURES as error:
             return self._trouble(error)
@@ -152,7 +151,7 @@ class Exchange:
     async def aclose(self) -> None:
         """Give the connection back, or close it where the reply was not read to its end."""
         if self._response is not None:
-            with quietly():
+            with Quietly():
                 await self._response.aclose()
 
     async def _trace(self, event: str, _info: Mapping[str, object]) -> None:
@@ -237,14 +236,16 @@ def pool_of(tls: ssl.SSLContext, network: GuardedNetwork) -> httpcore.AsyncConne
 _ours: contextvars.ContextVar[bool] = contextvars.ContextVar("nexiom_sdk_http", default=False)
 
 
-@contextlib.contextmanager
-def quietly() -> Generator[None, None, None]:
-    """Drop the debug lines that httpcore writes meanwhile: they show headers. One line of ours replaces them."""
-    token = _ours.set(True)
-    try:
-        yield
-    finally:
-        _ours.reset(token)
+class Quietly:
+    """Drops the debug lines that httpcore writes meanwhile: they show headers. One line of ours replaces them."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _ours.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _ours.reset(self._token)
 
 
 def _not_ours(_record: logging.LogRecord) -> bool:

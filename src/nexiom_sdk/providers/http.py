@@ -17,7 +17,7 @@ import httpx
 
 from nexiom_sdk.errors import InvalidInput, UnsafeUrl
 from nexiom_sdk.providers.auth import Auth, Unsigned
-from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, Outgoing, pool_of, quietly
+from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, Outgoing, Quietly, pool_of
 from nexiom_sdk.providers.guard import USUAL_PORTS, Origin, check_origin, system_resolver
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Call, Head, Reply, Trouble
@@ -137,7 +137,7 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close the connections."""
         for name in {"_calls", "_files"} & self.__dict__.keys():
-            with quietly():
+            with Quietly():
                 await getattr(self, name).aclose()
 
     @cached_property
