@@ -87,12 +87,13 @@ def size(size_bytes: int) -> str:
     """Bytes as people write them.
 
     Example:
-        >>> size(512), size(30 * 1024**2), size(5 * 1024**3 + 2**29)
-        ('512 bytes', '30 MiB', '5.5 GiB')
+        >>> size(900), size(48_500), size(1023 * 1024**2), size(5 * 1024**3 + 2**29)
+        ('900 bytes', '47.4 KiB', '1023 MiB', '5.5 GiB')
     """
     for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
         if size_bytes >= 1024**power:
-            return f"{size_bytes / 1024**power:.3g} {unit}"
+            number = size_bytes / 1024**power
+            return f"{number:.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"  # noqa: PLR2004 - three digits
     return f"{size_bytes} bytes"
 
 

@@ -11,10 +11,9 @@ from nexiom_sdk.cards import Condition, Lengths, MediaLimits, ModelCard, Price, 
 from nexiom_sdk.catalogue_filters import Takes, usd_per_second
 from nexiom_sdk.catalogue_view import ListedModel
 from nexiom_sdk.cli.listing import Row
-from nexiom_sdk.cli.words import size
 from nexiom_sdk.models import lines
 from nexiom_sdk.types import MediaRole, Mode, Resolution
-from nexiom_sdk.wording import printable, seconds, usd
+from nexiom_sdk.wording import printable, seconds, size, usd
 
 HEADERS = ("model", "tiers", "length", "sizes", "sound", "takes", "$ per s", "state")
 GONE_HEADERS = ("model", "since", "use instead", "known from")

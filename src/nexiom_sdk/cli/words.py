@@ -10,10 +10,9 @@ from urllib.request import url2pathname
 
 from nexiom_sdk import moves
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
-from nexiom_sdk.wording import printable, seconds, usd
+from nexiom_sdk.wording import printable, seconds, size, usd
 
 _LEAST_TELLING_PROGRESS = 0.1  # less says little about how fast a provider is
-_KIB = 1024
 _MOST_PLAIN_SECONDS = 99
 
 _DOING: Mapping[Phase, str] = {
@@ -132,18 +131,6 @@ def remaining(length_seconds: float | None) -> str:
     if length_seconds is None:
         return ""
     return f"{lasting(length_seconds)} left" if length_seconds >= 1 else "any moment"
-
-
-def size(bytes_: int) -> str:
-    """A length in bytes as people say it.
-
-    Example:
-        >>> size(900), size(48_500), size(1_290_000)
-        ('900 bytes', '47 KB', '1.2 MB')
-    """
-    if bytes_ < _KIB:
-        return f"{bytes_} bytes"
-    return f"{bytes_ / _KIB:.0f} KB" if bytes_ < _KIB**2 else f"{bytes_ / _KIB**2:.1f} MB"
 
 
 def summary(result: VideoResult) -> str:
