@@ -97,7 +97,8 @@ class Results:
             ResultInvalid: A file is not a whole video; nothing of the order stays in the spool.
             StorageUnavailable: The spool or the store cannot be written; in the second case the files are in the spool.
         """
-        if isinstance(self.store, SupportsFiles) or os.name == "nt":  # Windows keeps a file that is read where it is
+        shares = isinstance(self.store, SupportsFiles) and self.store.shares_bytes
+        if shares or os.name == "nt":  # Windows leaves a file that is read where it is
             return await self.store_all(job, await self.fetch(job, provider, assets))
         async with contextlib.AsyncExitStack() as held:
             incoming = await held.enter_async_context(self.spool.incoming(job))

@@ -82,6 +82,11 @@ class ObjectStore(Protocol):
 class SupportsFiles(Protocol):
     """A store that can take a file of this machine as it is, found by type test; others read it through `put`."""
 
+    @property
+    def shares_bytes(self) -> bool:
+        """Whether an object is the file itself, without a copy: then nothing is gained by a `put` while it grows."""
+        ...
+
     async def put_file(self, key: str, file: Path, /, *, media_type: str) -> ObjectInfo:
         """As `put`, from a file that nobody changes any more: the object may share its bytes.
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import Self, TypeVar, TypeVarTuple
+from typing import ClassVar, Self, TypeVar, TypeVarTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -59,6 +59,8 @@ class LocalFiles:
         >>> asyncio.run(store.url("outputs/u1/j1/0.mp4", ttl_seconds=60))
         'file:///srv/nexiom/outputs/u1/j1/0.mp4'
     """
+
+    shares_bytes: ClassVar[bool] = True
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
