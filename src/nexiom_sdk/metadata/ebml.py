@@ -112,7 +112,8 @@ def cleaned(data: bytes, plan: Plan) -> bytes:
             out += head + content
         else:
             out += void(len(head) + len(content))
-    return bytes(out) if out == data else _without_checksum(bytes(out))
+    clean = bytes(out)
+    return clean if clean == data else _without_checksum(clean)
 
 
 def void(length: int) -> bytes:

@@ -9,6 +9,7 @@ from nexiom_sdk.metadata.exif import EXIF_MARK, only_orientation
 from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # no content, and no meaning between segments
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 # Frames and their tables (C0 to CF), quantisation, lines, restarts, hierarchies; C8 is reserved for extensions.
 _PICTURE = frozenset({*range(0xC0, 0xD0), *range(0xDA, 0xE0)}) - {0xC8}
@@ -30,7 +31,7 @@ def jpeg_parts(reader: Reader) -> Iterator[Part]:
     if reader.take(0, 2) != bytes((0xFF, _START)):
         raise damaged("it does not begin like a JPEG")
     yield Kept(0, 2)
-    at, scans, exif_seen, jfif_seen = 2, 0, False, False
+    at, scans, once = 2, 0, set[int]()
     while True:
         mark_at, mark = _mark(reader, at)
         if mark == _END:
@@ -38,28 +39,38 @@ def jpeg_parts(reader: Reader) -> Iterator[Part]:
                 raise damaged("the JPEG has no picture")
             yield Kept(at, mark_at + 2)
             return
-        if mark == 0x01 or 0xD0 <= mark <= 0xD7:  # these have no content, and no meaning here
+        if mark in _BARE:
             at = mark_at + 2
             continue
-        start, end = mark_at + 4, mark_at + 2 + int.from_bytes(reader.take(mark_at + 2, 2), "big")
-        if end < start or (mark not in _PICTURE and mark not in _NOTES):
+        end = mark_at + 2 + int.from_bytes(reader.take(mark_at + 2, 2), "big")
+        if end < mark_at + 4 or (mark not in _PICTURE and mark not in _NOTES):
             raise damaged("the JPEG has a segment that nobody knows, or one with an impossible length")
         if mark == _SCAN:
             end, scans = _after_scan(reader, end), scans + 1
-        head = reader.take(start, min(end - start, 14))
-        if mark in _PICTURE or (mark == _APP2 and head.startswith(b"ICC_PROFILE\0")):
+            once.add(_APP1)  # nobody looks for it behind the picture
+        if mark in _PICTURE:
             yield Kept(at, end)
-        elif mark == _APP14 and head.startswith(b"Adobe") and len(head) >= 12:
-            yield from _short(at, mark_at, end, head[:12])
-        elif mark == _APP0 and head.startswith(b"JFIF\0") and len(head) >= 14 and not jfif_seen:
-            jfif_seen = True
-            yield from _short(at, mark_at, end, head[:12] + b"\0\0")  # no thumbnail
-        elif mark == _APP1 and head.startswith(EXIF_MARK) and not exif_seen and not scans:
-            exif_seen = True
-            turned = only_orientation(reader.take(start, end - start))
-            if turned:
-                yield b"\xff\xe1" + (len(turned) + 8).to_bytes(2, "big") + EXIF_MARK + turned
+        else:
+            yield from _notes(reader, at, mark_at, end, once)
         at = end
+
+
+def _notes(reader: Reader, at: int, mark_at: int, end: int, once: set[int]) -> Iterator[Part]:
+    """What stays of a segment that is no part of the picture; of some kinds only the first counts."""
+    start = mark_at + 4
+    mark, head = reader.take(mark_at + 1, 1)[0], reader.take(start, min(end - start, 14))
+    if mark == _APP2 and head.startswith(b"ICC_PROFILE\0"):
+        yield Kept(at, end)
+    elif mark == _APP14 and head.startswith(b"Adobe") and len(head) >= 12:
+        yield from _short(at, mark_at, end, head[:12])
+    elif mark == _APP0 and head.startswith(b"JFIF\0") and len(head) == 14 and mark not in once:
+        once.add(mark)
+        yield from _short(at, mark_at, end, head[:12] + b"\0\0")  # no thumbnail
+    elif mark == _APP1 and head.startswith(EXIF_MARK) and mark not in once:
+        once.add(mark)
+        turned = only_orientation(reader.take(start, end - start))
+        if turned:
+            yield b"\xff\xe1" + (len(turned) + 8).to_bytes(2, "big") + EXIF_MARK + turned
 
 
 def _mark(reader: Reader, at: int) -> tuple[int, int]:

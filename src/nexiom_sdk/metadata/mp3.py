@@ -18,7 +18,7 @@ _KBITS = {
 }
 _HERTZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
-_WINDOW_BYTES = 64 * 1024
+_SMALLEST, _LARGEST = 4 * 1024, 256 * 1024
 _PROOF_FRAMES = 3  # a frame found by its sync counts with two more behind it: pictures in tags hold stray syncs
 _APE, _APE_BYTES, _APE_HAS_HEAD = b"APETAGEX", 32, 0x80
 _ID3V1_BYTES, _ID3V2_BYTES, _LYRICS_BYTES = 128, 10, 15
@@ -88,13 +88,15 @@ def _id3_bytes(head: bytes) -> int:
 
 def _next_run(reader: Reader, at: int, end: int) -> tuple[int, int] | None:
     """Start and end of the next frames that follow each other without a gap."""
+    window_bytes = _SMALLEST
     while at < end:
-        window = reader.take(at, min(_WINDOW_BYTES, end - at))
+        window = reader.take(at, min(window_bytes, end - at))
         for found in _SYNC.finditer(window):
             start = at + found.start()
             if _is_sound(reader, start, end):
                 return start, _end_of_run(reader, start, end)
         at += max(len(window) - 1, 1)  # a sync may lie across two windows
+        window_bytes = min(2 * window_bytes, _LARGEST)
     return None
 
 
@@ -114,10 +116,11 @@ def _is_sound(reader: Reader, at: int, end: int) -> bool:
 
 def _end_of_run(reader: Reader, at: int, end: int) -> int:
     kind = _kind(reader.take(at, 4))
-    window, base = b"", at
+    window, base, window_bytes = b"", at, _SMALLEST
     while at < end:
         if at + 4 > base + len(window):
-            window, base = reader.some(at, _WINDOW_BYTES), at
+            window, base = reader.some(at, window_bytes), at
+            window_bytes = min(2 * window_bytes, _LARGEST)
         head = window[at - base : at - base + 4]
         length = _frame_bytes(head)
         if not length or _kind(head) != kind:

@@ -143,12 +143,17 @@ def _inside(reader: Reader, box: Box, around: bytes, tracks: frozenset[bytes], h
             yield from _inside(reader, one, box.kind, tracks, handler)
             last = one.end
         yield Edit(last, Zeros(box.end - last))
-    elif box.kind in _DATED:
+    else:
+        yield from _words(reader, box, handler)
+
+
+def _words(reader: Reader, box: Box, handler: bytes) -> Iterator[Edit]:
+    """Times, names and places inside a box that is needed."""
+    if box.kind in _DATED:
         # Made and changed: two numbers of 4 bytes, or of 8 in the second form of the box.
         long = reader.take(box.start, 20)[0] == 1
         yield Edit(box.start + 4, Zeros(16 if long else 8))
     elif box.kind == b"hdlr":
-        reader.take(box.start, 12)
         yield Edit(box.start + 12, Zeros(max(box.end - box.start - 12, 0)))
     elif box.kind == b"dref":
         for one in boxes(reader, box.start + 8, box.end):  # names of files and disks

@@ -147,7 +147,7 @@ def _length(part: Part) -> int:
 
 
 def _wav_chunks(reader: Reader, *, long: bool) -> Iterator[_Chunk]:
-    """The chunks up to the last whole one: recorders write odd things after the sound, and wrong lengths in the head."""
+    """The chunks up to the last whole one: recorders write odd things after the sound, and wrong lengths in front."""
     at, sound_bytes, heard = 12, 0, False
     while at + 8 <= reader.size:
         head = reader.take(at, 8)

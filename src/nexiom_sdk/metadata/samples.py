@@ -1,4 +1,4 @@
-"""Where the samples of one track of an MP4 lie: its tables name chunks, how many samples each has, and their lengths."""
+"""Where the samples of a track of an MP4 lie: its tables name chunks, how many samples each has, and their lengths."""
 
 from __future__ import annotations
 
