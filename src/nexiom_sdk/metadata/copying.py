@@ -70,9 +70,10 @@ def _chunks(part: Part, source: BinaryIO) -> Iterator[tuple[bytes, int | None]]:
     match part:
         case Kept(start, end):
             for at in range(start, end, _CHUNK_BYTES):
-                chunk = _read(source, at, min(_CHUNK_BYTES, end - at))
-                if not chunk:
-                    raise damaged("it became shorter while it was read")
+                wanted = min(_CHUNK_BYTES, end - at)
+                chunk = _read(source, at, wanted)
+                if len(chunk) < wanted:
+                    raise damaged("it ends in the middle of a part")
                 yield chunk, at
         case Zeros(length):
             for at in range(0, length, _CHUNK_BYTES):
