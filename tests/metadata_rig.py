@@ -170,7 +170,7 @@ def video(
             words.codec_context.subtitle_header = b"[Script Info]\n"
             words.time_base = Fraction(1, 1000)
         for at in range(int(24 * seconds)):
-            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), (at * 5 % 256, 90, 200)))
+            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), (at * 5 % 256, 90, 200)))  # type: ignore[no-untyped-call]
             out.mux(pictures.encode(frame))
             if words is not None and at % 8 == 0:
                 said = av.Packet(CANARY if webm else struct.pack(">H", len(CANARY)) + CANARY)
@@ -192,10 +192,12 @@ def video(
 def decoded(data: bytes) -> list[bytes]:
     """Every picture and every sound of a file, as they are played."""
     found: list[bytes] = []
-    with av.open(io.BytesIO(data)) as opened:
+    with av.open(io.BytesIO(data), "r") as opened:
         for kind in (*opened.streams.video, *opened.streams.audio):
             opened.seek(0)
-            found += [b"".join(map(bytes, frame.planes)) + str(frame.pts).encode() for frame in opened.decode(kind)]
+            for frame in opened.decode(kind):
+                assert isinstance(frame, av.VideoFrame | av.AudioFrame)
+                found.append(b"".join(map(bytes, frame.planes)) + str(frame.pts).encode())
     return found
 
 

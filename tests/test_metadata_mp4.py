@@ -60,7 +60,7 @@ def test_sound_alone_keeps_its_sound_and_loses_its_cover(tmp_path: Path, plain: 
     assert CANARY not in clean
     pictures = 24
     assert decoded(clean) == decoded(data)[pictures:]
-    assert inspect(clean, role="audio").media_type == "audio/mp4"
+    assert inspect(clean, role="reference_audio").media_type == "audio/mp4"
 
 
 def test_the_sample_of_the_test_kit_loses_its_comment_only() -> None:
@@ -130,6 +130,20 @@ def test_times_names_and_makers_are_blanked_and_how_it_is_turned_stays(plain: by
     dirty[handler : handler + 4] = b"appl"
     clean = stripped(bytes(dirty), "video/mp4")
     assert clean == plain[:turned] + quarter + plain[turned + 36 :]
+
+
+def test_notes_inside_the_description_of_a_picture_go(plain: bytes) -> None:
+    entry, found = box(b"uuid", SECRET), plain
+    at = plain.rindex(b"avc1") - 4
+    size = int.from_bytes(plain[at : at + 4], "big")
+    for kind in (b"avc1", b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        where = (found.rindex(kind) if kind in {b"avc1", b"moov"} else found.index(kind)) - 4
+        length = int.from_bytes(found[where : where + 4], "big") + len(entry)
+        found = found[:where] + struct.pack(">I", length) + found[where + 4 :]
+    dirty = found[: at + size] + entry + found[at + size :]
+    clean = stripped(dirty, "video/mp4")
+    assert clean == found[: at + size] + box(b"free", bytes(len(SECRET))) + found[at + size :]
+    assert decoded(clean) == decoded(dirty)
 
 
 def test_names_of_files_and_disks_go(plain: bytes) -> None:

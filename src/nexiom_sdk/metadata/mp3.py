@@ -8,16 +8,11 @@ from collections.abc import Iterator
 from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
 
 # Kilobits a second by the number in the head of a frame; 0 and 15 say nothing that can be measured.
-_KBITS = {
-    (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    (1, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (1, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (2, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
+_KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _HERTZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-_SYNC = re.compile(rb"\xff[\xe2-\xff]")
+_SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
+_TAG = re.compile(rb"TAG|ID3|LYRICSBEGIN")
 _SMALLEST, _LARGEST = 4 * 1024, 256 * 1024
 _PROOF_FRAMES = 3  # a frame found by its sync counts with two more behind it: pictures in tags hold stray syncs
 _APE, _APE_BYTES, _APE_HAS_HEAD = b"APETAGEX", 32, 0x80
@@ -116,7 +111,7 @@ def _is_sound(reader: Reader, at: int, end: int) -> bool:
 
 def _end_of_run(reader: Reader, at: int, end: int) -> int:
     kind = _kind(reader.take(at, 4))
-    window, base, window_bytes = b"", at, _SMALLEST
+    window, base, window_bytes, last = b"", at, _SMALLEST, at
     while at < end:
         if at + 4 > base + len(window):
             window, base = reader.some(at, window_bytes), at
@@ -125,24 +120,24 @@ def _end_of_run(reader: Reader, at: int, end: int) -> int:
         length = _frame_bytes(head)
         if not length or _kind(head) != kind:
             break
-        at += length
-    return min(at, end)  # a recording may break off in its last frame
+        last, at = at, at + length
+    # A recording may break off in its last frame; then a tag may lie where its rest should be.
+    whole = at == end or not _TAG.search(reader.take(last, min(at, end) - last))
+    return min(at, end) if whole else last
 
 
 def _kind(head: bytes) -> tuple[int, int]:
-    """Version and layer, and the sampling rate: they never change within one sound."""
+    """Version and sampling rate: they never change within one sound."""
     return head[1] & 0xFE, head[2] & 0x0C
 
 
 def _frame_bytes(head: bytes) -> int:
     """Length of the frame that begins with these four bytes; 0 where none does."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:  # the sync, and layer 3
         return 0
-    version, layer, rate, hertz = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3), head[2] >> 4, head[2] >> 2 & 3
-    if version == 1 or layer == 4 or rate in {0, 15} or hertz == 3:
+    version, rate, hertz = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    if version not in _HERTZ or rate in {0, 15} or hertz == 3:
         return 0
-    bits = _KBITS[1 if version == 3 else 2, layer][rate] * 1000
-    padding = head[2] >> 1 & 1
-    if layer == 1:
-        return (12 * bits // _HERTZ[version][hertz] + padding) * 4
-    return (72 if layer == 3 and version != 3 else 144) * bits // _HERTZ[version][hertz] + padding
+    first = version == 3
+    bits = (_KBITS_1 if first else _KBITS_2)[rate] * 1000
+    return (144 if first else 72) * bits // _HERTZ[version][hertz] + (head[2] >> 1 & 1)

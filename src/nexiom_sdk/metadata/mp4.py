@@ -151,13 +151,13 @@ def _words(reader: Reader, box: Box, handler: bytes) -> Iterator[Edit]:
     """Times, names and places inside a box that is needed."""
     if box.kind in _DATED:
         # Made and changed: two numbers of 4 bytes, or of 8 in the second form of the box.
-        long = reader.take(box.start, 20)[0] == 1
-        yield Edit(box.start + 4, Zeros(16 if long else 8))
+        long = reader.some(box.start, 1) == b"\1"
+        yield _blank(box, 4, 20 if long else 12)
     elif box.kind == b"hdlr":
-        yield Edit(box.start + 12, Zeros(max(box.end - box.start - 12, 0)))
+        yield _blank(box, 12)
     elif box.kind == b"dref":
         for one in boxes(reader, box.start + 8, box.end):  # names of files and disks
-            yield Edit(one.start + 4, Zeros(max(one.end - one.start - 4, 0)))
+            yield _blank(one, 4)
     elif box.kind == b"stsd" and handler in _PICTURE:
         for one in boxes(reader, box.start + 8, box.end):
             yield from _picture_entry(reader, one)
@@ -166,10 +166,16 @@ def _words(reader: Reader, box: Box, handler: bytes) -> Iterator[Edit]:
 def _picture_entry(reader: Reader, entry: Box) -> Iterator[Edit]:
     """How pictures are coded; the name of the program or camera that coded them stands in the middle."""
     children = entry.start + _PICTURE_ENTRY_BYTES
-    if children > entry.end:
-        return
-    yield Edit(entry.start + 12, Zeros(4))  # the maker
-    yield Edit(entry.start + _COMPRESSOR_NAME_AT, Zeros(32))
+    yield _blank(entry, 12, 16)  # the maker
+    yield _blank(entry, _COMPRESSOR_NAME_AT, _COMPRESSOR_NAME_AT + 32)
     for one in boxes(reader, children, entry.end):
         if one.kind in _IN_PICTURE_ENTRY:
             yield from emptied(one)
+
+
+def _blank(box: Box, first: int, last: int | None = None) -> Edit:
+    """Zeros over a piece of the content of a box; to its end where no other is said."""
+    start, end = box.start + first, box.end if last is None else box.start + last
+    if not start <= end <= box.end:
+        raise damaged("one of its boxes is too short for what it must hold")
+    return Edit(start, Zeros(end - start))

@@ -92,9 +92,14 @@ def edited(edits: Iterable[Edit], size: int) -> Iterator[Part]:
     Args:
         edits: What is written over, in the order of the file.
         size: Length of the copy; what the original has beyond it is cut.
+
+    Raises:
+        InvalidInput: Something would be written over twice: parts of the file lie in each other.
     """
     at = 0
     for edit in edits:
+        if not at <= edit.at <= edit.end <= size:
+            raise damaged("its parts lie in each other")
         yield Kept(at, edit.at)
         yield edit.new
         at = edit.end
