@@ -1,0 +1,181 @@
+"""MP4, MOV and M4A: what is neither picture nor sound becomes empty boxes and zero bytes; nothing moves.
+
+The tables of such a file name places in it, so whatever were cut out would have to be answered for in each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from heapq import merge
+
+from nexiom_sdk.metadata.boxes import EMPTY, Box, box_at, boxes, emptied
+from nexiom_sdk.metadata.reader import Edit, Part, Reader, Zeros, damaged, edited
+from nexiom_sdk.metadata.samples import sample_places
+
+_TOP = b""
+# What stays inside each box that is looked into. Whatever nobody named here goes: makers invent their own.
+_KEPT: Mapping[bytes, frozenset[bytes]] = {
+    _TOP: frozenset(b"ftyp styp moov moof mdat mfra sidx ssix pdin".split()),
+    b"moov": frozenset(b"mvhd trak mvex iods".split()),
+    b"trak": frozenset(b"tkhd mdia edts tref tapt load matt clip trgr".split()),
+    b"tref": frozenset(b"auxl vdep vplx fall folw sbas scal dpnd ipir mpod sync".split()),
+    b"mdia": frozenset(b"mdhd hdlr minf elng".split()),
+    b"minf": frozenset(b"vmhd smhd nmhd hdlr dinf stbl".split()),
+    b"dinf": frozenset({b"dref"}),
+    b"stbl": frozenset(
+        b"stsd stts stss stps ctts cslg stsc stsz stz2 stco co64 stdp stsh sdtp sbgp sgpd subs saiz saio".split()
+    ),
+    b"mvex": frozenset(b"mehd trex leva".split()),
+    b"moof": frozenset(b"mfhd traf".split()),
+    b"traf": frozenset(b"tfhd tfdt trun sbgp sgpd subs saiz saio senc".split()),
+}
+_DATED = frozenset({b"mvhd", b"tkhd", b"mdhd"})
+_PICTURE = frozenset({b"vide", b"auxv", b"pict"})
+_SOUND = b"soun"
+_COMPRESSOR_NAME_AT, _PICTURE_ENTRY_BYTES = 42, 78
+_IN_PICTURE_ENTRY = frozenset({b"uuid", b"udta", b"meta", *EMPTY})
+_MAX_TRACKS = 1_000
+
+
+def mp4_parts(reader: Reader, *, tracks: frozenset[bytes] = _PICTURE | {_SOUND}) -> Iterator[Part]:
+    """What stays of an MP4: tracks of picture and sound, how they are turned, and the tables that find them.
+
+    Args:
+        reader: The file.
+        tracks: Kinds of the tracks that stay.
+
+    Raises:
+        InvalidInput: It is not a whole MP4, or has a track of another kind in fragments.
+    """
+    end = _end(reader)
+    places = _other_samples(reader, end, tracks)
+    yield from edited(_edits(reader, end, tracks, places), end)
+
+
+def _end(reader: Reader) -> int:
+    """Where the last whole box ends; some cameras write notes of a form of their own behind it."""
+    at, seen = 0, set[bytes]()
+    while at < reader.size:
+        box = box_at(reader, at, reader.size)
+        if box is None or box.end > reader.size:
+            if {b"moov", b"mdat"} <= seen and (box is None or box.kind not in _KEPT[_TOP]):
+                return at
+            raise damaged("it is incomplete, or one of its boxes has an impossible length")
+        if not seen and box.kind != b"ftyp":
+            raise damaged("it does not begin like an MP4")
+        if box.kind == b"moov" and box.kind in seen:
+            raise damaged("it has more than one index")
+        if box.kind in _KEPT[_TOP]:
+            seen.add(box.kind)
+        at = box.end
+    return at
+
+
+def _other_samples(reader: Reader, end: int, tracks: frozenset[bytes]) -> Iterator[tuple[int, int]]:
+    """Start and end of the samples of all tracks that go, in the order of the file."""
+    index = next((box for box in boxes(reader, 0, end) if box.kind == b"moov"), None)
+    if index is None:
+        raise damaged("its index is missing")
+    going: list[Box] = []
+    staying = 0
+    for track in boxes(reader, index.start, index.end):
+        if track.kind == b"trak":
+            stays = _handler(reader, track) in tracks
+            staying += stays
+            if not stays:
+                going.append(track)
+            if len(going) > _MAX_TRACKS:
+                raise damaged("it has more tracks than any real one")
+    if not staying:
+        raise damaged("it has neither picture nor sound, or its index is compressed")
+    if going and any(box.kind == b"moof" for box in boxes(reader, 0, end)):
+        raise damaged("it is in fragments, and has a track that is neither picture nor sound")
+    return merge(*(sample_places(reader, _tables(reader, track)) for track in going))
+
+
+def _tables(reader: Reader, track: Box) -> dict[bytes, Box]:
+    inside = track
+    for kind in (b"mdia", b"minf", b"stbl"):
+        found = next((box for box in boxes(reader, inside.start, inside.end) if box.kind == kind), None)
+        if found is None:
+            raise damaged("a track has no table of its samples")
+        inside = found
+    return {box.kind: box for box in boxes(reader, inside.start, inside.end)}
+
+
+def _handler(reader: Reader, track: Box) -> bytes:
+    for media in boxes(reader, track.start, track.end):
+        if media.kind == b"mdia":
+            for box in boxes(reader, media.start, media.end):
+                if box.kind == b"hdlr":
+                    return reader.take(box.start, 12)[8:]
+    raise damaged("a track does not say what it is")
+
+
+def _edits(reader: Reader, end: int, tracks: frozenset[bytes], places: Iterator[tuple[int, int]]) -> Iterator[Edit]:
+    place = next(places, None)
+    for box in boxes(reader, 0, end):
+        if box.kind == b"mdat":
+            zeroed = box.start
+            while place is not None and place[0] < box.end:
+                if place[0] < box.start or place[1] > box.end:
+                    raise damaged("a track that is neither picture nor sound lies outside the media")
+                if place[1] > zeroed:
+                    first = max(place[0], zeroed)
+                    yield Edit(first, Zeros(place[1] - first))
+                    zeroed = place[1]
+                place = next(places, None)
+        else:
+            yield from _inside(reader, box, _TOP, tracks)
+    if place is not None:
+        raise damaged("a track that is neither picture nor sound lies outside the media")
+
+
+def _inside(reader: Reader, box: Box, around: bytes, tracks: frozenset[bytes], handler: bytes = b"") -> Iterator[Edit]:
+    """What is written over in one box, or over it."""
+    if box.kind == b"trak":
+        handler = _handler(reader, box)
+    if box.kind not in _KEPT[around] or (box.kind == b"trak" and handler not in tracks):
+        yield from emptied(box)
+    elif box.kind in _KEPT:
+        last = box.start
+        for one in boxes(reader, box.start, box.end):
+            yield from _inside(reader, one, box.kind, tracks, handler)
+            last = one.end
+        yield Edit(last, Zeros(box.end - last))
+    else:
+        yield from _words(reader, box, handler)
+
+
+def _words(reader: Reader, box: Box, handler: bytes) -> Iterator[Edit]:
+    """Times, names and places inside a box that is needed."""
+    if box.kind in _DATED:
+        # Made and changed: two numbers of 4 bytes, or of 8 in the second form of the box.
+        long = reader.some(box.start, 1) == b"\1"
+        yield _blank(box, 4, 20 if long else 12)
+    elif box.kind == b"hdlr":
+        yield _blank(box, 12)
+    elif box.kind == b"dref":
+        for one in boxes(reader, box.start + 8, box.end):  # names of files and disks
+            yield _blank(one, 4)
+    elif box.kind == b"stsd" and handler in _PICTURE:
+        for one in boxes(reader, box.start + 8, box.end):
+            yield from _picture_entry(reader, one)
+
+
+def _picture_entry(reader: Reader, entry: Box) -> Iterator[Edit]:
+    """How pictures are coded; the name of the program or camera that coded them stands in the middle."""
+    children = entry.start + _PICTURE_ENTRY_BYTES
+    yield _blank(entry, 12, 16)  # the maker
+    yield _blank(entry, _COMPRESSOR_NAME_AT, _COMPRESSOR_NAME_AT + 32)
+    for one in boxes(reader, children, entry.end):
+        if one.kind in _IN_PICTURE_ENTRY:
+            yield from emptied(one)
+
+
+def _blank(box: Box, first: int, last: int | None = None) -> Edit:
+    """Zeros over a piece of the content of a box; to its end where no other is said."""
+    start, end = box.start + first, box.end if last is None else box.start + last
+    if not start <= end <= box.end:
+        raise damaged("one of its boxes is too short for what it must hold")
+    return Edit(start, Zeros(end - start))

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from metadata_rig import CANARY, SECRET, box, decoded, full, media_at, split, stripped, track, video, with_track
+from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.media import check_video
+from nexiom_sdk.metadata import without_metadata
+from nexiom_sdk.references import inspect
+from nexiom_sdk.testing import sample_video
+
+KEEP = b"KEEP THESE BYTES"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A real MP4 with sound, its index last, and nothing to hide."""
+    return stripped(video(tmp_path_factory.mktemp("plain") / "plain.mp4"), "video/mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "media_type"),
+    [
+        ("clip.mp4", {}, "video/mp4"),
+        ("clip.mp4", {"movflags": "faststart"}, "video/mp4"),
+        ("clip.mp4", {"movflags": "frag_keyframe+empty_moov"}, "video/mp4"),
+        (
+            "clip.mp4",
+            {"movflags": "frag_every_frame+empty_moov+default_base_moof", "write_prft": "wallclock"},
+            "video/mp4",
+        ),
+        ("clip.mov", {}, "video/quicktime"),
+        ("clip.mov", {"movflags": "use_metadata_tags"}, "video/quicktime"),
+    ],
+)
+def test_nothing_but_picture_and_sound_is_left(
+    tmp_path: Path, name: str, options: dict[str, str], media_type: str
+) -> None:
+    data = video(tmp_path / name, options=options)
+    clean = stripped(data, media_type)
+    assert data.count(CANARY) >= 2
+    assert CANARY not in clean
+    assert b"prft" not in clean
+    assert len(clean) == len(data)
+    assert decoded(clean) == decoded(data)
+    assert stripped(clean, media_type) == clean
+    (tmp_path / name).write_bytes(clean)
+    assert check_video(tmp_path / name, decode=True).has_audio
+    assert inspect(clean, role="source_video").media_type == media_type
+
+
+def test_sound_alone_keeps_its_sound_and_loses_its_cover(tmp_path: Path, plain: bytes) -> None:
+    data = video(tmp_path / "song.mp4").replace(b"ftypisom", b"ftypM4A ")
+    clean = stripped(data, "audio/mp4")
+    assert CANARY not in clean
+    pictures = 24
+    assert decoded(clean) == decoded(data)[pictures:]
+    assert inspect(clean, role="reference_audio").media_type == "audio/mp4"
+
+
+def test_the_sample_of_the_test_kit_loses_its_comment_only() -> None:
+    data = sample_video()
+    clean = stripped(data, "video/mp4")
+    assert b"nexiom_sdk test clip" in data
+    assert b"nexiom_sdk" not in clean
+    assert decoded(clean) == decoded(data)
+    assert stripped(clean, "video/mp4") == clean
+
+
+@pytest.mark.parametrize(
+    "kind", [b"udta", b"meta", b"uuid", b"free", b"skip", b"wide", b"emsg", b"prft", b"pnot", b"zzzz"]
+)
+@pytest.mark.parametrize("form", ["plain", "with a long length"])
+def test_a_box_at_the_top_that_nobody_needs_becomes_an_empty_one(plain: bytes, kind: bytes, form: str) -> None:
+    first, rest = split(plain)[0][1], plain[len(split(plain)[0][1]) :]
+    more = box(kind, SECRET) if form == "plain" else struct.pack(">I4sQ", 1, kind, 16 + len(SECRET)) + SECRET
+    moved = stripped(first + rest + more, "video/mp4")
+    assert CANARY not in moved
+    assert moved.startswith(plain)
+    assert len(moved) == len(plain) + len(more)
+    assert split(moved)[-1][0] == (kind if kind in {b"free", b"skip", b"wide"} else b"free")
+
+
+@pytest.mark.parametrize(
+    "path", [(b"moov",), (b"moov", b"trak"), (b"moov", b"trak", b"mdia"), (b"moov", b"trak", b"mdia", b"minf")]
+)
+@pytest.mark.parametrize("kind", [b"udta", b"meta", b"uuid", b"free", b"Xtra", b"loci", b"zzzz"])
+def test_a_box_inside_the_index_that_nobody_needs_becomes_an_empty_one(
+    plain: bytes, path: tuple[bytes, ...], kind: bytes
+) -> None:
+    dirty = inserted(plain, path, box(kind, SECRET))
+    clean = stripped(dirty, "video/mp4")
+    assert CANARY in dirty
+    assert CANARY not in clean
+    assert clean == inserted(plain, path, box(b"free", bytes(len(SECRET))))
+    assert decoded(clean) == decoded(plain)
+
+
+def inserted(data: bytes, path: tuple[bytes, ...], more: bytes) -> bytes:
+    """The file with one more box at the end of the first box of a path."""
+    if not path:
+        return data + more
+    parts, done = [], False
+    for kind, whole in split(data):
+        this = kind == path[0] and not done
+        done = done or this
+        parts.append(box(kind, inserted(whole[8:], path[1:], more)) if this else whole)
+    return b"".join(parts)
+
+
+def test_times_names_and_makers_are_blanked_and_how_it_is_turned_stays(plain: bytes) -> None:
+    dirty = bytearray(plain)
+    for kind in (b"mvhd", b"tkhd", b"mdhd"):
+        at = plain.index(kind) + 8
+        assert dirty[at : at + 8] == bytes(8)
+        dirty[at : at + 8] = b"\xe5\0\0\1\xe5\0\0\2"
+    turned = plain.index(b"tkhd") + 4 + 40
+    quarter = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    dirty[turned : turned + 36] = quarter
+    name = plain.rindex(b"avc1") + 4 + 42
+    dirty[name : name + 32] = (b"\x1f" + SECRET)[:32]
+    maker = plain.rindex(b"avc1") + 4 + 12
+    dirty[maker : maker + 4] = b"GoPr"
+    handler = plain.index(b"hdlr") + 4 + 12
+    dirty[handler : handler + 4] = b"appl"
+    clean = stripped(bytes(dirty), "video/mp4")
+    assert clean == plain[:turned] + quarter + plain[turned + 36 :]
+
+
+def test_notes_inside_the_description_of_a_picture_go(plain: bytes) -> None:
+    entry, found = box(b"uuid", SECRET), plain
+    at = plain.rindex(b"avc1") - 4
+    size = int.from_bytes(plain[at : at + 4], "big")
+    for kind in (b"avc1", b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        where = (found.rindex(kind) if kind in {b"avc1", b"moov"} else found.index(kind)) - 4
+        length = int.from_bytes(found[where : where + 4], "big") + len(entry)
+        found = found[:where] + struct.pack(">I", length) + found[where + 4 :]
+    dirty = found[: at + size] + entry + found[at + size :]
+    clean = stripped(dirty, "video/mp4")
+    assert clean == found[: at + size] + box(b"free", bytes(len(SECRET))) + found[at + size :]
+    assert decoded(clean) == decoded(dirty)
+
+
+def test_names_of_files_and_disks_go(plain: bytes) -> None:
+    at = plain.index(b"dref") - 4
+    outer = plain[at : at + int.from_bytes(plain[at : at + 4], "big")]
+    longer = full(b"dref", b"\0\0\0\1", box(b"alis", b"\0\0\0\1", SECRET))
+    dirty = plain
+    for kind in (b"dinf", b"minf", b"mdia", b"trak", b"moov"):
+        where = dirty.index(kind) - 4
+        size = int.from_bytes(dirty[where : where + 4], "big") + len(longer) - len(outer)
+        dirty = dirty[:where] + struct.pack(">I", size) + dirty[where + 4 :]
+    dirty = dirty[:at] + longer + dirty[at + len(outer) :]
+    clean = stripped(dirty, "video/mp4")
+    assert CANARY in dirty
+    assert CANARY not in clean
+    assert decoded(clean) == decoded(plain)
+
+
+@pytest.mark.parametrize("handler", [b"meta", b"mebx", b"gpmd", b"camm", b"text", b"sbtl", b"tmcd", b"\0\0\0\0"])
+@pytest.mark.parametrize("form", ["in order", "mixed up", "with long places", "all of one length", "in one chunk"])
+def test_samples_of_other_tracks_become_zeros_and_no_other_byte_does(plain: bytes, handler: bytes, form: str) -> None:
+    at, words = media_at(plain), [SECRET, SECRET[:20], SECRET * 5, SECRET]
+    if form == "all of one length":
+        words = [SECRET] * 4
+    if form == "in one chunk":
+        media = b"".join(words)
+        places = [(at, [len(word) for word in words])]
+    else:
+        media = b"".join(word + KEEP for word in words)
+        starts = [at + sum(len(one) + 16 for one in words[:number]) for number in range(4)]
+        places = [(start, [7, len(word) - 7]) for start, word in zip(starts, words, strict=True)]
+        if form == "all of one length":
+            places = [(start, [len(SECRET)]) for start in starts]
+        if form == "mixed up":
+            places = [places[2], places[0], places[3], places[1]]
+    same = len(SECRET) if form == "all of one length" else 0
+    dirty = with_track(plain, track(handler, places, wide=form == "with long places", same=same), box(b"mdat", media))
+    clean = stripped(dirty, "video/mp4")
+    assert CANARY in dirty
+    assert CANARY not in clean
+    assert clean.count(KEEP) == media.count(KEEP)
+    assert len(clean) == len(dirty)
+    assert decoded(clean) == decoded(plain)
+    assert stripped(clean, "video/mp4") == clean
+
+
+def test_a_track_that_no_longer_is_is_not_named_by_others(plain: bytes) -> None:
+    for kind, stays in ((b"chap", False), (b"tmcd", False), (b"cdsc", False), (b"auxl", True)):
+        name = box(b"tref", box(kind, b"\0\0\0\2"))
+        clean = stripped(inserted(plain, (b"moov", b"trak"), name), "video/mp4")
+        assert (kind in clean) is stays
+
+
+def test_chapters_and_captions_of_a_real_file_go(tmp_path: Path) -> None:
+    data = video(tmp_path / "captions.mov", captions=True)
+    clean = stripped(data, "video/quicktime")
+    assert CANARY in data
+    assert CANARY not in clean
+    assert decoded(clean) == decoded(data)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [[(8, [40])], [(10**9, [40])], [(2**32 - 5, [40])]],
+)
+def test_a_track_that_lies_outside_the_media_is_refused(plain: bytes, places: list[tuple[int, list[int]]]) -> None:
+    with pytest.raises(InvalidInput, match=r"outside the media|incomplete"):
+        stripped(with_track(plain, track(b"meta", places), box(b"mdat", SECRET)), "video/mp4")
+
+
+def test_a_track_of_another_kind_in_fragments_is_refused(tmp_path: Path) -> None:
+    data = video(tmp_path / "clip.mp4", options={"movflags": "frag_keyframe+empty_moov"})
+    dirty = inserted(data, (b"moov",), track(b"meta", []))
+    with pytest.raises(InvalidInput, match="in fragments"):
+        stripped(dirty, "video/mp4")
+
+
+def test_notes_that_a_camera_writes_behind_the_last_box_are_cut(plain: bytes) -> None:
+    for notes in (SECRET, b"\0\1\2", b"\0\0\0\5abcd" + SECRET):
+        assert stripped(plain + notes, "video/mp4") == plain
+
+
+@pytest.mark.parametrize("lost", [1, 9, 100, 1500, 3000])
+def test_half_a_video_is_refused(plain: bytes, lost: int) -> None:
+    with pytest.raises(InvalidInput):
+        stripped(plain[:-lost], "video/mp4")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "index is missing"),
+        (box(b"ftyp", b"isom"), "index is missing"),
+        (box(b"moov"), "does not begin"),
+        (box(b"ftyp", b"isom") + box(b"moov", box(b"cmov", SECRET)), "compressed"),
+        (box(b"ftyp", b"isom") + box(b"moov") * 2, "more than one index"),
+        (box(b"ftyp", b"isom") + box(b"moov", box(b"trak")), "what it is"),
+        (box(b"ftyp", b"isom") + box(b"moov", b"\0\0\0\4trak"), "impossible length"),
+    ],
+)
+def test_a_file_of_which_nobody_can_tell_what_is_what_is_refused(data: bytes, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        stripped(data, "video/mp4")
+
+
+class Nowhere(io.RawIOBase):
+    """Counts what is written, and keeps nothing."""
+
+    written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object, /) -> int:
+        size = len(bytes(data)) if isinstance(data, (bytes, bytearray, memoryview)) else 0
+        self.written += size
+        return size
+
+
+def test_a_large_video_is_copied_in_little_memory(tmp_path: Path, plain: bytes) -> None:
+    size = 96 * 2**20
+    file = tmp_path / "large.mp4"
+    kinds = split(plain)
+    at = media_at(plain)
+    places = [(at + chunk * 4096, [100] * 10) for chunk in range(20_000)]
+    with file.open("wb") as out:
+        out.write(b"".join(whole for _, whole in kinds[:-1]) + struct.pack(">I4s", size + 8, b"mdat"))
+        out.seek(size, io.SEEK_CUR)
+        out.write(box(b"moov", kinds[-1][1][8:], track(b"camm", places)))
+    del places, kinds
+    target = Nowhere()
+    tracemalloc.start()
+    try:
+        with file.open("rb") as opened:
+            assert without_metadata(opened, target, media_type="video/mp4")  # type: ignore[arg-type]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert target.written == file.stat().st_size
+    assert peak < 2 * 2**20
