@@ -108,7 +108,9 @@ class Following:
         if outcome.assets:
             return await self.saving.begin(job, outcome)
         job = moves.billed(job, outcome)
-        error = MalformedResponse(f"{job.provider} reports success without a file.", charged="yes")
+        hint = "Look for the video in the provider's console, or ask for a refund; resubmitting costs again."
+        msg = f"{job.provider} reports success without a file."
+        error = MalformedResponse(msg, charged="yes", next_step=hint)
         give_up = job.attempts + 1 >= TRIES_FOR_A_USABLE_RESULT
         return await (self.desk.end(job, error) if give_up else self.desk.later(job, error))
 
