@@ -139,9 +139,9 @@ async def until_saving(at: Bench) -> GenerationJob:
 
 
 @asynccontextmanager
-async def runway(home: Path, wire: ResultWire | None = None, **settings: object) -> AsyncIterator[Bench]:
+async def runway(home: Path, wire: ResultWire | None = None) -> AsyncIterator[Bench]:
     """Runway behind a studio."""
-    async with bench("runway", home, wire or ResultWire(), **settings) as at:
+    async with bench("runway", home, wire or ResultWire()) as at:
         yield at
 
 
@@ -175,7 +175,7 @@ class Internet(httpcore.AsyncNetworkBackend):
         """What a server of this name shows."""
         return served_by(self.authority, name, **terms)
 
-    async def resolve(self, host: str, port: int) -> Sequence[str]:  # noqa: ARG002 - the shape of a resolver
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
         """As a machine does, without asking anybody."""
         if host in self.names:
             answers = self.names[host]
@@ -184,7 +184,7 @@ class Internet(httpcore.AsyncNetworkBackend):
             return [str(ipaddress.ip_address(host))]
         except ValueError:
             try:
-                return [socket.inet_ntoa(socket.inet_aton(host))]  # every spelling that the system knows
+                return [socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))]  # every spelling that some system knows
             except OSError:
                 raise OSError(8, "nodename nor servname provided") from None
 
@@ -227,6 +227,15 @@ def served_by(authority: trustme.CA, name: str, **terms: object) -> ssl.SSLConte
     """A certificate for this name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name, **terms).configure_cert(context)  # type: ignore[arg-type]
+    return context
+
+
+def self_signed() -> ssl.SSLContext:
+    """A certificate that only its owner signed."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with authority.cert_pem.tempfile() as certificate, authority.private_key_pem.tempfile() as key:
+        context.load_cert_chain(certificate, key)
     return context
 
 

@@ -85,7 +85,7 @@ async def test_f19_an_expired_link_is_asked_for_twice_more_and_then_given_up(sta
     assert (got.job.status, got.job.error_code, got.error.charged) == (JobStatus.FAILED, "result_expired", "yes")
     assert got.error.message.startswith(f"Runway no longer serves the file: {status}")
     assert "provider's console" in got.error.next_step
-    assert f"`nexiom jobs resubmit {got.job.id}` orders a new one, which is paid again" in got.error.next_step
+    assert f"`nexiom jobs resubmit {got.job.id}` pays for a new one" in got.error.next_step
     assert (_looks(wire), got.videos, got.paid) == ([1, 2, 3], [], 1)
 
 

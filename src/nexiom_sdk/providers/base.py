@@ -55,7 +55,7 @@ _MOST_FOLLOW_UPS = 1
 _GRACE_SECONDS = 60.0  # a new order may not be visible everywhere at once
 _NOT_SAFE = (
     "Look for the video in the provider's console, and tell the provider of the address; "
-    "`nexiom jobs resubmit JOB` orders a new one, which is paid again."
+    "`nexiom jobs resubmit JOB` pays for a new one."
 )
 _SUBMITTED_AT, _TAKEN_AT = "submitted_at", "taken_at"
 _CHUNK_BYTES = 256 * 1024
