@@ -51,7 +51,7 @@ class ResultWire(RunwayWire):
         addresses: Callable[[str, int], Sequence[str] | None] | None = None,
     ) -> None:
         super().__init__(looks=1)
-        self._files = list(files or (VIDEO,))
+        self.files = list(files or (VIDEO,))
         self._addresses = addresses or self._usual
         self.told = 0
         self.fetched: list[Received] = []
@@ -62,7 +62,12 @@ class ResultWire(RunwayWire):
             return super().__call__(received)
         self.fetched.append(received)
         self.meanwhile()
-        return self._files.pop(0) if len(self._files) > 1 else self._files[0]
+        return self.files.pop(0) if len(self.files) > 1 else self.files[0]
+
+    def gone_by_now(self) -> None:
+        """From now on nothing is served any more: neither the file, nor what the task says."""
+        self.files = [Answer(410)]
+        self.break_next("poll", *[Answer.json({"error": "Could not find Task"}, 404)] * 50)
 
     def ended(self, order_id: str, ending: Ending) -> Answer:
         self.told += 1

@@ -98,6 +98,17 @@ async def test_f19_a_fresh_link_that_works_completes_the_job(expired: int, tmp_p
     assert (got.videos, got.paid, len(wire.fetched)) == ([got.result.path], 1, expired + 1)
 
 
+@pytest.mark.xfail(strict=True, reason="a fetch that broke counts as an attempt to get a usable file")
+@pytest.mark.parametrize("then", [Answer(403), Answer.json({"error": "AccessDenied"})], ids=["expired", "no video"])
+async def test_f19_fetches_that_broke_take_none_from_a_link_that_expired_meanwhile(
+    then: Answer, tmp_path: Path
+) -> None:
+    wire = ResultWire(*[Answer(503)] * 9, then, VIDEO)  # three steps, each with three attempts
+    async with runway(tmp_path, wire) as at:
+        got = await seen(at)
+    assert (got.job.status, got.job.error_code) == (JobStatus.COMPLETED, None)
+
+
 async def test_f19_an_order_that_the_provider_has_forgotten_by_then_is_an_expired_one(tmp_path: Path) -> None:
     wire = ResultWire(Answer(410))
     wire.meanwhile = lambda: wire.break_next("poll", Answer.json({"error": "Could not find Task"}, 404))
@@ -216,6 +227,32 @@ async def test_f26_a_file_that_is_named_a_look_later_is_fetched(empty: int, tmp_
         got = await seen(at)
     assert got.result is not None
     assert (got.videos, got.paid, wire.told) == ([got.result.path], 1, empty + 1)
+
+
+async def test_f26_looks_that_broke_take_none_from_a_success_without_a_file(tmp_path: Path) -> None:
+    def addresses(order: str, look: int) -> Sequence[str]:
+        return [] if look <= 2 else [f"{wire.origin}/results/{order}.mp4"]
+
+    wire = ResultWire(addresses=addresses)
+    wire.looks = 0  # no look in between tells that the task goes on
+    async with runway(tmp_path, wire) as at:
+        at.wire.break_next("poll", *[Answer(503)] * 12)  # four steps, each with three attempts
+        got = await seen(at)
+    assert got.result is not None
+    assert (got.videos, got.paid, wire.told) == ([got.result.path], 1, 3)
+
+
+async def test_f26_a_success_without_a_file_in_an_earlier_order_takes_no_look_from_the_next_one(
+    tmp_path: Path,
+) -> None:
+    wire = ResultWire(addresses=lambda _order, look: [] if look <= 5 else [f"{wire.origin}/results/{_order}.mp4"])
+    async with runway(tmp_path, wire) as at:
+        got = await seen(at)
+        assert got.error is not None
+        job = await at.studio.resubmit(got.job.id)
+        result = await at.studio.wait(job.id)
+        assert stored(at) == [result.path]
+    assert (wire.told, len(wire.orders)) == (6, 2)
 
 
 async def test_f26_two_jobs_that_are_given_one_address_have_an_object_each_and_neither_overwrites_the_other(
