@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -175,6 +175,20 @@ async def test_f20_a_download_cut_in_the_middle_arrives_whole_and_is_never_seen_
     assert (got.videos, got.paid) == ([got.result.path], 1)
     assert ["range" in one.headers for one in wire.fetched].count(True) == parts
     assert wire.told == told
+
+
+async def test_f20_while_the_bytes_arrive_they_are_in_the_spool_only(tmp_path: Path) -> None:
+    async with runway(tmp_path, wire := ResultWire()) as at:
+
+        def arriving() -> Iterator[bytes]:
+            for start in range(0, len(DATA), 4096):
+                yield DATA[start : start + 4096]
+                _nothing_is_visible(at)
+                assert all(".part" in one.parent.name for one in spooled(at))
+
+        wire.files = [Answer(chunks=arriving(), length=len(DATA))]
+        got = await seen(at)
+        assert (len(got.videos), got.paid, spooled(at)) == (1, 1, [])
 
 
 @pytest.mark.parametrize(
