@@ -41,7 +41,7 @@ class Rig:
         self.store = store or MemoryStore()
         registry = ProviderRegistry(entry_points=[])
         for provider in providers:
-            registry.register(provider.name, _factory(provider))
+            registry.register(provider.name, factory_of(provider))
         self.studio = Studio(
             settings=Settings(home=home, **settings),  # type: ignore[arg-type]
             repository=PlainRows(self.repository) if plain else self.repository,  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ def policy_over(
     )
 
 
-def _factory(provider: FakeProvider) -> ProviderFactory:
+def factory_of(provider: FakeProvider) -> ProviderFactory:
     def make(config: Mapping[str, str | SecretStr], *, http: HttpOptions | None = None) -> VideoProvider:
         return provider
 

@@ -31,7 +31,7 @@ from nexiom_sdk.testing.sample_jobs import sample_job
 from pooler_rig import NEEDS_POOLER, pooled
 from postgres_rig import SCHEMA
 from procrastinate_rig import engine_database, tasks_of
-from rig import _factory, policy_over
+from rig import factory_of, policy_over
 
 CLOCK = SystemClock()
 REQUEST = VideoRequest(prompt="a fox in snow")
@@ -66,7 +66,7 @@ def fake() -> FakeProvider:
 def studio_of(tmp_path: Path, fake: FakeProvider) -> Callable[[PostgresRepository], Studio]:
     def make(repository: PostgresRepository) -> Studio:
         registry = ProviderRegistry(entry_points=[])
-        registry.register(fake.name, _factory(fake))
+        registry.register(fake.name, factory_of(fake))
         return Studio(
             settings=Settings(home=tmp_path),
             repository=repository,

@@ -341,7 +341,7 @@ class ResultExpired(ProviderError):
 
     code = "result_expired"
     default_charged: ClassVar[Charged | None] = "yes"
-    default_next_step = "Look for the video in the provider's console; `nexiom jobs resubmit JOB` orders a new one."
+    default_next_step = "Look for the video in the provider's console; `nexiom jobs resubmit JOB` pays for a new one."
 
 
 class ResultInvalid(ProviderError):

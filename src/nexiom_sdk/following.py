@@ -107,9 +107,11 @@ class Following:
     async def _succeeded(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         if outcome.assets:
             return await self.saving.begin(job, outcome)
-        job = moves.billed(job, outcome)
-        error = MalformedResponse(f"{job.provider} reports success without a file.", charged="yes")
-        give_up = job.attempts + 1 >= TRIES_FOR_A_USABLE_RESULT
+        job = moves.without_file(moves.billed(job, outcome))
+        hint = "Look for the video in the provider's console, or ask for a refund; resubmitting costs again."
+        msg = f"{job.provider} reports success without a file."
+        error = MalformedResponse(msg, charged="yes", next_step=hint)
+        give_up = moves.looks_without_file(job) >= TRIES_FOR_A_USABLE_RESULT  # looks that broke saw nothing
         return await (self.desk.end(job, error) if give_up else self.desk.later(job, error))
 
     async def _failed(self, job: GenerationJob, outcome: Failed) -> GenerationJob:

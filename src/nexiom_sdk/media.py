@@ -77,8 +77,9 @@ def probe(file: Path) -> VideoProbe:
             head = opened.read(16)
             if container_of(head) == "webm":
                 return read_webm(opened, size_bytes)
-            if sniff(head) is None:
-                raise ResultInvalid(f"The file is not a video: it {_looks_like(head)}.")
+            kind = sniff(head)
+            if kind is None or not kind.startswith("video/"):
+                raise ResultInvalid(f"The file is not a video: it {f'is {kind}' if kind else _looks_like(head)}.")
             return read_mp4(opened, size_bytes)
     except OSError as error:
         msg = f"The video cannot be read: {error.strerror or error}."
@@ -153,5 +154,5 @@ def _looks_like(head: bytes) -> str:
     if not head:
         return "is empty"
     if text == b"<":
-        return "looks like a web page"
+        return "looks like a web page or XML"
     return "looks like JSON" if text in {b"{", b"["} else "begins like no video"

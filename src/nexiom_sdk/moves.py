@@ -148,6 +148,17 @@ def looked(job: GenerationJob, running: Running, *, now: datetime) -> Generation
     )
 
 
+def without_file(job: GenerationJob) -> GenerationJob:
+    """The provider says that it is done and names no file; the look is counted."""
+    return job.with_metadata(looks_without_file=looks_without_file(job) + 1)
+
+
+def looks_without_file(job: GenerationJob) -> int:
+    """How many looks at the present order found it done, with nothing to fetch."""
+    stored = job.provider_metadata.get("looks_without_file")
+    return stored if isinstance(stored, int) else 0
+
+
 def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> GenerationJob:
     """The provider has the video; the lease is kept, because saving follows at once."""
     timing = timing_of(job)
@@ -168,6 +179,7 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
         .with_metadata(
             timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
             warnings=_more_warnings(job, outcome.warnings),
+            looks_without_file=None,
             trouble=None,
             failure=None,
         )
@@ -375,6 +387,7 @@ def _next_order(
         earlier_unpriced=job.earlier_unpriced + (cost_usd is None) or None,
         earlier_at=_last_paid_at(job),
         operation=None,
+        looks_without_file=None,
         provider_units=None,
         spooled=None,
         timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text

@@ -14,6 +14,7 @@ from io import BufferedReader
 
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.types import VideoProbe
+from nexiom_sdk.wording import printable
 
 MAX_INDEX_BYTES = 64 * 1024 * 1024  # an index larger than this is no video of ours: ten hours need about 20 MiB
 _HEADER = struct.Struct(">I4s")
@@ -101,7 +102,7 @@ def _top_boxes(file: BufferedReader, size_bytes: int) -> Iterator[_Box]:
         file.seek(at)
         box = _box(file.read(16), at, size_bytes)
         if box.end > size_bytes:
-            name = box.kind.decode("latin-1")
+            name = printable(box.kind.decode("latin-1"))
             raise ResultInvalid(
                 f"The video is incomplete: {box.end - size_bytes:,} bytes of its part '{name}' are missing."
             )

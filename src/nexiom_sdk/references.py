@@ -72,12 +72,11 @@ def read_local(file: Path, *, roots: Sequence[Path]) -> bytes:
         raise InvalidInput(msg, next_step="Allow a folder with the setting media_roots (NEXIOM_MEDIA_ROOTS).")
     try:
         real = file.resolve(strict=True)
-        if not any(real.is_relative_to(root.resolve()) for root in roots):
-            msg = f"The reference '{shown}' lies outside the folders from which references may be read."
-            hint = "Copy it into one of them, or add its folder to the setting media_roots (NEXIOM_MEDIA_ROOTS)."
-            raise InvalidInput(msg, next_step=hint)
+        _check_inside(real, roots, shown)
         # Opening a pipe would wait for its other end: open without waiting, then look at what it is.
         opened = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except InvalidInput:  # it is a ValueError as well
+        raise
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no file '{shown}'.") from error
     except (OSError, RuntimeError, ValueError) as error:
@@ -87,6 +86,9 @@ def read_local(file: Path, *, roots: Sequence[Path]) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         os.close(opened)
         raise InvalidInput(f"The reference '{shown}' is not a file.")
+    if status.st_size > MAX_REFERENCE_BYTES:
+        os.close(opened)
+        raise too_large(shown)
     with os.fdopen(opened, "rb") as plain:
         data = plain.read(MAX_REFERENCE_BYTES + 1)
     if len(data) > MAX_REFERENCE_BYTES:
@@ -155,6 +157,13 @@ def check_limits(found: Reference, card: ModelCard, *, role: MediaRole, name: st
 def too_large(name: str) -> InvalidInput:
     """The error for a reference with more bytes than any may have."""
     return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {MAX_REFERENCE_BYTES // 2**20} MiB.")
+
+
+def _check_inside(real: Path, roots: Sequence[Path], shown: str) -> None:
+    if not any(real.is_relative_to(root.resolve()) for root in roots):
+        msg = f"The reference '{shown}' lies outside the folders from which references may be read."
+        hint = "Copy it into one of them, or add its folder to the setting media_roots (NEXIOM_MEDIA_ROOTS)."
+        raise InvalidInput(msg, next_step=hint)
 
 
 def _broken(found: Reference, limits: MediaLimits) -> Iterator[str]:

@@ -53,6 +53,10 @@ from nexiom_sdk.wording import printable
 
 _MOST_FOLLOW_UPS = 1
 _GRACE_SECONDS = 60.0  # a new order may not be visible everywhere at once
+_NOT_SAFE = (
+    "Look for the video in the provider's console, and tell the provider of the address; "
+    "`nexiom jobs resubmit JOB` pays for a new one."
+)
 _SUBMITTED_AT, _TAKEN_AT = "submitted_at", "taken_at"
 _CHUNK_BYTES = 256 * 1024
 _KINDS: Mapping[int, type[ProviderError]] = {
@@ -287,8 +291,13 @@ class HttpProvider(ABC):
         # A file at an address that needs no key is not the API's, and neither are its refusals.
         refusal = self.read_error if asset.needs_auth else _unheard
         download = Download(self._client, asset.url, provider=self.title, signed=asset.needs_auth, refusal=refusal)
-        async for chunk in download.chunks():
-            yield chunk
+        try:
+            async for chunk in download.chunks():
+                yield chunk
+        except UnsafeUrl as error:  # whoever reads this gave no address: the provider did
+            error.message = f"{self.title} gave an address for the video that is not safe to open. {error.message}"
+            error.charged, error.next_step = "yes", _NOT_SAFE
+            raise
 
     async def aclose(self) -> None:
         """Close the connections."""

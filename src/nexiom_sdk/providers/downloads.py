@@ -89,7 +89,11 @@ class Download:
                 unless_begun.push_async_callback(exchange.aclose)
                 head = await self._in_time(exchange.start())
                 if isinstance(head, Trouble):
-                    raise self._unsafe(head.reason) if head.unsafe else self._unavailable(f"is lost: {head.reason}")
+                    raise (
+                        self._unsafe(head.reason)
+                        if head.unsafe
+                        else self._unavailable(f"cannot be fetched now: {head.reason}")
+                    )
                 if head.status in {_WHOLE, _PART}:
                     known = self._known(head)
                     unless_begun.pop_all()
@@ -143,8 +147,9 @@ class Download:
         reply = self._client.reply(head, b"" if isinstance(body, Trouble) else body, provider=self._provider)
         error = self._refusal(reply)
         if error is None:
-            kind = ResultExpired if head.status in _GONE else ProviderUnavailable
-            msg = f"{self._provider} does not serve the file: {head.status} {reply.excerpt}"
+            gone = head.status in _GONE
+            kind, words = (ResultExpired, "no longer serves") if gone else (ProviderUnavailable, "does not serve")
+            msg = f"{self._provider} {words} the file: {head.status} {reply.excerpt}"
             error = kind(msg.rstrip(), provider=self._provider, retry_after_seconds=reply.retry_after_seconds)
         error.charged = "yes"
         return error

@@ -161,6 +161,9 @@ class Exchange:
     def _trouble(self, error: Exception) -> Trouble:
         if isinstance(error, UnsafeUrl):
             return Trouble(reason=error.message, left=False, unsafe=True)
+        if isinstance(refused := error.__context__, ssl.SSLCertVerificationError):  # the pool drops the cause
+            why = redact(refused.verify_message).rstrip(".")
+            return Trouble(reason=f"the certificate of {self._outgoing.origin.host} is refused ({why})", left=self.left)
         words = next((text for kind, text in _WORDS.items() if isinstance(error, kind)), "the exchange failed")
         detail = redact(str(error))
         left = self.left or not isinstance(error, _NEVER_LEFT)
