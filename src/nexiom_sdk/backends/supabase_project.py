@@ -8,12 +8,12 @@ import json
 import re
 from contextlib import suppress
 from typing import cast
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from nexiom_sdk.errors import ConfigurationError
 
+_ADDRESS = re.compile(r"http(?P<tls>s)?://(?P<host>[\w.-]+|\[::1\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII | re.IGNORECASE)
 _URL = "NEXIOM_SUPABASE_URL"
 _KEY = "NEXIOM_SUPABASE_SECRET_KEY"
 _WRITE_IT = "Write it like https://abc.supabase.co, as the project's API settings show it."
@@ -31,14 +31,10 @@ def checked_url(url: str) -> str:
         >>> checked_url("https://abc.supabase.co/")
         'https://abc.supabase.co'
     """
-    try:
-        parts = urlsplit(url)
-        host, strange = parts.hostname or "", bool(parts.port == 0 or re.search(r"[\s\\?#@]", url))
-    except ValueError:
-        host, strange, parts = "", True, urlsplit("")
-    if not host or strange or parts.scheme not in {"http", "https"}:
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
         raise ConfigurationError(f"{_URL} is not the address of a project.", next_step=_WRITE_IT)
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if not found["tls"] and not _is_this_machine(found["host"].strip("[]")):
         raise ConfigurationError(f"{_URL} is not https: the secret key would be sent in the open.", next_step=_WRITE_IT)
     return url.rstrip("/")
 

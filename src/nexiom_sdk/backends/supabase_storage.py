@@ -129,8 +129,7 @@ class SupabaseStorage:
             nonlocal sent
             async for chunk in chunks:
                 sent += len(chunk)
-                if chunk:  # an empty one would end the body
-                    yield chunk
+                yield chunk
 
         body = Body(chunks=counted(), media_type=media_type, size_bytes=size_bytes)
         await self._wire.send(f"/object/{_path(key)}", body, about=key)

@@ -27,7 +27,7 @@ from nexiom_sdk.redaction import redact
 MOST_JSON_BYTES = 8 * 1024 * 1024  # of a page of a list; everything else is far smaller
 _MOST_COMPLAINT_BYTES = 64 * 1024
 _CONNECT_SECONDS = 10.0
-_MOST_CONNECTIONS, _MOST_IDLE, _IDLE_SECONDS = 64, 16, 5.0
+_MOST_CONNECTIONS, _IDLE_SECONDS = 64, 5.0
 _OK = 200
 _WORDS: Mapping[type[httpx.TransportError], str] = {
     httpx.ConnectError: "there is no connection",
@@ -36,7 +36,6 @@ _WORDS: Mapping[type[httpx.TransportError], str] = {
     httpx.ReadTimeout: "it does not answer in time",
     httpx.WriteTimeout: "it does not take the bytes in time",
     httpx.RemoteProtocolError: "its answer broke off",
-    httpx.LocalProtocolError: "what was to be sent changed its length meanwhile",
 }
 
 
@@ -114,7 +113,9 @@ class StorageWire:
         """Below the client of the library, which would log addresses, keep cookies and read the environment."""
         hush()
         limits = httpx.Limits(
-            max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_IDLE, keepalive_expiry=_IDLE_SECONDS
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_MOST_CONNECTIONS,
+            keepalive_expiry=_IDLE_SECONDS,
         )
         return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
 
@@ -130,13 +131,17 @@ class StorageWire:
         response = await self._begun(self._request(method, path, body, extra or {}))
         try:
             if response.status_code != _OK:
-                said = await self._read(response, _MOST_COMPLAINT_BYTES)
-                hidden = redact(said.decode("utf-8", "replace"), [self._key.get_secret_value()])
-                raise refused(response.status_code, hidden, base_url=self.base_url, about=about)
+                said = await self._complaint(response)
+                raise refused(response.status_code, said, base_url=self.base_url, about=about)
             yield response
         finally:
             with quietly():
                 await response.aclose()
+
+    async def _complaint(self, response: httpx.Response) -> str:
+        """What is said instead of a good answer, without secrets."""
+        said = await self._read(response, _MOST_COMPLAINT_BYTES)
+        return redact(said.decode("utf-8", "replace"), [self._key.get_secret_value()])
 
     async def _begun(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -169,6 +174,7 @@ class StorageWire:
         async for chunk in self._body(response):
             data += chunk
             if len(data) > most_bytes:
+                del data, chunk  # tracebacks show local variables, and nobody knows what is said here
                 raise self._unreachable(f"its answer has more than {most_bytes:,} bytes")
         return bytes(data)
 
@@ -182,9 +188,21 @@ class StorageWire:
             method,
             f"{self.base_url}/storage/v1{path}",
             headers=headers | _signature(self._key.get_secret_value()),
-            content=None if body is None else body.chunks,
+            content=None if body is None else self._whole(body),
             extensions={"timeout": {"connect": _CONNECT_SECONDS, "pool": silence, "read": silence, "write": silence}},
         )
+
+    async def _whole(self, body: Body) -> AsyncGenerator[bytes, None]:
+        """The bytes, if they are as many as was said: the library below would raise what is not its own."""
+        sent = 0
+        async for chunk in body.chunks:
+            sent += len(chunk)
+            if body.size_bytes is not None and sent > body.size_bytes:
+                break
+            if chunk:  # an empty one would end the body
+                yield chunk
+        if body.size_bytes not in {None, sent}:
+            raise self._unreachable("what was to be sent changed its length meanwhile")
 
     def _trouble(self, error: httpx.TransportError) -> StorageUnavailable:
         return self._unreachable(
@@ -209,6 +227,7 @@ def _parsed(data: bytes, base_url: str) -> object:
     try:
         return cast("object", json.loads(data))
     except (ValueError, RecursionError):
-        pass  # raised below, without what was said
+        pass  # raised below, without the answer in the context
+    del data
     msg = f"The storage of {base_url} cannot be used: its answer cannot be read."
     raise StorageUnavailable(msg, next_step="Check that NEXIOM_SUPABASE_URL is the address of a project of Supabase.")
