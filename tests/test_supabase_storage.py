@@ -14,12 +14,17 @@ from pydantic import SecretStr
 from hosted_storage import KEY as SECRET
 from hosted_storage import HostedStorage
 from lite_rig import lite
+from nexiom_sdk import JobStatus, Settings, Studio
 from nexiom_sdk.backends import supabase_storage
+from nexiom_sdk.backends.local_files import LocalFiles
+from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.backends.supabase_storage import SupabaseStorage
-from nexiom_sdk.errors import ObjectNotFound, StorageUnavailable
+from nexiom_sdk.errors import ConfigurationError, ObjectNotFound, StorageUnavailable
+from nexiom_sdk.jobs import Phase
 from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore
-from nexiom_sdk.testing import LoopbackServer
+from nexiom_sdk.testing import Answer, FakeProvider, LoopbackServer, Received, VirtualClock, sample_video
 from nexiom_sdk.testing.store_contract import KEY, ObjectStoreContract, pieces
+from rig import Rig
 from supabase_steps import Project
 
 pytestmark = pytest.mark.timeout(600)  # npm may have to install the server first
@@ -159,23 +164,26 @@ async def test_a_key_that_the_project_does_not_know_is_named_and_not_shown(proje
     assert key not in f"{caught.value!r} {caught.value}"
 
 
-@pytest.mark.parametrize("hosted", [True, False])
-async def test_lists_go_through_all_pages(
-    hosted: bool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supabase_storage, "PAGE_ENTRIES", 2)
+async def lists_go_through_all_pages(store: SupabaseStorage) -> None:
     keys = [f"inputs/u1/{n}.png" for n in range(5)] + [f"inputs/u2/{n}/x" for n in range(4)] + ["outputs/_/j/0.mp4"]
+    for key in keys:
+        await put(store, key)
+    for prefix in ("", "inputs/u1/", "inputs/u2/3", "outputs/_/"):
+        listed = [info async for info in store.list(prefix)]
+        assert [info.key for info in listed] == [key for key in keys if key.startswith(prefix)]
+        assert listed == [await store.stat(info.key) for info in listed]
+
+
+async def test_lists_go_through_all_pages(store: SupabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supabase_storage, "PAGE_ENTRIES", 2)
+    await lists_go_through_all_pages(store)
+
+
+async def test_hosted_lists_go_through_all_pages_and_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supabase_storage, "PAGE_ENTRIES", 2)
     async with LoopbackServer(HostedStorage()) as server:
-        if hosted:
-            store = SupabaseStorage(server.origin, SecretStr(SECRET))
-        else:
-            store = request.getfixturevalue("store")
-        for key in keys:
-            await put(store, key)
-        for prefix in ("", "inputs/u1/", "inputs/u2/3", "outputs/_/"):
-            listed = [info async for info in store.list(prefix)]
-            assert [info.key for info in listed] == [key for key in keys if key.startswith(prefix)]
-            assert listed == [await store.stat(info.key) for info in listed]
+        store = SupabaseStorage(server.origin, SecretStr(SECRET))
+        await lists_go_through_all_pages(store)
         await store.aclose()
 
 
@@ -215,3 +223,38 @@ async def made_so(project: Project, bucket: str, **settings: object) -> AsyncIte
         finally:
             back = {name: usual[name] for name in settings}
             (await http.put(f"/storage/v1/bucket/{bucket}", json=back)).raise_for_status()
+
+
+async def test_a_studio_stores_there_where_it_is_set_and_no_other_store_is(tmp_path: Path) -> None:
+    there = Settings(home=tmp_path, supabase_url="https://abc.supabase.co", supabase_secret_key=SecretStr(SECRET))
+    async with Studio(settings=there) as studio:
+        assert repr(studio.store) == "SupabaseStorage('https://abc.supabase.co')"
+    async with Studio(settings=there, store=MemoryStore()) as studio:
+        assert isinstance(studio.store, MemoryStore)
+    async with Studio(settings=there.evolve(store_url=tmp_path.as_uri())) as studio:
+        assert isinstance(studio.store, LocalFiles)
+    async with Studio(settings=there.evolve(supabase_secret_key=None)) as studio:
+        assert await studio.jobs() == []  # rows need no store
+        with pytest.raises(ConfigurationError, match="NEXIOM_SUPABASE_SECRET_KEY is not"):
+            _ = studio.store
+
+
+async def test_a_paid_video_waits_on_disk_while_the_storage_is_down_and_is_stored_by_itself(tmp_path: Path) -> None:
+    hosted, broken = HostedStorage(), [True]
+
+    def answer(received: Received) -> Answer:
+        return Answer(503) if broken[0] and received.method == "POST" else hosted(received)
+
+    fake = FakeProvider("acme")
+    async with LoopbackServer(answer) as server:
+        store = SupabaseStorage(server.origin, SecretStr(SECRET))
+        rig = Rig(tmp_path, VirtualClock(), [fake], {}, store=store)  # type: ignore[arg-type]  # any store will do
+        job = await rig.submitted()
+        while "trouble" not in job.provider_metadata:
+            job = await rig.step(job)
+        assert (job.phase, job.error_code) == (Phase.SAVING, None)
+        broken[0] = False
+        job = await rig.step(job)
+        await store.aclose()
+    assert (job.status, job.result_path, len(fake.accepted)) == (JobStatus.COMPLETED, f"_/{job.id}/0.mp4", 1)
+    assert hosted.objects[f"outputs/{job.result_path}"][0] == sample_video()
