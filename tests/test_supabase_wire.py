@@ -54,7 +54,7 @@ async def talking_to(
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize(
     "trouble",
-    [Drop(), Reset(), Hang(), Garbage(b"no HTTP\r\n\r\n"), Cut(FOX, 60), Answer(302), Drip(FOX, 1, 0.2)],
+    [Drop(), Reset(), Hang(), Garbage(b"no HTTP\r\n\r\n"), Cut(FOX, 60), Answer(302)],
     ids=repr,
 )
 async def test_trouble_on_the_way_is_ours_and_takes_no_frame_of_the_library_along(trouble: Fault, call: Call) -> None:
@@ -77,11 +77,30 @@ async def test_nobody_there_is_said_with_the_address() -> None:
     assert "NEXIOM_SUPABASE_URL" in caught.value.next_step
 
 
+@pytest.mark.parametrize("verb", ["stat", "url", "delete", "list"])
+async def test_an_answer_that_drips_is_not_waited_for_without_end(verb: str) -> None:
+    async with talking_to(Script(then=Drip(FOX, 1, 0.05)), silence_seconds=0.2) as (store, _):
+        with pytest.raises(StorageUnavailable, match="in time"):
+            await CALLS[verb](store)
+
+
+async def test_a_download_may_take_any_time_as_long_as_something_comes() -> None:
+    async with talking_to(Script(then=Drip(FOX, 1, 0.01)), silence_seconds=0.3) as (store, _):
+        assert await content(store) == FOX.body
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b"\xff"], ids=lambda body: repr(body[:8]))
 async def test_an_answer_that_is_no_json_is_no_storage(body: bytes) -> None:
     async with talking_to(Script(then=Answer(body=body))) as (store, _):
         with pytest.raises(StorageUnavailable, match="cannot be read"):
             await store.stat(KEY)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>log in</html>", b"[]", b"{}", b"null"])
+async def test_an_upload_counts_only_if_the_storage_itself_says_so(body: bytes) -> None:
+    async with talking_to(Script(then=Answer(body=body))) as (store, _):
+        with pytest.raises(StorageUnavailable, match=r"cannot be read|names no object"):
+            await CALLS["put"](store)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"null", b'"x"', b"[1, null]"])
@@ -243,6 +262,7 @@ async def test_secret_keys_and_signed_tokens_turn_up_nowhere(caplog: pytest.LogC
     assert "TOKEN-60" in url
     shown = "\n".join([*found, *(f"{record.name} {record.getMessage()}" for record in caplog.records)])
     assert "_answer" in shown  # frames of the library are among it
+    assert not [record for record in caplog.records if record.name.startswith("http")]
     assert [line for line in shown.splitlines() if SECRET in line or "TOKEN-60" in line] == []
 
 

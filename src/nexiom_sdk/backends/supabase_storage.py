@@ -131,8 +131,9 @@ class SupabaseStorage:
                 sent += len(chunk)
                 yield chunk
 
-        body = Body(chunks=counted(), media_type=media_type, size_bytes=size_bytes)
-        await self._wire.send(f"/object/{_path(key)}", body, about=key)
+        async with contextlib.aclosing(counted()) as counting:
+            body = Body(chunks=counting, media_type=media_type, size_bytes=size_bytes)
+            await self._wire.send(f"/object/{_path(key)}", body, about=key)
         info = None
         with contextlib.suppress(StorageUnavailable):  # it is stored: nothing of it need be sent again
             info = await self.stat(key)

@@ -28,7 +28,7 @@ MOST_JSON_BYTES = 8 * 1024 * 1024  # of a page of a list; everything else is far
 _MOST_COMPLAINT_BYTES = 64 * 1024
 _CONNECT_SECONDS = 10.0
 _MOST_CONNECTIONS, _IDLE_SECONDS = 64, 5.0
-_OK = 200
+_PATIENCE_AFTER_AN_UPLOAD = 5  # times as long: what stands before the service may hand the bytes on only then
 _WORDS: Mapping[type[httpx.TransportError], str] = {
     httpx.ConnectError: "there is no connection",
     httpx.ConnectTimeout: "there is no connection in time",
@@ -92,9 +92,15 @@ class StorageWire:
         raise self._unreachable("it does not answer in time")
 
     async def send(self, path: str, body: Body, *, about: str) -> None:
-        """Upload; an object that is there is replaced once the new one is whole."""
-        async with self._answer("POST", path, body, about, {"x-upsert": "true"}) as response:
-            await self._read(response, MOST_JSON_BYTES)
+        """Upload; an object that is there is replaced once the new one is whole.
+
+        Raises:
+            StorageError: It is not stored, or nobody who would know says that it is.
+        """
+        async with self._answer("POST", path, body, about, upload=True) as response:
+            said = _parsed(await self._read(response, MOST_JSON_BYTES), self.base_url)
+        if not isinstance(said, dict) or "Key" not in said:
+            raise self._unreachable("its answer to an upload names no object")
 
     async def chunks(self, path: str, *, about: str) -> AsyncGenerator[bytes, None]:
         """Download."""
@@ -125,18 +131,19 @@ class StorageWire:
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, path: str, body: Body | None, about: str, extra: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Body | None, about: str, *, upload: bool = False
     ) -> AsyncGenerator[httpx.Response]:
         """The beginning of the answer to a request, if it is a good one."""
-        response = await self._begun(self._request(method, path, body, extra or {}))
-        try:
-            if response.status_code != _OK:
-                said = await self._complaint(response)
-                raise refused(response.status_code, said, base_url=self.base_url, about=about)
-            yield response
-        finally:
-            with quietly():
-                await response.aclose()
+        async with aclosing(self._whole(body)) as content:
+            response = await self._begun(self._request(method, path, body, content, upload=upload))
+            try:
+                if not response.is_success:
+                    said = await self._complaint(response)
+                    raise refused(response.status_code, said, base_url=self.base_url, about=about)
+                yield response
+            finally:
+                with quietly():
+                    await response.aclose()
 
     async def _complaint(self, response: httpx.Response) -> str:
         """What is said instead of a good answer, without secrets."""
@@ -178,22 +185,29 @@ class StorageWire:
                 raise self._unreachable(f"its answer has more than {most_bytes:,} bytes")
         return bytes(data)
 
-    def _request(self, method: str, path: str, body: Body | None, extra: Mapping[str, str]) -> httpx.Request:
-        headers = {"User-Agent": f"nexiom_sdk/{version('nexiom_sdk')}", "Accept-Encoding": "identity", **extra}
+    def _request(
+        self, method: str, path: str, body: Body | None, content: AsyncIterator[bytes], *, upload: bool
+    ) -> httpx.Request:
+        headers = {"User-Agent": f"nexiom_sdk/{version('nexiom_sdk')}", "Accept-Encoding": "identity"}
+        silence = dict.fromkeys(("pool", "read", "write"), self._silence_seconds) | {"connect": _CONNECT_SECONDS}
+        if upload:
+            headers["x-upsert"] = "true"
+            silence["read"] *= _PATIENCE_AFTER_AN_UPLOAD
         if body is not None:
             headers["Content-Type"] = body.media_type
             headers |= {} if body.size_bytes is None else {"Content-Length": str(body.size_bytes)}
-        silence = self._silence_seconds
         return httpx.Request(
             method,
             f"{self.base_url}/storage/v1{path}",
             headers=headers | _signature(self._key.get_secret_value()),
-            content=None if body is None else self._whole(body),
-            extensions={"timeout": {"connect": _CONNECT_SECONDS, "pool": silence, "read": silence, "write": silence}},
+            content=None if body is None else content,
+            extensions={"timeout": silence},
         )
 
-    async def _whole(self, body: Body) -> AsyncGenerator[bytes, None]:
+    async def _whole(self, body: Body | None) -> AsyncGenerator[bytes, None]:
         """The bytes, if they are as many as was said: the library below would raise what is not its own."""
+        if body is None:
+            return
         sent = 0
         async for chunk in body.chunks:
             sent += len(chunk)
