@@ -1,7 +1,8 @@
 """Supabase's own small server from npm (`@supabase/lite`), over a real PostgreSQL: REST, sign-up, storage on loopback.
 
 It is young, so its version is pinned. With its first request it opens every table to all roles, which hosted Supabase
-does not do to a table that is there; the migration is applied once more after that, and closes it.
+does not do to a table that is there; the migration is applied once more after that, and closes it. It gives objects
+away in pieces that Node 20 cannot send, so it is helped there.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ from supabase_steps import Project
 
 _PACKAGES = {"@supabase/lite": "0.10.0", "postgres": "3.4.9"}
 _START_SECONDS = 60
+_PIECES_THAT_CAN_BE_SENT = """
+import { open } from "node:fs/promises";
+const file = await open(process.execPath);
+const kind = Object.getPrototypeOf(file);
+await file.close();
+const plain = kind.readableWebStream;
+kind.readableWebStream = function () { return plain.call(this, { type: "bytes", autoClose: true }); };
+"""
 _CONFIG = """
 [api]
 port = {port}
@@ -50,7 +59,7 @@ secret_key = "sb_secret_loopback"
 enable_confirmations = false
 [storage]
 enabled = true
-file_size_limit = "1MiB"
+file_size_limit = "80MiB"
 """
 
 
@@ -88,7 +97,8 @@ def lite(folder: Path) -> Iterator[Project]:
         env = {**os.environ, "EXPERIMENTAL_STORAGE": "1", "LITE_TELEMETRY": "0", "DO_NOT_TRACK": "1"}
         applied = ["node", str(program), "migration", "up"]
         subprocess.run(applied, cwd=folder, env=env, capture_output=True, check=True, timeout=_START_SECONDS)
-        serve = ["node", str(program), "start", "--no-admin"]
+        (folder / "pieces.mjs").write_text(_PIECES_THAT_CAN_BE_SENT)
+        serve = ["node", "--import", str(folder / "pieces.mjs"), str(program), "start", "--no-admin"]
         quiet = subprocess.DEVNULL
         with subprocess.Popen(serve, cwd=folder, env=env, stdin=quiet, stdout=quiet, stderr=quiet) as process:
             try:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
+from pydantic import SecretStr
 
+from media_rig import FOX
+from nexiom_sdk import Settings, Studio
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.backends.supabase_storage import SupabaseStorage
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
 
 _LONGEST_WAIT_SECONDS = 30
@@ -47,11 +53,18 @@ class FrontEnd:
     async def call(self, function: str, **arguments: object) -> httpx.Response:
         return await self.http.post(f"/rest/v1/rpc/{function}", json=arguments)
 
-    async def upload(self, at: str, *, media_type: str = "image/png") -> httpx.Response:
-        return await self.http.post(f"/storage/v1/object/{at}", content=b"bytes", headers={"Content-Type": media_type})
+    async def upload(self, at: str, *, media_type: str = "image/png", data: bytes = b"bytes") -> httpx.Response:
+        return await self.http.post(f"/storage/v1/object/{at}", content=data, headers={"Content-Type": media_type})
 
     async def sign(self, at: str) -> httpx.Response:
         return await self.http.post(f"/storage/v1/object/sign/{at}", json={"expiresIn": 60})
+
+    async def shown(self, at: str) -> httpx.Response:
+        """What an app gets that signs an address itself and opens it."""
+        signed: Mapping[str, str] = (await self.sign(at)).json()
+        token = (signed.get("signedURL") or signed["signedUrl"]).partition("?token=")[2]
+        async with httpx.AsyncClient(base_url=self.http.base_url, timeout=_LONGEST_WAIT_SECONDS) as anybody:
+            return await anybody.get(f"/storage/v1/object/sign/{at}", params={"token": token})
 
 
 async def signed_up(project: Project) -> FrontEnd:
@@ -139,6 +152,40 @@ async def media_belong_to_the_folder_of_their_owner(
     for who in (bob, stranger):
         assert not (await who.sign(result)).is_success
         assert not (await who.http.get(f"/storage/v1/object/authenticated/{result}")).is_success
+
+
+async def a_video_is_made_stored_and_shown_to_its_owner(
+    project: Project, home: Path, alice: FrontEnd, bob: FrontEnd, stranger: FrontEnd
+) -> None:
+    """With a reference that the app uploaded: by rows and storage of the project, and a provider on this machine."""
+    fox = f"{alice.user_id}/{uuid.uuid4().hex}.png"
+    assert (await alice.upload(f"inputs/{fox}", data=FOX)).is_success
+    wanted = {"provider": "local", "duration_seconds": 1, "client_key": uuid.uuid4().hex, "reference_media_path": fox}
+    filed = await alice.file(type="video", prompt="a fox in snow", **wanted)
+    assert filed.status_code == 201, filed.text
+    job_id = str(filed.json()[0]["id"])
+    settings = Settings(
+        home=home,
+        database_url=project.database_url,
+        supabase_url=project.url,
+        supabase_secret_key=SecretStr(project.secret_key),
+        providers=("local",),
+    )
+    async with Studio(settings=settings) as studio:
+        result = await studio.wait(job_id, timeout_seconds=_LONGEST_WAIT_SECONDS)
+        assert isinstance(studio.store, SupabaseStorage)
+    assert (result.path, result.poster_path) == (f"{alice.user_id}/{job_id}/0.mp4", f"{alice.user_id}/{job_id}/0.jpg")
+
+    [row] = (await alice.call("get_generation_job", job_id=job_id)).json()
+    assert (row["status"], row["result_path"]) == ("completed", result.path)
+    async with httpx.AsyncClient(timeout=_LONGEST_WAIT_SECONDS) as anybody:
+        for url in (row["result_url"], result.url):
+            assert hashlib.sha256((await anybody.get(url)).content).hexdigest() == result.sha256
+    assert hashlib.sha256((await alice.shown(f"outputs/{result.path}")).content).hexdigest() == result.sha256
+    assert (await alice.shown(f"outputs/{result.poster_path}")).content.startswith(b"\xff\xd8")
+    for path in (result.path, result.poster_path):
+        for who in (bob, stranger):
+            assert not (await who.sign(f"outputs/{path}")).is_success
 
 
 def _path(job: GenerationJob) -> str:

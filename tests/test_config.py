@@ -133,5 +133,25 @@ def test_everything_lives_below_home_by_default(tmp_path: Path) -> None:
     assert settings.spool == tmp_path / "my videos" / "spool"
 
 
+def test_bytes_live_in_supabase_where_it_is_set_and_no_other_store_is() -> None:
+    both = {"NEXIOM_SUPABASE_URL": "https://abc.supabase.co", "NEXIOM_SUPABASE_SECRET_KEY": "CANARY"}
+    settings = Settings.from_env(both)
+    assert settings.supabase == ("https://abc.supabase.co", SecretStr("CANARY"))
+    assert "CANARY" not in repr(settings)
+    assert Settings.from_env({**both, "NEXIOM_STORE_URL": "file:///srv"}).supabase is None
+    assert Settings().supabase is None
+
+
+@pytest.mark.parametrize("missing", ["NEXIOM_SUPABASE_URL", "NEXIOM_SUPABASE_SECRET_KEY"])
+def test_half_of_supabase_is_a_mistake_once_the_store_is_needed(missing: str) -> None:
+    both = {"NEXIOM_SUPABASE_URL": "https://abc.supabase.co", "NEXIOM_SUPABASE_SECRET_KEY": "CANARY"}
+    settings = Settings.from_env({name: value for name, value in both.items() if name != missing})
+    with pytest.raises(ConfigurationError, match=f"and {missing} is not") as caught:
+        _ = settings.supabase
+    assert missing in caught.value.next_step
+    assert "CANARY" not in str(caught.value)
+    assert Settings(store_url="file:///srv", supabase_url=settings.supabase_url).supabase is None
+
+
 def test_home_follows_the_user_data_folder_of_the_environment() -> None:
     assert Settings.from_env({"XDG_DATA_HOME": "/data"}).home == Path("/data/nexiom")

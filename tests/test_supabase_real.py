@@ -1,20 +1,21 @@
 """The same steps against a real project of Supabase: hosted, or the official stack on your machine.
 
 It covers what no stand-in can: that the hosted roles, grants and policies let the migration in and hold, that PostgREST
-finds the functions, that the storage service asks our policies, and that the database address works for a worker. It
-does not cover Realtime, resumable uploads, the S3 endpoint, or a provider.
+finds the functions, that the storage service asks our policies, that our store works with it, and that the database
+address works for a worker. It does not cover Realtime, resumable uploads, the S3 endpoint, or a provider.
 
 It is skipped unless these are set:
 - NEXIOM_TEST_SUPABASE_URL, NEXIOM_TEST_SUPABASE_KEY (publishable), NEXIOM_TEST_SUPABASE_SECRET_KEY;
 - NEXIOM_TEST_SUPABASE_DATABASE_URL: session pooler, direct host or transaction pooler;
 - NEXIOM_TEST_SUPABASE_USERS: two confirmed users, as `email:password,email:password`.
 
-The test applies the migration to the project. It leaves a finished job and two small files in the folders of the first.
+The test applies the migration to the project. It leaves two finished jobs and a few small files of the first user.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -25,6 +26,7 @@ from supabase_steps import (
     FrontEnd,
     Project,
     a_job_goes_from_the_app_to_a_worker_and_back,
+    a_video_is_made_stored_and_shown_to_its_owner,
     media_belong_to_the_folder_of_their_owner,
     signed_in,
 )
@@ -40,7 +42,7 @@ pytestmark = [
 ]
 
 
-async def test_everything_that_an_app_and_a_worker_do() -> None:
+async def test_everything_that_an_app_and_a_worker_do(tmp_path: Path) -> None:
     address = SecretStr(_GIVEN["DATABASE_URL"])
     await postgres_upgrade.apply(address)
     found = await postgres_upgrade.look(address)
@@ -57,6 +59,7 @@ async def test_everything_that_an_app_and_a_worker_do() -> None:
     try:
         await a_job_goes_from_the_app_to_a_worker_and_back(project, alice, bob, stranger)
         await media_belong_to_the_folder_of_their_owner(alice, bob, stranger, worker)
+        await a_video_is_made_stored_and_shown_to_its_owner(project, tmp_path, alice, bob, stranger)
     finally:
         for one in (alice, bob, stranger, worker):
             await one.http.aclose()

@@ -32,8 +32,9 @@ class Settings(Frozen):
     Args:
         home: Folder for the database, the videos and what is on its way to the store [NEXIOM_HOME].
         database_url: Where rows live; None: SQLite in `home` [NEXIOM_DATABASE_URL].
-        store_url: Where bytes live; None: the folder `home` [NEXIOM_STORE_URL].
-        supabase_url: The project's address [NEXIOM_SUPABASE_URL].
+        store_url: Where bytes live; None: the storage of Supabase where it is set, else the folder `home`
+            [NEXIOM_STORE_URL].
+        supabase_url: Address of the project of Supabase whose storage is used [NEXIOM_SUPABASE_URL].
         supabase_secret_key: The project's secret key, for workers only [NEXIOM_SUPABASE_SECRET_KEY].
         policy: File with the tier policy; None: the one that ships [NEXIOM_POLICY].
         cards: File with what you know better of models, or of more models [NEXIOM_CARDS].
@@ -174,8 +175,25 @@ class Settings(Frozen):
 
     @property
     def store(self) -> str:
-        """URL of the place where bytes live."""
+        """URL of the place where bytes live, unless that is `supabase`."""
         return self.store_url or self.home.absolute().as_uri()
+
+    @property
+    def supabase(self) -> tuple[str, SecretStr] | None:
+        """Address and secret key of the project whose storage is used; None where bytes live elsewhere.
+
+        Raises:
+            ConfigurationError: One of the two is set without the other.
+        """
+        if self.store_url is not None or (self.supabase_url is None and self.supabase_secret_key is None):
+            return None
+        if self.supabase_url is not None and self.supabase_secret_key is not None:
+            return self.supabase_url, self.supabase_secret_key
+        given, missing = "NEXIOM_SUPABASE_URL", "NEXIOM_SUPABASE_SECRET_KEY"
+        if self.supabase_url is None:
+            given, missing = missing, given
+        msg = f"{given} is set and {missing} is not: the storage of Supabase needs both."
+        raise ConfigurationError(msg, next_step=f"Set {missing}, or NEXIOM_STORE_URL to another store.")
 
     @property
     def spool(self) -> Path:

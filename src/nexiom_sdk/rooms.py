@@ -72,7 +72,13 @@ class Rooms:
         """Where bytes live."""
         from nexiom_sdk.backends.urls import store_of
 
-        return self._given_store or store_of(self.settings.store, clock=self._clock)
+        if self._given_store is not None:
+            return self._given_store
+        if self.settings.supabase is not None:
+            from nexiom_sdk.backends.supabase_storage import SupabaseStorage
+
+            return SupabaseStorage(*self.settings.supabase)
+        return store_of(self.settings.store, clock=self._clock)
 
     @cached_property
     def policy(self) -> Policy:

@@ -225,8 +225,7 @@ def pool_of(tls: ssl.SSLContext, network: GuardedNetwork) -> httpcore.AsyncConne
         tls: How servers are verified.
         network: What dials.
     """
-    for name in ("httpcore.connection", "httpcore.http11"):
-        logging.getLogger(name).addFilter(_not_ours)  # the same filter is not added twice
+    hush()
     return httpcore.AsyncConnectionPool(
         ssl_context=tls,
         max_connections=_MOST_CONNECTIONS,
@@ -234,6 +233,12 @@ def pool_of(tls: ssl.SSLContext, network: GuardedNetwork) -> httpcore.AsyncConne
         keepalive_expiry=_IDLE_SECONDS,
         network_backend=network,
     )
+
+
+def hush() -> None:
+    """Let `Quietly` decide what httpcore logs; needed once before its first use."""
+    for name in ("httpcore.connection", "httpcore.http11"):
+        logging.getLogger(name).addFilter(_not_ours)  # the same filter is not added twice
 
 
 _ours: contextvars.ContextVar[bool] = contextvars.ContextVar("nexiom_sdk_http", default=False)

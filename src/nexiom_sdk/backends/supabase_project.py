@@ -1,0 +1,66 @@
+"""Which project of Supabase, and whether a key may be sent there."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import re
+from contextlib import suppress
+from typing import cast
+
+from pydantic import SecretStr
+
+from nexiom_sdk.errors import ConfigurationError
+
+_ADDRESS = re.compile(r"http(?P<tls>s)?://(?P<host>[\w.-]+|\[::1\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII | re.IGNORECASE)
+_URL = "NEXIOM_SUPABASE_URL"
+_KEY = "NEXIOM_SUPABASE_SECRET_KEY"
+_WRITE_IT = "Write it like https://abc.supabase.co, as the project's API settings show it."
+_RIGHT_KIND = "Use a secret key (sb_secret_...) from the project's API settings, or the older service_role."
+
+
+def checked_url(url: str) -> str:
+    """The address of a project, without a slash at its end.
+
+    Raises:
+        ConfigurationError: It is no web address, or one that a key must not be sent to; it is not quoted, for it may
+            hold a password.
+
+    Example:
+        >>> checked_url("https://abc.supabase.co/")
+        'https://abc.supabase.co'
+    """
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        raise ConfigurationError(f"{_URL} is not the address of a project.", next_step=_WRITE_IT)
+    if not found["tls"] and not _is_this_machine(found["host"].strip("[]")):
+        raise ConfigurationError(f"{_URL} is not https: the secret key would be sent in the open.", next_step=_WRITE_IT)
+    return url.rstrip("/")
+
+
+def check_secret(key: SecretStr) -> None:
+    """Let a key pass that may be one for servers.
+
+    Raises:
+        ConfigurationError: It is one for apps, which would be told that nothing exists; or no key at all.
+    """
+    if not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+        raise ConfigurationError(f"{_KEY} is no key: it is empty, or has spaces or strange characters.")
+    if key.get_secret_value().startswith("sb_publishable_") or _role(key) == "anon":
+        raise ConfigurationError(f"{_KEY} is a key for apps (publishable, anon).", next_step=_RIGHT_KIND)
+
+
+def _is_this_machine(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _role(key: SecretStr) -> object:
+    """The role that a token claims; None where the key is none."""
+    with suppress(ValueError, IndexError):
+        claims = key.get_secret_value().split(".")[1]
+        said = cast("object", json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))))
+        return cast("dict[str, object]", said).get("role") if isinstance(said, dict) else None
+    return None

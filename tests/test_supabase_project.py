@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from pydantic import SecretStr
+
+from nexiom_sdk.backends.supabase_project import check_secret, checked_url
+from nexiom_sdk.errors import ConfigurationError
+
+
+def token(**claims: object) -> str:
+    parts = ({"alg": "HS256"}, claims)
+    return ".".join(
+        [*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().strip("=") for part in parts), "sig"]
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://abc.supabase.co", "http://127.0.0.1:54321", "http://localhost:54321", "http://[::1]:8000", "https://h/x"],
+)
+def test_an_address_of_a_project_is_taken_without_its_last_slash(url: str) -> None:
+    assert checked_url(url) == checked_url(f"{url}/") == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "abc", "abc.supabase.co", "ftp://abc", "https://", "https://a?b=1", "https://a#b", "https://u:PASS@a", "https://a:x",
+     "https://a b", "https://a\\b", "https://[::1", "https://a:99999999", "https://ü.example", "postgresql://u:PASS@h/db"],
+)  # fmt: skip
+def test_what_is_no_address_of_a_project_is_refused_and_not_quoted(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="NEXIOM_SUPABASE_URL is not the address") as caught:
+        checked_url(url)
+    assert "PASS" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://abc.supabase.co", "http://192.168.1.2:8000", "http://localhost.example", "HTTP://abc"]
+)
+def test_a_key_is_never_sent_in_the_open(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="not https"):
+        checked_url(url)
+
+
+@pytest.mark.parametrize("key", ["sb_secret_abc", token(role="service_role"), "a.b.c", "plain"])
+def test_a_key_that_may_be_one_for_servers_passes(key: str) -> None:
+    check_secret(SecretStr(key))
+
+
+@pytest.mark.parametrize("key", ["sb_publishable_abc", token(role="anon")])
+def test_a_key_for_apps_is_refused_before_anything_is_asked(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="NEXIOM_SUPABASE_SECRET_KEY is a key for apps") as caught:
+        check_secret(SecretStr(key))
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", " ", "sb_secret_a b", "sb_secret_a\r\nx: y", "sb_secret_é"])
+def test_what_cannot_stand_in_a_header_is_no_key(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no key"):
+        check_secret(SecretStr(key))
