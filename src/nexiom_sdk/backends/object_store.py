@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from nexiom_sdk.backends.object_store_address import StoreAddress
 from nexiom_sdk.backends.object_store_trouble import is_missing, refuses, trouble
-from nexiom_sdk.backends.object_store_upload import (
-    PART_BYTES,
-    GivenFile,
-    first_part,
-    in_pieces,
-    send,
-    send_file,
-)
+from nexiom_sdk.backends.object_store_upload import PART_BYTES, first_part, in_pieces, read_file, send
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
 from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
@@ -35,7 +28,7 @@ if TYPE_CHECKING:
     Bucket: TypeAlias = AzureStore | GCSStore | MemoryStore | S3Store
 
 T = TypeVar("T")
-Body: TypeAlias = "bytes | AsyncIterator[bytes] | GivenFile"
+Body: TypeAlias = bytes | AsyncIterator[bytes]
 
 _log = logging.getLogger("nexiom_sdk")
 
@@ -94,26 +87,20 @@ class CloudStore:
             raise ConfigurationError(msg, next_step="docs/storage.md names the variables.") from None
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
-        self._at(key)
-        first, whole = await first_part(chunks)
         upload = self._upload(key, media_type)
+        first, whole = await first_part(chunks)
         if whole:
-            await upload(first)
+            await upload(b"".join(first))
         else:
-            pieces = in_pieces(first, chunks)
-            del first
-            await send(upload, pieces)
-        return await self._put(key)
+            await send(upload, in_pieces(first, chunks))
+        info = await self.stat(key)
+        if info is None:
+            msg = f"The object '{key}' was put into {self._place}, and is not there."
+            raise StorageUnavailable(msg)
+        return info
 
     async def put_file(self, key: str, file: Path, /, *, media_type: str) -> ObjectInfo:
-        """Read by obstore itself, off the event loop."""
-        self._at(key)
-        try:
-            await send_file(self._upload(key, media_type), file)
-        except OSError as error:
-            msg = f"The file for the object '{key}' cannot be read: {error.strerror or error}."
-            raise StorageUnavailable(msg) from error
-        return await self._put(key)
+        return await self.put(key, read_file(file), media_type=media_type)
 
     async def open(self, key: str, /) -> AsyncIterator[bytes]:
         found = await self._get(key)
@@ -210,7 +197,7 @@ class CloudStore:
                     path,
                     body,
                     attributes={"Content-Type": media_type},
-                    use_multipart=None if isinstance(body, GivenFile) else not isinstance(body, bytes),
+                    use_multipart=not isinstance(body, bytes),
                     chunk_size=PART_BYTES,
                     max_concurrency=_PARTS_AT_ONCE,
                 )
@@ -218,13 +205,6 @@ class CloudStore:
                 raise trouble(error, self._place) from None
 
         return upload
-
-    async def _put(self, key: str) -> ObjectInfo:
-        info = await self.stat(key)
-        if info is None:
-            msg = f"The object '{key}' was put into {self._place}, and is not there."
-            raise StorageUnavailable(msg)
-        return info
 
     async def _get(self, key: str, *, head: bool = False) -> GetResult | None:
         from obstore import get_async

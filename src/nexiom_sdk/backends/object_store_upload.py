@@ -7,19 +7,19 @@ piece is an error, it removes them. So whoever breaks off makes that error, and 
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from nexiom_sdk.disk import to_its_end
+from nexiom_sdk.errors import StorageUnavailable
 
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part; it takes 10,000 of them, so 48 GiB
 CLEAN_UP_SECONDS = 10.0
-_PIECE_BYTES = 1024 * 1024  # each costs a change of threads
+PIECE_BYTES = 1024 * 1024  # each costs a change of threads
 
 
 class BrokenOffError(Exception):
-    """The sender went away; obstore shall remove what it has."""
+    """The sender went away: obstore shall remove what it has."""
 
 
 class Handover:
@@ -62,17 +62,6 @@ class Handover:
         self._pieces.put_nowait(None)
 
 
-class GivenFile(io.FileIO):
-    """A file that obstore reads by itself until somebody breaks off."""
-
-    broken_off = False
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.broken_off:
-            raise BrokenOffError
-        return super().read(size)
-
-
 async def send(start: Callable[[AsyncIterator[bytes]], Awaitable[object]], pieces: AsyncIterator[bytes]) -> None:
     """Upload pieces; the sender's errors are raised as they are.
 
@@ -95,48 +84,45 @@ async def send(start: Callable[[AsyncIterator[bytes]], Awaitable[object]], piece
         raise
 
 
-async def send_file(start: Callable[[GivenFile], Awaitable[object]], file: Path) -> None:
-    """Upload a file.
-
-    Args:
-        start: Begins the upload of what it is given.
-        file: The whole object.
-
-    Raises:
-        OSError: It cannot be opened.
-    """
-    with await to_its_end(GivenFile, file) as reading:
-        putting = asyncio.ensure_future(start(reading))
-        try:
-            await asyncio.shield(putting)
-        except BaseException:
-            reading.broken_off = True
-            await _end(putting)
-            raise
+async def first_part(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
+    """What fits into one part, and whether it is all there is; where it is not, the chunks go on behind it."""
+    held, size = list[bytes](), 0
+    async for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size > PART_BYTES:
+            return held, False
+    return held, True
 
 
-async def first_part(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
-    """What fits into one part, and whether it is all there is; the chunks go on behind it."""
+async def in_pieces(first: list[bytes], chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What was taken already and the chunks behind it, in pieces of a size that is worth a change of threads."""
+    first.reverse()  # each is let go as soon as it is taken
+    while first:
+        yield first.pop()
     held = bytearray()
     async for chunk in chunks:
         held += chunk
-        if len(held) > PART_BYTES:
-            return bytes(held), False
-    return bytes(held), True
-
-
-async def in_pieces(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """What was taken already, then the other chunks in pieces of a size that is worth a change of threads."""
-    yield first
-    del first
-    held = bytearray()
-    async for chunk in chunks:
-        held += chunk
-        if len(held) >= _PIECE_BYTES:
+        if len(held) >= PIECE_BYTES:
             yield bytes(held)
             held.clear()
     if held:
         yield bytes(held)
+
+
+async def read_file(file: Path) -> AsyncIterator[bytes]:
+    """The bytes of a file, read off the event loop.
+
+    Raises:
+        StorageUnavailable: It cannot be read.
+    """
+    try:
+        with await to_its_end(file.open, "rb", 0) as reading:
+            while piece := await to_its_end(reading.read, PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        msg = f"The file {file.name} cannot be read: {error.strerror or error}."
+        raise StorageUnavailable(msg) from error
 
 
 async def _end(putting: asyncio.Future[object]) -> None:
