@@ -1,4 +1,4 @@
-"""Object stores on loopback: moto's S3 server, Azure's own emulator from npm, and a wire between that a test can cut."""
+"""Object stores on loopback: moto's S3 server, Azure's own emulator from npm, and a wire that a test can cut."""
 
 from __future__ import annotations
 
@@ -115,15 +115,18 @@ def make_container(endpoint: str, name: str) -> None:
 
 
 class Wire:
-    """A TCP connection to a server that breaks when so many bytes went up, and works again when it is mended."""
+    """A TCP connection to a server that breaks when so many bytes went up.
+
+    Attributes:
+        bytes_left: How many more go up; None: any number.
+        most_breaks: After so many it is mended; None: it stays broken.
+    """
 
     def __init__(self) -> None:
         self.port = 0
         self.bytes_left: int | None = None
+        self.most_breaks: int | None = None
         self.breaks = 0
-
-    def mend(self) -> None:
-        self.bytes_left = None
 
     async def up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
@@ -131,7 +134,9 @@ class Wire:
                 self.bytes_left -= len(data)
                 if self.bytes_left <= 0:
                     self.breaks += 1
-                    break
+                    if self.breaks == self.most_breaks:
+                        self.bytes_left = None
+                    return
             writer.write(data)
             await writer.drain()
 

@@ -13,6 +13,8 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
+from pydantic import SecretStr
+
 from nexiom_sdk.backends.object_store_address import StoreAddress
 from nexiom_sdk.backends.object_store_trouble import is_missing, refuses, trouble
 from nexiom_sdk.backends.object_store_upload import PART_BYTES, first_part, in_pieces, read_file, send
@@ -74,7 +76,11 @@ class CloudStore:
         Raises:
             ConfigurationError: It is not one of an object store, it holds a key, or the extra is not installed.
         """
-        address = StoreAddress.parse(url)
+        given, url = SecretStr(url), ""  # somebody may have put a key into it, and tracebacks show local variables
+        try:
+            address = StoreAddress.parse(given.get_secret_value())
+        except ConfigurationError as error:
+            raise error.with_traceback(None) from None
         try:
             if address.bucket:
                 return cls(address.connect(address.bucket), prefix=address.prefix, place=address.place)
@@ -155,7 +161,7 @@ class CloudStore:
         from obstore import delete_async
 
         bucket, path = self._at(key)
-        await self._ask_for(delete_async(bucket, path))
+        await self._ask_for(lambda: delete_async(bucket, path))
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[ObjectInfo]:
         """The objects whose key begins with the prefix, in order of their keys.
@@ -210,7 +216,7 @@ class CloudStore:
         from obstore import get_async
 
         bucket, path = self._at(key)
-        return await self._ask_for(get_async(bucket, path, options={"head": head}))
+        return await self._ask_for(lambda: get_async(bucket, path, options={"head": head}))
 
     async def _listed(self, name: str, inside: str) -> AsyncIterator[ObjectInfo]:
         """The objects of one of the two buckets whose path in it begins with `inside`."""
@@ -227,7 +233,8 @@ class CloudStore:
                 yield _info(key, meta)
 
     async def _pages(self, bucket: Bucket, folder: str | None) -> AsyncIterator[ObjectMeta]:
-        async for page in self._each(bucket.list(folder, chunk_size=_AT_A_TIME)):
+        pages = bucket.list(folder, chunk_size=_AT_A_TIME)  # pyright: ignore[reportUnknownMemberType] - another form of it
+        async for page in self._each(pages):
             for meta in page:
                 yield meta
 
@@ -243,11 +250,12 @@ class CloudStore:
                 raise trouble(error, self._place) from None
             yield given
 
-    async def _ask_for(self, work: Awaitable[T]) -> T | None:
+    async def _ask_for(self, ask: Callable[[], Awaitable[T]]) -> T | None:
         """What comes of a short request; None where the object is not there."""
+        # The future is held by no variable: it would show what obstore says in a traceback with local variables.
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await work
+                return await ask()
         except Exception as error:  # noqa: BLE001 - whatever obstore raises
             if is_missing(error):
                 return None

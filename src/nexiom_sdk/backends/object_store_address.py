@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nexiom_sdk.errors import ConfigurationError, InvalidInput
 from nexiom_sdk.storage import INPUTS, OUTPUTS, checked_key
-from nexiom_sdk.wording import printable, unknown
+from nexiom_sdk.wording import unknown
 
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, AzureStore, ClientConfig, GCSConfig, GCSStore, RetryConfig, S3Config, S3Store
@@ -165,7 +165,7 @@ def _parameters(scheme: Scheme, given: list[tuple[str, str]]) -> dict[str, str]:
         if name == "endpoint":
             value = _endpoint(value)  # noqa: PLW2901 - without what means nothing
         elif not _WORDS[name].fullmatch(value):
-            raise _no_address(f"'{printable(value, 40)}' is nothing that '{name}' can be.")
+            raise _no_address(f"What it says of '{name}' is nothing that this can be.")  # nor quoted: it may be a key
         found[name] = value
     return found
 
