@@ -64,4 +64,5 @@ def test_the_example_runs_and_prints_what_it_did(name: str, tmp_path: Path, data
     assert ran.returncode == 0, ran.stderr
     assert re.search(PRINTED[name], ran.stdout), ran.stdout
     assert not ran.stderr
-    assert list((tmp_path / "home" / "outputs").rglob("*.mp4")), "the video is not where NEXIOM_HOME says"
+    elsewhere = name == "object_store"
+    assert elsewhere or list((tmp_path / "home" / "outputs").rglob("*.mp4")), "the video is not where NEXIOM_HOME says"
