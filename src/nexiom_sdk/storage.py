@@ -98,6 +98,18 @@ class SupportsFiles(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsCloudAddresses(Protocol):
+    """A store whose objects a provider may read in the cloud itself, found by type test."""
+
+    def cloud_address(self, key: str, /) -> str | None:
+        """`gs://bucket/object` for a key; None where the place is not Google Cloud Storage.
+
+        Nothing is asked: the object may not be there, and whoever reads the address needs rights of its own.
+        """
+        ...
+
+
 def checked_key(key: str) -> str:
     """The key, if it is one that cannot leave its bucket.
 
