@@ -20,7 +20,7 @@ from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.events import AssetStored, Sink
 from nexiom_sdk.hashed_files import sha256_of, write_hashed
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.media import check_video, poster
+from nexiom_sdk.media import examined
 from nexiom_sdk.providers.calls import Door, fetch
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore, SupportsFiles, in_chunks, output_key, result_path
@@ -165,7 +165,8 @@ async def _read(path: Path) -> AsyncIterator[bytes]:
 
 def _looked_into(file: Path) -> tuple[VideoProbe, bytes | None]:
     """What a video is, once it is known to be whole, and its still picture."""
-    return check_video(file), poster(file)
+    found = examined(file)
+    return found.probe, found.poster
 
 
 def _begin(partial: Path) -> None:
