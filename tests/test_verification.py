@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,7 +118,7 @@ def test_lengths_that_providers_really_make_are_no_difference(length: float) -> 
     assert told(ORDER.evolve(duration_seconds=5), duration_seconds=length) == ()
 
 
-@pytest.mark.parametrize(("asked", "made"), list(zip(RESOLUTIONS, RESOLUTIONS[1:], strict=False)))
+@pytest.mark.parametrize(("asked", "made"), list(itertools.pairwise(RESOLUTIONS)))
 def test_the_next_resolution_is_never_taken_for_the_one_that_was_asked_for(asked: Resolution, made: Resolution) -> None:
     for wanted, has in ((asked, made), (made, asked)):
         width, height = pixel_size(has, "16:9")

@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 320, 180
 """Size of the pictures that are judged: small enough to be cheap, large enough for an eye that blinks."""
 
 # Levels of 255, and in how many pixels more than so many count as motion: a slow zoom over a smooth picture changes
-# many pixels a little, a candle changes few pixels much. An encoder leaves less than this in a picture that stands still.
+# many pixels a little, a candle few pixels much. An encoder leaves less than this in a picture that stands still.
 _MOTION = ((2, WIDTH * HEIGHT // 50), (4, 20), (8, 0))
 _BLACK, _LIGHT = 12, 24
 _GREY_PIXELS = WIDTH * HEIGHT // 1000

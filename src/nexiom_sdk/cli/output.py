@@ -188,7 +188,7 @@ class JsonLines:
             self._write(listing.name, row.fields)
 
     def row(self, job: GenerationJob) -> None:
-        self._write("job", job.model_dump(mode="json"))
+        self._write("job", job.model_dump(mode="json") | {"warnings": list(job.warnings)})
 
     def outcome(self, job: GenerationJob, text: str, *, command: str | None) -> None:
         self._write("job", _public(job) | {"message": text, "next_step": command})
