@@ -123,6 +123,13 @@ def slow_zoom(n: int) -> Iterator[Image.Image]:
         yield PHOTOGRAPH.transform(SIZE, Image.Transform.AFFINE, window, Image.Resampling.BICUBIC)
 
 
+def smooth_pan(n: int) -> Iterator[Image.Image]:
+    """A fifth of a pixel a frame over a picture without any detail."""
+    smooth = Image.linear_gradient("L").rotate(90).resize(SIZE, Image.Resampling.BICUBIC).convert("RGB")
+    for number in range(n):
+        yield smooth.transform(SIZE, Image.Transform.AFFINE, (1, 0, number / 5, 0, 1, 0), Image.Resampling.BICUBIC)
+
+
 def slow_fade(n: int) -> Iterator[Image.Image]:
     return (Image.blend(PHOTOGRAPH, BLACK, 0.3 * number / n) for number in range(n))
 
@@ -149,6 +156,7 @@ AS_THEY_SHOULD_BE: tuple[Motion, ...] = (
     dusk,
     grain,
     slow_zoom,
+    smooth_pan,
     slow_fade,
     faded_in,
     with_one_black_frame,

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image, ImageStat
 
@@ -152,6 +153,20 @@ def test_a_clip_that_is_damaged_anywhere_does_not_play_to_its_end(place: float, 
         shown(file)
 
 
+def test_a_short_clip_is_damaged_even_where_no_look_would_land(tmp_path: Path) -> None:
+    file = clip(tmp_path / "clip.mp4", (panned(number) for number in range(FRAMES)), crf=18, g=24, preset="veryfast")
+    with av.open(str(file)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    data = bytearray(file.read_bytes())
+    for packet in packets[34:38]:  # the third second begins at 48
+        assert packet.pos is not None
+        assert not packet.is_keyframe
+        data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    file.write_bytes(data)
+    with pytest.raises(ResultInvalid, match="does not play to its end"):
+        shown(file)
+
+
 def test_trouble_of_the_decoder_is_ours_and_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = clip(tmp_path / "clip.mp4", slow_zoom(24), crf=23)
     data = file.read_bytes()
@@ -210,7 +225,9 @@ def test_a_long_clip_is_looked_at_here_and_there_and_at_its_end(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "_WHOLE_SECONDS", 3.0)
-    codec = {"codec": "libvpx-vp9", "deadline": "realtime", "cpu-used": "8"} if kind == "webm" else {"preset": "veryfast"}
+    codec = (
+        {"codec": "libvpx-vp9", "deadline": "realtime", "cpu-used": "8"} if kind == "webm" else {"preset": "veryfast"}
+    )
     name = "clip.webm" if kind == "webm" else "clip.mp4"
     muxer = {"movflags": "frag_keyframe+empty_moov"} if kind == "fragments" else None
 

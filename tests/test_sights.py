@@ -54,6 +54,26 @@ def test_a_slow_drift_is_motion_although_no_step_of_it_is() -> None:
     assert seen([60 + n // 3 for n in range(60)]).remarks(7.5) == ()
 
 
+@pytest.mark.parametrize(
+    ("by", "pixels", "moves"),
+    [
+        (2, WIDTH * HEIGHT, False),  # what an encoder does to a picture that stands still
+        (4, 400, False),
+        (6, 15, False),
+        (3, 1600, True),  # a slow zoom over a smooth picture
+        (6, 25, True),  # grain
+        (9, 1, True),  # a candle far away
+    ],
+)
+def test_much_of_a_picture_must_change_a_little_or_a_little_of_it_much(by: int, pixels: int, moves: bool) -> None:
+    changed = grey(90)
+    changed.putdata([90 + by if number < pixels else 90 for number in range(WIDTH * HEIGHT)])
+    sights = Sights()
+    for number in range(40):
+        sights.add(number / 8, changed if number % 2 else grey(90))
+    assert (sights.remarks(5.0) == ()) == moves
+
+
 def test_brightness_is_the_mean_level() -> None:
     assert brightness(grey(77)) == 77
 
