@@ -5,6 +5,7 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -71,7 +72,7 @@ def test_a_clip_as_it_should_be_is_not_remarked_on(motion: Motion, crf: int, tmp
     ids=["fine", "coarse", "few bits", "H.265"],
 )
 def test_a_clip_without_anything_to_see_is_told(
-    motion: Motion, remark: str, options: dict[str, str], tmp_path: Path
+    motion: Motion, remark: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
     assert shown(clip(tmp_path / "clip.mp4", motion(FRAMES), preset="veryfast", **options)).remarks == (remark,)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ orders = st.builds(
 )
 
 
-def told(asked: Candidate = ORDER, *, card: ModelCard | None = None, **changes: object) -> tuple[str, ...]:
+def told(asked: Candidate = ORDER, *, card: ModelCard | None = None, **changes: Any) -> tuple[str, ...]:
     return differences(FILE.evolve(**changes), asked=asked, card=card)
 
 
@@ -74,7 +75,7 @@ def test_a_file_that_is_what_was_ordered_needs_no_words() -> None:
         ({"frames_per_second": 8.0}, "it has only 8 pictures a second"),
     ],
 )
-def test_what_differs_is_told_in_words(changes: dict[str, object], words: str) -> None:
+def test_what_differs_is_told_in_words(changes: dict[str, Any], words: str) -> None:
     assert told(**changes) == (words,)
 
 
@@ -133,7 +134,8 @@ def test_the_new_version_of_a_clip_takes_after_that_clip() -> None:
 
 @pytest.mark.parametrize("mode", ["image", "reference"])
 def test_with_a_picture_the_shape_counts_only_where_the_card_offers_it(mode: Mode) -> None:
-    asked, square = ORDER.evolve(mode=mode), {"width": 960, "height": 960}
+    square: dict[str, Any] = {"width": 960, "height": 960}
+    asked = ORDER.evolve(mode=mode)
     offers = ModelCard(model="a1", aspect_ratios=("16:9", "1:1"))
     follows = offers.evolve(shapes=(Shapes(aspect_ratios=("16:9",), modes=(mode,)), Shapes(aspect_ratios=())))
     assert told(asked, **square) == ()
