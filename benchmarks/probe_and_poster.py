@@ -22,7 +22,7 @@ from nexiom_sdk.media import examined, probe
 
 TARGET = 1.25
 SECONDS, RATE = 8, 24
-LONG_SECONDS = 60
+LONG_SECONDS = 40
 ROUNDS = 5
 SIZES = ((1280, 720, 6_000_000), (1920, 1080, 12_000_000))
 

@@ -188,7 +188,8 @@ def _jpeg(frame: VideoFrame) -> bytes | None:
     try:
         decoded: Image = frame.to_image()  # type: ignore[no-untyped-call]  # av 18
         jpeg = io.BytesIO()
-        decoded.rotate(frame.rotation, expand=True).save(jpeg, "JPEG", quality=85)
+        turned = decoded.rotate(frame.rotation, expand=True) if frame.rotation else decoded  # pyright: ignore[reportUnknownVariableType]  # pillow 13
+        turned.save(jpeg, "JPEG", quality=85)
         return jpeg.getvalue()
     except (FFmpegError, OSError, ValueError):
         _log.warning("no still picture could be made", exc_info=True, extra={"action": "poster_failed"})
