@@ -31,7 +31,7 @@ from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk import ModelCard, Settings, Studio, VideoRequest, spool
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.media import check_video
+from nexiom_sdk.media import examined
 from nexiom_sdk.providers import (
     Asset,
     Body,
@@ -256,8 +256,7 @@ if __name__ == "__main__":
     server = multiprocessing.Process(target=_serve, args=(there,), daemon=True)
     server.start()
     try:
-        setattr(spool, "check_video", partial(check_video, decode=False))  # noqa: B010 - as if `media` were missing
-        setattr(spool, "poster", lambda _: None)  # noqa: B010
+        setattr(spool, "examined", partial(examined, decode=False))  # noqa: B010 - as if `media` were missing
         with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
             asyncio.run(_main(here.recv(), Path(folder), asked.orders, asked.rounds))
     finally:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,8 +13,11 @@ from rich.console import Console
 from nexiom_sdk import GenerationJob, JobStatus, VideoRequest
 from nexiom_sdk.cli import words
 from nexiom_sdk.cli.live import LiveLine
+from nexiom_sdk.cli.output import JsonLines
+from nexiom_sdk.cli.tables import row_text
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.jobs import Phase, VideoResult
+from nexiom_sdk.types import VideoProbe
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -102,3 +106,29 @@ def test_the_live_line_drops_what_there_is_no_room_for_and_stays_one_line(width:
 def test_an_order_that_is_only_written_down_says_why_and_who_sends_it(trouble: str | None, why: str) -> None:
     job = job_at(Phase.QUEUED).with_metadata(trouble=trouble)
     assert words.unsent(job) == f"The order is written down; {why} A worker or `nexiom jobs watch j1` sends it."
+
+
+def finished(*warnings: str, provenance: bool) -> VideoResult:
+    job = job_at(Phase.DONE).with_metadata(warnings=list(warnings) or None)
+    probe = VideoProbe(
+        container="mp4", width=1280, height=720, duration_seconds=5.041667, has_audio=True, provenance=provenance
+    )
+    return VideoResult(job=job, url="x", path="x", sha256="0", size_bytes=900, probe=probe, warnings=job.warnings)
+
+
+def test_a_c2pa_record_is_named_where_there_is_one() -> None:
+    assert words.summary(finished(provenance=True)).startswith("1280x720 · 5.04 s · sound · C2PA record · 900 bytes")
+    assert words.summary(finished(provenance=False)).startswith("1280x720 · 5.04 s · sound · 900 bytes")
+
+
+def test_warnings_of_a_job_are_shown_as_lines_and_safely() -> None:
+    job = finished("asked for 8 s, the video has 5.04 s", "all \x1b[31mred", provenance=False).job
+    shown = row_text(job).plain
+    assert "\nWarnings\nasked for 8 s, the video has 5.04 s\nall \ufffd[31mred\n" in shown
+    assert shown.count("asked for 8 s") == 1
+    assert "Warnings" not in row_text(job.with_metadata(warnings=None)).plain
+
+
+def test_scripts_get_the_warnings_of_a_job_as_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonLines().row(finished("the picture is black throughout", provenance=False).job)
+    assert json.loads(capsys.readouterr().out)["warnings"] == ["the picture is black throughout"]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import struct
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import Mock
 
 import av
 import pytest
@@ -13,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from clip_rig import black, clip
 from nexiom_sdk.errors import ResultInvalid
-from nexiom_sdk.media import check_video, poster, probe, sniff
+from nexiom_sdk.media import Examined, check_video, examined, probe, sniff
 from nexiom_sdk.testing import sample_video
 
 
@@ -69,7 +72,9 @@ def test_what_we_read_is_what_the_decoder_reads(kind: str, videos: Mapping[str, 
         assert ours.duration_seconds == pytest.approx((container.duration or 0) / av.time_base, abs=0.1)
     assert ours.decoded
     assert ours.container == ("webm" if kind == "webm" else "mp4")
-    if kind in {"index first", "index last", "silent"}:
+    assert ours.audio_codec == {"webm": "A_OPUS", "silent": None}.get(kind, "mp4a")
+    assert not ours.provenance
+    if kind != "webm":
         assert (ours.frames_per_second, ours.video_codec, ours.comment) == (24.0, "avc1", "made by a test")
 
 
@@ -87,7 +92,7 @@ def test_a_file_cut_anywhere_is_never_accepted(
         return  # between two fragments a shorter file is a whole one; the server's length tells
     cut.write_bytes(whole[:end])
     with pytest.raises(ResultInvalid):
-        check_video(cut, decode=decode)
+        examined(cut, decode=decode)
 
 
 def _fragment_ends(data: bytes) -> set[int]:
@@ -100,9 +105,9 @@ def _fragment_ends(data: bytes) -> set[int]:
 
 def test_the_announced_length_must_have_arrived(videos: Mapping[str, Path]) -> None:
     size = videos["silent"].stat().st_size
-    check_video(videos["silent"], expected_bytes=size)
+    examined(videos["silent"], expected_bytes=size)
     with pytest.raises(ResultInvalid, match="incomplete"):
-        check_video(videos["silent"], expected_bytes=size + 1)
+        examined(videos["silent"], expected_bytes=size + 1)
 
 
 @pytest.mark.parametrize("kind", ["index first", "webm"])
@@ -125,7 +130,7 @@ def test_random_bytes_are_never_a_video(tmp_path: Path, noise: bytes, start: byt
     file = tmp_path / "noise"
     file.write_bytes(start + noise)
     with pytest.raises(ResultInvalid):
-        check_video(file, decode=False)
+        examined(file, decode=False)
 
 
 @pytest.mark.parametrize(
@@ -183,16 +188,33 @@ def test_the_sample_of_the_test_kit_is_a_whole_video(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_still_picture_has_the_size_of_the_video(kind: str, videos: Mapping[str, Path]) -> None:
-    jpeg = poster(videos[kind])
-    assert jpeg is not None
-    found = probe(videos[kind])
-    assert Image.open(io.BytesIO(jpeg)).size == (found.width, found.height)
+    found = examined(videos[kind])
+    assert found.poster is not None
+    assert Image.open(io.BytesIO(found.poster)).size == (found.probe.width, found.probe.height)
+    assert found.remarks == ()
 
 
-def test_a_still_picture_of_nonsense_is_none(tmp_path: Path) -> None:
-    file = tmp_path / "clip.mp4"
-    file.write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0")
-    assert poster(file) is None
+@pytest.mark.parametrize("missing", ["av", "PIL"])
+def test_without_the_whole_extra_a_video_is_checked_and_not_played(
+    missing: str, videos: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else really(name))
+    assert examined(videos["silent"]) == Examined(probe=probe(videos["silent"]))
+    assert not check_video(videos["silent"]).decoded
+
+
+def test_a_video_is_opened_by_the_decoder_once(videos: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    really = Mock(side_effect=av.open)
+    monkeypatch.setattr(av, "open", really)
+    assert examined(videos["silent"]).poster is not None
+    assert really.call_count == 1
+
+
+def test_what_is_wrong_with_the_pictures_comes_with_the_rest(tmp_path: Path) -> None:
+    found = examined(clip(tmp_path / "clip.mp4", black(48)))
+    assert found.remarks == ("the picture is black throughout",)
+    assert found.probe.decoded
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,19 @@
-"""What a media file is by its content: probes, the check after a download, still pictures, types by magic.
+"""What a media file is by its content: probes, the check after a download, types by magic.
 
-Nothing here needs a third-party library. With the extra `media`, the end of a video is also decoded.
+Nothing here needs a third-party library. With the extra `media`, a video is also played.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
-import logging
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.mp4 import read_mp4
+from nexiom_sdk.playing import can_play, played
 from nexiom_sdk.types import Container, VideoProbe
 from nexiom_sdk.webm import EBML_MAGIC, read_webm
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-_log = logging.getLogger(__name__)
-
-_POSTER_AT = 0.1  # of the length: late enough to miss a fade-in
-_TAIL_SECONDS = 1.0
 _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -86,13 +77,28 @@ def probe(file: Path) -> VideoProbe:
         raise ResultInvalid(msg) from error
 
 
-def check_video(file: Path, *, expected_bytes: int | None = None, decode: bool | None = None) -> VideoProbe:
-    """The check after a download: a half file is never accepted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A file that was examined.
+
+    Args:
+        probe: What it is.
+        poster: A still picture of it, as JPEG, where one could be made.
+        remarks: What a viewer should know, in words for warnings, such as that the picture is black throughout.
+    """
+
+    probe: VideoProbe
+    poster: bytes | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def examined(file: Path, *, expected_bytes: int | None = None, decode: bool = True) -> Examined:
+    """The check after a download: a half file is never accepted. It blocks and takes CPU time, so run it in a thread.
 
     Args:
         file: The file.
         expected_bytes: Its length as the server announced it, where it did.
-        decode: Whether to decode the end; None: where the extra `media` is installed.
+        decode: Whether to play it too, where the extra `media` is installed.
 
     Raises:
         ResultInvalid: The file is not a whole, playable video.
@@ -101,52 +107,22 @@ def check_video(file: Path, *, expected_bytes: int | None = None, decode: bool |
     size_bytes = file.stat().st_size
     if expected_bytes is not None and size_bytes != expected_bytes:
         raise ResultInvalid(f"The video is incomplete: {size_bytes:,} of {expected_bytes:,} bytes arrived.")
-    if decode is None:
-        decode = importlib.util.find_spec("av") is not None
-    if decode:
-        _decode_end(file, found)
-    return found.evolve(decoded=decode)
+    if not (decode and can_play()):
+        return Examined(probe=found)
+    shown = played(file, found)
+    return Examined(probe=found.evolve(decoded=shown.to_its_end), poster=shown.poster, remarks=shown.remarks)
 
 
-def poster(file: Path) -> bytes | None:
-    """A still picture of a video that was checked, as JPEG; None without the extra `media`.
+def check_video(file: Path) -> VideoProbe:
+    """What a video is, once it is known to be whole; `examined` tells more.
 
     Args:
         file: The file.
+
+    Raises:
+        ResultInvalid: The file is not a whole, playable video.
     """
-    if importlib.util.find_spec("av") is None or importlib.util.find_spec("PIL") is None:
-        return None
-    import av
-    from av.error import FFmpegError
-
-    try:
-        with av.open(str(file)) as container:
-            stream = container.streams.video[0]
-            if container.duration:
-                container.seek(int(container.duration * _POSTER_AT))
-            picture: Image = next(container.decode(stream)).to_image()  # type: ignore[no-untyped-call]  # av 18
-            jpeg = io.BytesIO()
-            picture.save(jpeg, "JPEG", quality=85)  # pyright: ignore[reportUnknownMemberType]  # pillow 13
-            return jpeg.getvalue()
-    except (FFmpegError, OSError, StopIteration, ValueError):
-        _log.warning("no still picture could be made", exc_info=True, extra={"action": "poster_failed"})
-        return None
-
-
-def _decode_end(file: Path, found: VideoProbe) -> None:
-    import av
-    from av.error import FFmpegError
-
-    frames = 0
-    try:
-        with av.open(str(file)) as container:
-            stream = container.streams.video[0]
-            container.seek(max(int((found.duration_seconds - _TAIL_SECONDS) * av.time_base), 0))
-            frames = sum(1 for _ in container.decode(stream))
-    except (FFmpegError, IndexError, ValueError) as error:
-        raise ResultInvalid("The video does not play to its end.") from error
-    if not frames:
-        raise ResultInvalid("The video has no picture at its end.")
+    return examined(file).probe
 
 
 def _looks_like(head: bytes) -> str:

@@ -195,7 +195,14 @@ def billed(job: GenerationJob, outcome: Succeeded | Failed | Cancelled) -> Gener
 
 
 def completed(
-    job: GenerationJob, results: Sequence[JsonValue], *, path: str, url: str, url_until: datetime, now: datetime
+    job: GenerationJob,
+    results: Sequence[JsonValue],
+    *,
+    path: str,
+    url: str,
+    url_until: datetime,
+    warnings: Sequence[str] = (),
+    now: datetime,
 ) -> GenerationJob:
     """The checked video is in the store, under an address that is valid until `url_until`, or longer."""
     return job.evolve(
@@ -210,7 +217,12 @@ def completed(
         error_code=None,
         error_message=None,
     ).with_metadata(
-        results=list(results), result_url_until=url_until.isoformat(), spooled=None, trouble=None, failure=None
+        results=list(results),
+        result_url_until=url_until.isoformat(),
+        warnings=_more_warnings(job, warnings),
+        spooled=None,
+        trouble=None,
+        failure=None,
     )
 
 

@@ -20,7 +20,7 @@ from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.events import AssetStored, Sink
 from nexiom_sdk.hashed_files import HashedFile, sha256_of
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.media import check_video, container_of, poster
+from nexiom_sdk.media import Examined, container_of, examined
 from nexiom_sdk.providers.calls import Door, fetch
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.spool import Incoming, Spool
@@ -39,6 +39,7 @@ class StoredVideo(Frozen):
         sha256: Hash, in hex.
         probe: What the file is.
         poster_path: A still picture beside it, where one could be made.
+        remarks: What a viewer should know, such as that the picture is black throughout.
     """
 
     path: str
@@ -46,14 +47,7 @@ class StoredVideo(Frozen):
     sha256: str
     probe: VideoProbe
     poster_path: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What a file is, once it is known to be whole."""
-
-    probe: VideoProbe
-    picture: bytes | None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +129,7 @@ class Results:
     @contextlib.asynccontextmanager
     async def _passing(
         self, job: GenerationJob, provider: VideoProvider, incoming: Incoming, index: int, asset: Asset
-    ) -> AsyncGenerator[tuple[_Found, asyncio.Task[ObjectInfo]], None]:
+    ) -> AsyncGenerator[tuple[Examined, asyncio.Task[ObjectInfo]], None]:
         """One file, fetched and found whole, and the store that is taking it."""
         with contextlib.closing(HashedFile(incoming.folder / f"{index:03}")) as file:
             storing = asyncio.create_task(self._take(job, index, file), name=f"nexiom store {job.id}")
@@ -144,7 +138,7 @@ class Results:
             )  # looked at by whoever awaits it
             try:
                 path = await self._write(file, incoming, provider, asset)
-                found = await to_its_end(_look_into, path)
+                found = await to_its_end(examined, path)
                 file.judge(None)
                 yield found, storing
             except BaseException as error:
@@ -167,7 +161,7 @@ class Results:
         return await self.store.put(key, chunks, media_type=media_type)
 
     async def _from_spool(self, job: GenerationJob, index: int, file: Path) -> StoredVideo:
-        found = await to_its_end(_look_into, file)
+        found = await to_its_end(examined, file)
         if isinstance(self.store, SupportsFiles):
             key, media_type = _place(job, index, found.probe.container)
             info = await self.store.put_file(key, file, media_type=media_type)
@@ -176,7 +170,7 @@ class Results:
         return await self._described(job, index, file, found, info)
 
     async def _described(
-        self, job: GenerationJob, index: int, file: Path, found: _Found, info: ObjectInfo
+        self, job: GenerationJob, index: int, file: Path, found: Examined, info: ObjectInfo
     ) -> StoredVideo:
         """The row's memory of a file that the store has; its still picture is put beside it."""
         path, sha256 = result_path(job.user_id, job.id, index, found.probe.container), sha256_of(file)
@@ -186,7 +180,8 @@ class Results:
             size_bytes=info.size_bytes,
             sha256=sha256,
             probe=found.probe,
-            poster_path=None if found.picture is None else await self._poster(job, found.picture, index),
+            poster_path=None if found.poster is None else await self._poster(job, found.poster, index),
+            remarks=found.remarks,
         )
 
     async def _poster(self, job: GenerationJob, picture: bytes, index: int) -> str | None:
@@ -214,7 +209,3 @@ async def _read(path: Path) -> AsyncIterator[bytes]:
     with await to_its_end(path.open, "rb") as file:
         while chunk := await to_its_end(file.read, CHUNK_BYTES):
             yield chunk
-
-
-def _look_into(file: Path) -> _Found:
-    return _Found(probe=check_video(file), picture=poster(file))

@@ -320,7 +320,10 @@ class VideoProbe(Frozen):
         video_codec: Code of the video track, such as avc1.
         frames_per_second: Mean frame rate, where the file tells.
         comment: The file's own comment; previews say there that they are previews.
-        decoded: Whether the end of the file was really decoded, not only its structure checked.
+        decoded: Whether the file was really played to its end, not only its structure checked.
+        audio_codec: Code of the sound track, such as mp4a.
+        provenance: Whether a C2PA manifest is in the file: its maker's signed record of how it was made. Its signature
+            is not checked.
     """
 
     container: Container
@@ -332,6 +335,8 @@ class VideoProbe(Frozen):
     frames_per_second: float | None = None
     comment: str | None = None
     decoded: bool = False
+    audio_codec: str | None = None
+    provenance: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,10 @@ def read_webm(file: BufferedReader, size_bytes: int) -> VideoProbe:
 
 
 def _probe(info: dict[int, bytes], tracks: list[dict[int, bytes]]) -> VideoProbe:
-    picture = next((track for track in tracks if _number(track.get(_TRACK_TYPE, b"")) == _PICTURE), None)
+    picture, sound = (
+        next((track for track in tracks if _number(track.get(_TRACK_TYPE, b"")) == kind), None)
+        for kind in (_PICTURE, _SOUND)
+    )
     video = dict(_inner(picture.get(_VIDEO, b""))) if picture else {}
     width, height = _number(video.get(_WIDTH, b"")), _number(video.get(_HEIGHT, b""))
     if picture is None or not width or not height:
@@ -64,8 +67,9 @@ def _probe(info: dict[int, bytes], tracks: list[dict[int, bytes]]) -> VideoProbe
         width=width,
         height=height,
         duration_seconds=round(seconds, 6),
-        has_audio=any(_number(track.get(_TRACK_TYPE, b"")) == _SOUND for track in tracks),
+        has_audio=sound is not None,
         video_codec=picture.get(_CODEC, b"").decode("latin-1") or None,
+        audio_codec=sound.get(_CODEC, b"").decode("latin-1") or None if sound else None,
         frames_per_second=round(1e9 / frame_nanoseconds, 3) if frame_nanoseconds else None,
     )
 

@@ -188,7 +188,8 @@ class JsonLines:
             self._write(listing.name, row.fields)
 
     def row(self, job: GenerationJob) -> None:
-        self._write("job", job.model_dump(mode="json"))
+        warnings: list[JsonValue] = [*job.warnings]
+        self._write("job", job.model_dump(mode="json") | {"warnings": warnings})
 
     def outcome(self, job: GenerationJob, text: str, *, command: str | None) -> None:
         self._write("job", _public(job) | {"message": text, "next_step": command})

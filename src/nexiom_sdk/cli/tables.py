@@ -64,13 +64,15 @@ def plain_jobs(jobs: Sequence[GenerationJob]) -> str:
 
 
 def row_text(job: GenerationJob) -> Text:
-    """Every column of a job; its orders and the choice in words instead of data."""
+    """Every column of a job; its warnings, its orders and the choice in words instead of data."""
     text = Text()
-    explained = {"provider_metadata": {"choice", "attempts", "candidate", "moved"}}
+    explained = {"provider_metadata": {"choice", "attempts", "candidate", "moved", "warnings"}}
     for name, value in job.model_dump(mode="json", exclude=explained).items():
         first, *more = _value_lines(value)
         text.append(f"{name:{_NAME_WIDTH}}", "bold").append(f"{first}\n")
         text.append("".join(f"{'':{_NAME_WIDTH}}{line}\n" for line in more))
+    if job.warnings:
+        text.append("\nWarnings\n", "bold").append("".join(f"{printable(one)}\n" for one in job.warnings), "yellow")
     if attempts := attempts_of(job):
         text.append("\nOrders\n", "bold").append("".join(f"{line}\n" for line in _orders(job, attempts)))
     if job.choice is not None:

@@ -136,16 +136,16 @@ def remaining(length_seconds: float | None) -> str:
 def summary(result: VideoResult) -> str:
     """What the video is, in one line."""
     probe, job = result.probe, result.job
-    return " · ".join(
-        (
-            f"{probe.width}x{probe.height}",
-            seconds(round(probe.duration_seconds, 2)),
-            "sound" if probe.has_audio else "silent",
-            size(result.size_bytes),
-            price(job),
-            target(job),
-        )
+    facts = (
+        f"{probe.width}x{probe.height}",
+        seconds(round(probe.duration_seconds, 2)),
+        "sound" if probe.has_audio else "silent",
+        "C2PA record" if probe.provenance else "",
+        size(result.size_bytes),
+        price(job),
+        target(job),
     )
+    return " · ".join(filter(None, facts))
 
 
 def local_file(url: str) -> Path | None:

@@ -1,0 +1,67 @@
+"""The fragments of an MP4 file whose index is spread over it: how many samples of a track they hold, and how long."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from io import BufferedReader
+from typing import NamedTuple
+
+from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in, content_of
+from nexiom_sdk.mp4_samples import entries
+
+
+class Fragments(NamedTuple):
+    """What the fragments of a file hold of one track.
+
+    Args:
+        samples: How many samples.
+        ticks: Their length, in the track's own unit.
+    """
+
+    samples: int
+    ticks: int
+
+
+def fragments_of(file: BufferedReader, top: Iterable[Box], *, track: int, usual_ticks: int) -> Fragments:
+    """Add up what the fragments of a file say of a track.
+
+    Args:
+        file: The file, opened for reading.
+        top: Its boxes.
+        track: Number of the track.
+        usual_ticks: Length of a sample of which no fragment says it.
+
+    Raises:
+        ResultInvalid: A fragment is damaged.
+        struct.error: A part of a fragment is too short.
+    """
+    samples = ticks = 0
+    for box in top:
+        if box.kind == b"moof":
+            for kind, content in boxes_in(content_of(file, box)):
+                if kind == b"traf":
+                    more = _of_one(list(boxes_in(content)), track, usual_ticks)
+                    samples, ticks = samples + more.samples, ticks + more.ticks
+    return Fragments(samples, ticks)
+
+
+def _of_one(parts: list[tuple[bytes, bytes]], track: int, usual_ticks: int) -> Fragments:
+    header = next((content for kind, content in parts if kind == b"tfhd"), b"")
+    flags, number = struct.unpack_from(">II", header)
+    if number != track:
+        return Fragments(0, 0)
+    at = 8 + 8 * bool(flags & 1) + 4 * bool(flags & 2)
+    usual = int(WORD.unpack_from(header, at)[0]) if flags & 8 else usual_ticks
+    runs = [_run(content, usual) for kind, content in parts if kind == b"trun"]
+    return Fragments(sum(run.samples for run in runs), sum(run.ticks for run in runs))
+
+
+def _run(table: bytes, usual: int) -> Fragments:
+    flags, count = (int(one) for one in struct.unpack_from(">II", table))
+    if not flags & 0x100:
+        return Fragments(count, count * usual)
+    at = 8 + 4 * bool(flags & 1) + 4 * bool(flags & 4)
+    step = 4 * (1 + bool(flags & 0x200) + bool(flags & 0x400) + bool(flags & 0x800))
+    entries(table, count, step, at=at)
+    return Fragments(count, sum(int(WORD.unpack_from(table, at + step * sample)[0]) for sample in range(count)))
