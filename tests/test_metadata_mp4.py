@@ -9,7 +9,7 @@ import pytest
 
 from metadata_rig import CANARY, SECRET, box, decoded, full, media_at, split, stripped, track, video, with_track
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.media import check_video
+from nexiom_sdk.media import examined
 from nexiom_sdk.metadata import without_metadata
 from nexiom_sdk.references import inspect
 from nexiom_sdk.testing import sample_video
@@ -50,7 +50,7 @@ def test_nothing_but_picture_and_sound_is_left(
     assert decoded(clean) == decoded(data)
     assert stripped(clean, media_type) == clean
     (tmp_path / name).write_bytes(clean)
-    assert check_video(tmp_path / name, decode=True).has_audio
+    assert examined(tmp_path / name).probe.has_audio
     assert inspect(clean, role="source_video").media_type == media_type
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from metadata_rig import CANARY, SECRET, decoded, element, parse, stripped, video
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.media import check_video
+from nexiom_sdk.media import examined
 from nexiom_sdk.references import inspect
 
 HEAD, SEGMENT, INFO, TRACKS, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
@@ -53,7 +53,7 @@ def test_nothing_but_picture_and_sound_is_left(tmp_path: Path, name: str) -> Non
     assert decoded(clean) == decoded(data)
     assert stripped(clean, "video/webm") == clean
     (tmp_path / name).write_bytes(clean)
-    assert check_video(tmp_path / name, decode=True).has_audio
+    assert examined(tmp_path / name).probe.has_audio
     assert inspect(clean, role="source_video").media_type == "video/webm"
 
 

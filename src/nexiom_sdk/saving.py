@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nexiom_sdk import moves, schedule
@@ -22,9 +24,10 @@ from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.orphans import left_by
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
-from nexiom_sdk.results import Results
+from nexiom_sdk.results import Results, StoredVideo
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
+from nexiom_sdk.verification import differences
 
 _log = logging.getLogger(__name__)
 
@@ -83,12 +86,26 @@ class Saving:
             if self._may_work_later(job, error):
                 return await desk.later(job, error)
             return await self._tidied(job, await desk.end(job, error))
-        results = [video.model_dump(mode="json") for video in videos]
-        until = desk.after(desk.url_ttl_seconds)
-        done = moves.completed(job, results, path=path, url=url or output_key(path), url_until=until, now=desk.now())
+        done = moves.completed(
+            job,
+            [video.model_dump(mode="json") for video in videos],
+            path=path,
+            url=url or output_key(path),
+            url_until=desk.after(desk.url_ttl_seconds),
+            warnings=self._warnings(job, videos),
+            now=desk.now(),
+        )
         saved = await desk.commit(job, done)
         await spool.drop(job)
         return await self._tidied(job, saved)
+
+    def _warnings(self, job: GenerationJob, videos: Sequence[StoredVideo]) -> list[str]:
+        """What is odd about the videos, and where they differ from the order."""
+        asked, card = moves.candidate_of(job), None
+        with contextlib.suppress(ConfigurationError):  # a file from the spool needs no provider
+            card = self.desk.card_of(self.desk.provider_of(job), job.model or "")
+        others = [differences(one.probe, asked=asked, card=card) for one in videos] if asked else ()
+        return [text for remarks in (*(one.remarks for one in videos), *others) for text in remarks]
 
     async def _tidied(self, before: GenerationJob, after: GenerationJob) -> GenerationJob:
         """The job, without what earlier tries left in `outputs`: the row says by now what counts, and nobody has it."""

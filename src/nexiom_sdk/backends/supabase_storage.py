@@ -11,7 +11,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, ClassVar, cast
 from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import SecretStr
@@ -41,6 +41,8 @@ class SupabaseStorage:
         >>> store
         SupabaseStorage('https://abc.supabase.co')
     """
+
+    shares_bytes: ClassVar[bool] = False
 
     def __init__(self, url: str, secret_key: SecretStr, *, silence_seconds: float = 60.0) -> None:
         check_secret(secret_key)

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from nexiom_sdk.backends.supabase_refusals import refused
 from nexiom_sdk.errors import StorageError, StorageUnavailable
-from nexiom_sdk.providers.exchange import hush, Quietly
+from nexiom_sdk.providers.exchange import Quietly, hush
 from nexiom_sdk.redaction import redact
 
 MOST_JSON_BYTES = 8 * 1024 * 1024  # of a page of a list; everything else is far smaller
