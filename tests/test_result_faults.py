@@ -9,9 +9,9 @@ import pytest
 
 from media_faults_rig import VIDEO, ResultWire, runway, seen, spooled, stored
 from nexiom_sdk import JobStatus
-from nexiom_sdk.errors import MalformedResponse, ResultExpired, ResultInvalid
+from nexiom_sdk.errors import MalformedResponse, ProviderError, ResultExpired, ResultInvalid
 from nexiom_sdk.testing import Answer, Cut, Drop, Fault, Garbage, Reset, sample_video
-from wire_rig import Bench
+from wire_rig import ROWS, Bench, bench
 
 DATA = sample_video()
 MIDDLE = len(DATA) // 2
@@ -83,10 +83,32 @@ async def test_f19_an_expired_link_is_asked_for_twice_more_and_then_given_up(sta
         got = await seen(at)
     assert isinstance(got.error, ResultExpired)
     assert (got.job.status, got.job.error_code, got.error.charged) == (JobStatus.FAILED, "result_expired", "yes")
-    assert got.error.message.startswith(f"Runway no longer serves the file: {status}")
+    assert got.error.message.startswith(f"Runway no longer serves the file ({status} <Error>")
     assert "provider's console" in got.error.next_step
     assert f"`nexiom jobs resubmit {got.job.id}` pays for a new one" in got.error.next_step
     assert (_looks(wire), got.videos, got.paid) == ([1, 2, 3], [], 1)
+
+
+BROKEN: Mapping[str, tuple[Answer | None, type[ProviderError]]] = {
+    "expired": (None, ResultExpired),  # in the words of that provider
+    "no video": (Answer.json({"error": "AccessDenied"}), ResultInvalid),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("row", ROWS)
+async def test_f18_f19_each_provider_is_asked_three_times_and_paid_once(row: str, how: str, tmp_path: Path) -> None:
+    answer, kind = BROKEN[how]
+    async with bench(row, tmp_path) as at:
+        at.wire.content_misses = 99
+        if answer is not None:
+            at.wire.break_next("content", *[answer] * 99)
+        with pytest.raises(kind) as caught:
+            await at.studio.generate(at.request())
+        fetches = [one for one in at.server.received if at.wire.verb(one) == "content"]
+        assert (len(fetches), len(at.wire.orders), stored(at), spooled(at)) == (3, 1, [], [])
+    assert caught.value.charged == "yes"
+    assert "has probably charged" in str(caught.value)
 
 
 @pytest.mark.parametrize("expired", [1, 2])

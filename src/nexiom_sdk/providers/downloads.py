@@ -149,8 +149,9 @@ class Download:
         if error is None:
             gone = head.status in _GONE
             kind, words = (ResultExpired, "no longer serves") if gone else (ProviderUnavailable, "does not serve")
-            msg = f"{self._provider} {words} the file: {head.status} {reply.excerpt}"
-            error = kind(msg.rstrip(), provider=self._provider, retry_after_seconds=reply.retry_after_seconds)
+            said = f"{head.status} {reply.excerpt}".rstrip()
+            msg = f"{self._provider} {words} the file ({said})."
+            error = kind(msg, provider=self._provider, retry_after_seconds=reply.retry_after_seconds)
         error.charged = "yes"
         return error
 
