@@ -138,17 +138,16 @@ async def test_f39_a_video_waits_for_its_store_as_long_as_it_takes_and_is_neithe
 async def test_f39_whoever_waits_for_the_video_is_told_that_the_job_goes_on(tmp_path: Path) -> None:
     async with runway(tmp_path) as at:
         outage = Outage(at, _says("The store is down: 500."))
-        with pytest.raises(WaitTimeout) as caught:
-            await at.studio.generate(at.request(), timeout_seconds=0.2)
-        [job] = await at.studio.jobs()
+        job = await until_saving(at)
         is_safe(at, job, "The store is down: 500.")
+        with pytest.raises(WaitTimeout) as caught:
+            await at.studio.wait(job.id, timeout_seconds=0.05)
         assert "The job goes on" in caught.value.next_step
         outage.over()
         result = await at.studio.wait(job.id)
         assert (stored(at), len(at.wire.orders)) == ([result.path], 1)
 
 
-@pytest.mark.xfail(strict=True, reason="the trouble of a job in saving has the words of the store only")
 async def test_f39_the_row_says_meanwhile_that_the_video_is_safe_and_where(tmp_path: Path) -> None:
     async with runway(tmp_path) as at:
         Outage(at, _says("The store is down: 500."))
@@ -295,7 +294,6 @@ async def test_f39_a_spool_that_was_lost_when_the_address_has_expired_too_is_tol
     assert f"nexiom jobs resubmit {job.id}" in error.next_step
 
 
-@pytest.mark.xfail(strict=True, reason="what the store refused counts as an attempt to get a usable file")
 async def test_f39_a_long_outage_takes_no_look_from_a_lost_spool(tmp_path: Path) -> None:
     wire = ResultWire()
     async with runway(tmp_path, wire) as at:

@@ -229,7 +229,6 @@ async def test_f23_a_certificate_that_stays_bad_ends_the_job_after_a_day(net: In
     assert "the certificate of cdn.example is refused (certificate has expired)" in error.message
 
 
-@pytest.mark.xfail(strict=True, reason="saving ends a job with the next step of an error that is tried again")
 async def test_f23_a_job_that_is_over_does_not_promise_to_try_again(net: Internet, tmp_path: Path) -> None:
     error = await _ended_by_a_bad_certificate(net, tmp_path)
     assert "tries again by itself" not in error.next_step

@@ -23,7 +23,7 @@ from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
-from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
+from nexiom_sdk.saving import MADE_AND_LOST, TRIES_FOR_A_USABLE_RESULT, Saving
 from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -107,11 +107,10 @@ class Following:
     async def _succeeded(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         if outcome.assets:
             return await self.saving.begin(job, outcome)
-        job = moves.without_file(moves.billed(job, outcome))
-        hint = "Look for the video in the provider's console, or ask for a refund; resubmitting costs again."
+        job = moves.unusable(moves.billed(job, outcome))
         msg = f"{job.provider} reports success without a file."
-        error = MalformedResponse(msg, charged="yes", next_step=hint)
-        give_up = moves.looks_without_file(job) >= TRIES_FOR_A_USABLE_RESULT  # looks that broke saw nothing
+        error = MalformedResponse(msg, charged="yes", next_step=MADE_AND_LOST)
+        give_up = moves.times_unusable(job) >= TRIES_FOR_A_USABLE_RESULT  # looks that broke saw nothing
         return await (self.desk.end(job, error) if give_up else self.desk.later(job, error))
 
     async def _failed(self, job: GenerationJob, outcome: Failed) -> GenerationJob:

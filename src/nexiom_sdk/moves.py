@@ -148,14 +148,14 @@ def looked(job: GenerationJob, running: Running, *, now: datetime) -> Generation
     )
 
 
-def without_file(job: GenerationJob) -> GenerationJob:
-    """The provider says that it is done and names no file; the look is counted."""
-    return job.with_metadata(looks_without_file=looks_without_file(job) + 1)
+def unusable(job: GenerationJob) -> GenerationJob:
+    """The provider is done, and what it gave was of no use: no file, half a file, a link that is expired. Counted."""
+    return job.with_metadata(unusable=times_unusable(job) + 1)
 
 
-def looks_without_file(job: GenerationJob) -> int:
-    """How many looks at the present order found it done, with nothing to fetch."""
-    stored = job.provider_metadata.get("looks_without_file")
+def times_unusable(job: GenerationJob) -> int:
+    """How many times what the provider gave for the present order was of no use."""
+    stored = job.provider_metadata.get("unusable")
     return stored if isinstance(stored, int) else 0
 
 
@@ -179,7 +179,7 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
         .with_metadata(
             timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
             warnings=_more_warnings(job, outcome.warnings),
-            looks_without_file=None,
+            unusable=None,
             trouble=None,
             failure=None,
         )
@@ -221,6 +221,7 @@ def completed(
         result_url_until=url_until.isoformat(),
         warnings=_more_warnings(job, warnings),
         spooled=None,
+        unusable=None,
         trouble=None,
         failure=None,
     )
@@ -399,7 +400,7 @@ def _next_order(
         earlier_unpriced=job.earlier_unpriced + (cost_usd is None) or None,
         earlier_at=_last_paid_at(job),
         operation=None,
-        looks_without_file=None,
+        unusable=None,
         provider_units=None,
         spooled=None,
         timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text

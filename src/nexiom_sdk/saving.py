@@ -32,6 +32,7 @@ from nexiom_sdk.verification import differences
 _log = logging.getLogger(__name__)
 
 TRIES_FOR_A_USABLE_RESULT = 3
+MADE_AND_LOST = "Look for the video in the provider's console, or ask for a refund; resubmitting costs again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,12 @@ class Saving:
             if isinstance(error, StorageUnavailable) and await spool.files(job):
                 error.message = f"{error.message} The video is safe in {spool.place} and goes into the store by itself."
                 job = job.with_metadata(spooled=spool.place)
+            if isinstance(error, ResultInvalid | ResultExpired):
+                job = moves.unusable(job)
             if self._may_work_later(job, error):
                 return await desk.later(job, error)
+            if getattr(error, "retryable", False):  # its own words promise another try
+                error.next_step = MADE_AND_LOST
             return await self._tidied(job, await desk.end(job, error))
         done = moves.completed(
             job,
@@ -127,7 +132,7 @@ class Saving:
             case ResultExpired() if job.provider_metadata.get("spooled", here) != here:
                 return not late  # another machine has the file, and takes its turn
             case ResultInvalid() | ResultExpired():
-                return job.attempts + 1 < TRIES_FOR_A_USABLE_RESULT
+                return moves.times_unusable(job) < TRIES_FOR_A_USABLE_RESULT  # fetches and stores that broke saw none
             case _:
                 # A key that is refused can be mended, and the video is made and paid: time enough is left for that.
                 mendable = getattr(error, "retryable", False) or isinstance(
