@@ -91,7 +91,7 @@ def png_with_secrets(*, late: bool = False, **how: object) -> bytes:
     plain = saved(noise(), "PNG", pnginfo=words, icc_profile=profile(), dpi=(72, 72), gamma=0.45, **how)
     hidden = b"".join(
         (
-            chunk(b"tIME", b"\x07\xea\x0b\x1a\x0a\x00\x00"),
+            chunk(b"tIME", SECRET),
             chunk(b"eXIf", exif()[6:]),
             chunk(b"caBX", SECRET),
             chunk(b"zzZz", SECRET),

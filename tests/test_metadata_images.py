@@ -97,6 +97,7 @@ def test_a_turned_picture_is_shown_the_same_way(kind: str, orientation: int, ord
     assert CANARY in data
     assert CANARY not in clean
     assert seen(clean) == seen(data)
+    assert kind != "WEBP" or bool(clean[20] & 0x0C) is (orientation > 1)  # it says whether it has notes
     left = Image.open(io.BytesIO(clean)).getexif()
     assert dict(left) == ({} if orientation == 1 else {0x0112: orientation})
     assert stripped(clean, f"image/{kind.lower()}") == clean
@@ -135,11 +136,11 @@ def test_padding_before_a_mark_stays_with_its_segment() -> None:
     assert stripped(padded, "image/jpeg") == padded
 
 
-@pytest.mark.parametrize("gap", [4095, 4096, 4097, 8000, 300_000])
-def test_the_end_of_a_jpeg_is_found_wherever_it_lies(gap: int) -> None:
+def test_the_end_of_a_jpeg_is_found_wherever_it_lies() -> None:
     plain = saved(noise((8, 8)), "JPEG")
-    long = plain[:-2] + b"\xff\0\xff\xd0" * (gap // 4) + b"\1" * (gap % 4) + plain[-2:]
-    assert stripped(long + SECRET, "image/jpeg") == long
+    for gap in (*range(3900, 4100), 12_287, 300_000):
+        long = plain[:-2] + b"\xff\0\xff\xd0" * (gap // 4) + b"\1" * (gap % 4) + plain[-2:]
+        assert stripped(long + SECRET, "image/jpeg") == long
 
 
 def test_a_second_picture_behind_the_first_is_cut() -> None:

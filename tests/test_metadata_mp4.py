@@ -101,6 +101,12 @@ def test_a_box_inside_the_index_that_nobody_needs_becomes_an_empty_one(
     assert decoded(clean) == decoded(plain)
 
 
+def test_bytes_that_are_no_box_become_zeros(plain: bytes) -> None:
+    for path in ((b"moov",), (b"moov", b"trak", b"mdia", b"minf")):
+        dirty = inserted(plain, path, b"CANARY!")
+        assert stripped(dirty, "video/mp4") == inserted(plain, path, bytes(7))
+
+
 def inserted(data: bytes, path: tuple[bytes, ...], more: bytes) -> bytes:
     """The file with one more box at the end of the first box of a path."""
     if not path:
@@ -163,12 +169,16 @@ def test_names_of_files_and_disks_go(plain: bytes) -> None:
 
 
 @pytest.mark.parametrize("handler", [b"meta", b"mebx", b"gpmd", b"camm", b"text", b"sbtl", b"tmcd", b"\0\0\0\0"])
-@pytest.mark.parametrize("form", ["in order", "mixed up", "with long places", "all of one length", "in one chunk"])
+@pytest.mark.parametrize(
+    "form",
+    ["in order", "mixed up", "with long places", "all of one length", "in one chunk", "of one length in one chunk"],
+)
 def test_samples_of_other_tracks_become_zeros_and_no_other_byte_does(plain: bytes, handler: bytes, form: str) -> None:
     at, words = media_at(plain), [SECRET, SECRET[:20], SECRET * 5, SECRET]
-    if form == "all of one length":
+    same = len(SECRET) if "of one length" in form else 0
+    if same:
         words = [SECRET] * 4
-    if form == "in one chunk":
+    if "in one chunk" in form:
         media = b"".join(words)
         places = [(at, [len(word) for word in words])]
     else:
@@ -179,7 +189,6 @@ def test_samples_of_other_tracks_become_zeros_and_no_other_byte_does(plain: byte
             places = [(start, [len(SECRET)]) for start in starts]
         if form == "mixed up":
             places = [places[2], places[0], places[3], places[1]]
-    same = len(SECRET) if form == "all of one length" else 0
     dirty = with_track(plain, track(handler, places, wide=form == "with long places", same=same), box(b"mdat", media))
     clean = stripped(dirty, "video/mp4")
     assert CANARY in dirty
