@@ -11,7 +11,7 @@ from nexiom_sdk import Media, VideoRequest
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import NexiomError, ObjectNotFound
 from nexiom_sdk.models import ModelCard
-from nexiom_sdk.references import MAX_REFERENCE_BYTES
+from nexiom_sdk.references import MOST_BYTES
 from nexiom_sdk.testing import fake_card
 from nexiom_sdk.types import DeliveredMedia
 
@@ -35,7 +35,7 @@ class Web:
         self.opened: list[str] = []
 
     async def open_url(self, url: str, /, *, max_bytes: int) -> AsyncIterator[bytes]:
-        assert max_bytes == MAX_REFERENCE_BYTES
+        assert max_bytes in MOST_BYTES.values()
         self.opened.append(url)
         page = self.pages[url]
         if isinstance(page, NexiomError):

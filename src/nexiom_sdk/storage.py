@@ -93,6 +93,15 @@ class SupportsFiles(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsCloudAddresses(Protocol):
+    """A store on Google Cloud Storage, found by type test: models that read there get its objects by address."""
+
+    def cloud_address(self, key: str, /) -> str | None:
+        """The address of an object there, such as `gs://bucket/inputs/u1/fox.png`; None if it has none."""
+        ...
+
+
 def checked_key(key: str) -> str:
     """The key, if it is one that cannot leave its bucket.
 
