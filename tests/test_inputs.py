@@ -23,9 +23,9 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.inputs import deliver, has_addresses
 from nexiom_sdk.models import MediaLimits, ModelCard
-from nexiom_sdk.references import MAX_REFERENCE_BYTES
+from nexiom_sdk.references import MAX_IMAGE_BYTES
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
-from nexiom_sdk.types import MediaRole
+from nexiom_sdk.types import Candidate, MediaRole
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -54,6 +54,7 @@ FORMS: Mapping[tuple[str, ...], tuple[str, str, str | None]] = {
 LIMITS = {
     "image": MediaLimits(types=("image/png", "image/jpeg"), max_bytes=1_000, max_side_pixels=100, min_side_pixels=20)
 }
+TERMS = Candidate(provider="acme", model="fake-1")
 STORES: Mapping[str, type[MemoryStore]] = {
     "web": WebStore,
     "choosy": ChoosyStore,
@@ -132,7 +133,8 @@ async def test_an_object_in_google_s_store_is_refused_for_models_that_cannot_rea
             request,
             card=card_for(*delivery),
             store=rig.store,
-            open_url=lambda url: web.open_url(url, max_bytes=MAX_REFERENCE_BYTES),
+            terms=TERMS,
+            open_url=web.open_url,
         )
     assert web.opened == []
 
@@ -297,7 +299,7 @@ async def test_a_store_that_lost_its_addresses_is_found_out_before_the_order(web
     await put(store, "u1/fox.png", FOX)
     request = asked_for(Media.from_input("u1/fox.png"))
     with pytest.raises(UnsupportedFeature, match="as a web address only") as caught:
-        await deliver(request, card=card_for("url"), store=store, open_url=lambda _: web.open_url(URL, max_bytes=0))
+        await deliver(request, card=card_for("url"), terms=TERMS, store=store, open_url=web.open_url)
     assert caught.value.charged == "no"
 
 
@@ -322,7 +324,7 @@ async def test_a_source_that_never_ends_is_left_at_the_cap(
     rig = rig_of(FakeProvider("acme", models=[card_for("bytes")], clock=clock))
     with pytest.raises(InvalidInput, match="larger than 50 MiB"):
         await rig.studio.submit(asked_for(Media.from_url(URL)))
-    assert sum(taken) == MAX_REFERENCE_BYTES + 2**20
+    assert sum(taken) == MAX_IMAGE_BYTES + 2**20
 
 
 def test_an_address_may_be_signed_so_it_is_not_shown() -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.models import MediaKind, MediaLimits, ModelCard
-from nexiom_sdk.references import MAX_REFERENCE_BYTES, check_limits, inspect, read_local
+from nexiom_sdk.reference_limits import check_limits
+from nexiom_sdk.references import MOST_BYTES, inspect, inspect_file, open_local
 from nexiom_sdk.testing import sample_video
 
 
@@ -115,13 +116,15 @@ def test_a_polyglot_is_what_its_first_bytes_say() -> None:
 def test_a_file_below_a_root_is_read(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "fox.png").write_bytes(IMAGES["png"])
-    assert read_local(tmp_path / "sub" / "fox.png", roots=(tmp_path,)) == IMAGES["png"]
+    with open_local(tmp_path / "sub" / "fox.png", roots=(tmp_path,), role="first_frame") as file:
+        assert file.read() == IMAGES["png"]
 
 
 def test_a_link_inside_the_root_is_followed(tmp_path: Path) -> None:
     (tmp_path / "fox.png").write_bytes(IMAGES["png"])
     (tmp_path / "link.png").symlink_to(tmp_path / "fox.png")
-    assert read_local(tmp_path / "link.png", roots=(tmp_path,)) == IMAGES["png"]
+    with open_local(tmp_path / "link.png", roots=(tmp_path,), role="first_frame") as file:
+        assert file.read() == IMAGES["png"]
 
 
 def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
@@ -132,31 +135,39 @@ def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
     (root / "folder").symlink_to(tmp_path)
     for path in (secret, root / "link.png", root / ".." / "secret.png", root / "folder" / "secret.png"):
         with pytest.raises(InvalidInput, match="outside the folders"):
-            read_local(path, roots=(root,))
+            open_local(path, roots=(root,), role="first_frame")
 
 
 def test_without_roots_the_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="NEXIOM_MEDIA_ROOTS"):
-        read_local(tmp_path / "x.png", roots=())
+        open_local(tmp_path / "x.png", roots=(), role="first_frame")
 
 
 def test_what_is_no_plain_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(InvalidInput, match="is not a file"):
-        read_local(tmp_path / "pipe", roots=(tmp_path,))
+        open_local(tmp_path / "pipe", roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput):
-        read_local(tmp_path, roots=(tmp_path,))
+        open_local(tmp_path, roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput):
-        read_local(tmp_path / "loop", roots=(tmp_path,))
+        open_local(tmp_path / "loop", roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput, match="There is no file"):
-        read_local(tmp_path / "missing.png", roots=(tmp_path,))
+        open_local(tmp_path / "missing.png", roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput):
-        read_local(Path("a\0b"), roots=(tmp_path,))
+        open_local(Path("a\0b"), roots=(tmp_path,), role="first_frame")
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    with (tmp_path / "huge.png").open("wb") as file:
-        file.truncate(MAX_REFERENCE_BYTES + 1)
-    with pytest.raises(InvalidInput, match="larger than 50 MiB"):
-        read_local(tmp_path / "huge.png", roots=(tmp_path,))
+@pytest.mark.parametrize(("role", "says"), [("first_frame", "50 MiB"), ("source_video", "512 MiB")])
+def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path, role: MediaRole, says: str) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(2 * 2**30)
+    with pytest.raises(InvalidInput, match=f"larger than {says}"):
+        open_local(tmp_path / "huge", roots=(tmp_path,), role=role)
+
+
+def test_a_file_as_large_as_may_be_is_opened(tmp_path: Path) -> None:
+    with (tmp_path / "large.mp4").open("wb") as file:
+        file.truncate(MOST_BYTES["video"])
+    with open_local(tmp_path / "large.mp4", roots=(tmp_path,), role="source_video") as opened:
+        assert opened.read(2) == b"\0\0"

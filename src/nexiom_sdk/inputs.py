@@ -1,8 +1,8 @@
 """References on their way from the user to the provider: checked, kept in the bucket `inputs`, handed over.
 
 `stage` runs when a job is submitted, so that the row refers to bytes that any process can read. `deliver` runs before
-the paid call, in whatever process makes it, and perhaps for another model than the one that was chosen first. Bytes that
-pass here leave their metadata behind, and rest on disk: only models that take bytes make them be read into memory.
+the paid call, in whatever process makes it, and perhaps for another model than the one that was chosen first. Bytes
+that pass here leave their metadata behind and rest on disk: they are read into memory only for models that take bytes.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
 from nexiom_sdk.models import MediaLimits
-from nexiom_sdk.picture_shapes import shaped
+from nexiom_sdk.picture_shapes import Shape, shaped
 from nexiom_sdk.references import MAX_REFERENCE_PIXELS
 from nexiom_sdk.wording import printable
 
@@ -79,7 +79,7 @@ def _within(
         size = shape.size
         if size[0] * size[1] > MAX_REFERENCE_PIXELS:
             return None
-        made = picture.resize(size, box=shape.box) if (0, 0, *size) != shape.box else picture
+        made = picture if shape.box == (0, 0, *size) else _resized(picture, shape)
         for data in _files(made, kind, limits, icc):
             if limits.max_bytes is None or len(data) <= limits.max_bytes:
                 return data
@@ -101,6 +101,10 @@ def _files(picture: Image, kind: str, limits: MediaLimits, icc: bytes | None) ->
             flat = picture if one == "image/webp" else _flat(picture)
             for quality in QUALITIES:
                 yield _saved(flat, _SAVED_AS[one], icc, quality=quality)
+
+
+def _resized(picture: Image, shape: Shape) -> Image:
+    return picture.resize(shape.size, box=shape.box)  # pyright: ignore[reportUnknownMemberType]  # pillow 13
 
 
 def _plain(picture: Image) -> Image:

@@ -1,4 +1,4 @@
-"""Which part of a picture is kept, and how large it becomes, so that a model takes it: pure arithmetic, and its words."""
+"""Which part of a picture is kept and how large it becomes, so that a model takes it: arithmetic and its words."""
 
 from __future__ import annotations
 

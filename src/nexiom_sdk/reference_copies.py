@@ -1,7 +1,7 @@
 """What goes to a model in place of what a user handed in: a copy that tells nothing of its maker, and one that fits.
 
-Both are named by what they are made of, so that every process finds and sends the same bytes. What a user uploaded stays
-as it is.
+Both are named by what they are made of, so that every process finds and sends the same bytes. What a user uploaded
+stays as it is.
 """
 
 from __future__ import annotations

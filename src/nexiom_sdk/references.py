@@ -1,6 +1,6 @@
 """A reference that a user hands in: safe to read, and really what its role needs, before anything is spent.
 
-Everything is judged by content, never by name, and before any decoder sees a byte. Nothing is held in memory as a whole.
+Everything is judged by content, never by name, and before any decoder sees a byte; nothing is read into memory whole.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from typing import BinaryIO, TypeVar, TypeVarTuple, cast
 
 from nexiom_sdk.disk import to_its_end
@@ -22,7 +22,7 @@ IN_MEMORY_BYTES = 1024 * 1024
 
 
 @contextlib.contextmanager
-def resting_place() -> Iterator[BinaryIO]:
+def resting_place() -> Generator[BinaryIO, None, None]:
     """An empty place to write to and to read from; what is in it is gone afterwards."""
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place:
         yield cast("BinaryIO", place)  # it has every method of one
