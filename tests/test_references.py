@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.models import MediaKind, MediaLimits, ModelCard
-from nexiom_sdk.reference_limits import check_limits
-from nexiom_sdk.references import MOST_BYTES, inspect, inspect_file, open_local
+from nexiom_sdk.references import MOST_BYTES, inspect, open_local
 from nexiom_sdk.testing import sample_video
+from nexiom_sdk.types import MediaRole
 
 
 def _image(kind: str, size: tuple[int, int] = (33, 21), **how: object) -> bytes:
@@ -90,20 +89,29 @@ def test_a_video_role_takes_a_video_and_no_image() -> None:
         inspect(IMAGES["png"], role="source_video")
 
 
-@pytest.mark.parametrize(
-    ("kind", "says"),
-    [("image", None), ("audio", None), ("video", r"bytes \(allowed: at most 9\)")],
-)
-def test_a_limit_holds_for_media_of_its_kind_only(kind: MediaKind, says: str | None) -> None:
-    card = ModelCard(model="a1", media_limits={kind: MediaLimits(max_bytes=9, max_side_pixels=9)})
-    clip = inspect(sample_video(), role="source_video")
-    with pytest.raises(InvalidInput, match=says) if says else contextlib.nullcontext():
-        check_limits(clip, card, role="source_video", name="clip.mp4")
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
+def test_half_a_video_is_refused(share: float) -> None:
+    whole = sample_video()
+    with pytest.raises(InvalidInput, match="damaged or incomplete"):
+        inspect(whole[: int(len(whole) * share)], role="source_video", name="clip.mp4")
 
 
-def test_a_card_without_limits_takes_whatever_its_role_takes() -> None:
-    for data in IMAGES.values():
-        check_limits(inspect(data, role="first_frame"), ModelCard(model="a1"), role="first_frame")
+def test_a_video_is_measured_by_its_index() -> None:
+    found = inspect(sample_video(), role="source_video")
+    assert (found.width, found.height, found.length_seconds, found.frames_per_second) == (320, 180, 2.0, 24.0)
+
+
+@given(st.sampled_from([b"\0\0\0\x10ftypisom\0\0\0\0", b"\x1a\x45\xdf\xa3", b"ID3", b"RIFF\0\0\0\0WAVE"]), st.binary())
+def test_noise_that_begins_like_a_video_or_a_sound_is_refused_or_taken(start: bytes, noise: bytes) -> None:
+    for role in ("source_video", "reference_audio"):
+        with contextlib.suppress(InvalidInput):
+            inspect(start + noise, role=role)  # type: ignore[arg-type]
+
+
+def test_a_video_in_endlessly_many_parts_is_refused() -> None:
+    endless = sample_video() + b"\0\0\0\x08free" * 300_000
+    with pytest.raises(InvalidInput, match="more parts than any real one"):
+        inspect(endless, role="source_video")
 
 
 def test_a_polyglot_is_what_its_first_bytes_say() -> None:

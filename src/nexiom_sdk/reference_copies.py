@@ -151,7 +151,10 @@ class Copies:
         if not limits_for(self.card, role).same_size_as_video or not role.endswith("_frame"):
             return None
         own = (found.width, found.height) if role == "first_frame" and found.width and found.height else None
-        return video_size(self.terms.resolution, self.terms.aspect_ratio, own)
+        size = video_size(self.terms.resolution, self.terms.aspect_ratio, own)
+        while size is not None and (again := video_size(self.terms.resolution, self.terms.aspect_ratio, size)) != size:
+            size = again  # a frame of this size would make another video, for its sides go in steps
+        return size
 
 
 def _cleaned(source: BinaryIO, place: BinaryIO, role: MediaRole, name: str) -> tuple[Reference, str, bool]:
