@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from PIL import Image
 
 from nexiom_sdk import Media, VideoRequest
+from nexiom_sdk.backends.local_files import LocalFiles
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import NexiomError, ObjectNotFound
 from nexiom_sdk.models import ModelCard
@@ -52,6 +53,24 @@ class WebStore(MemoryStore):
     async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:
         self.asked += 1
         return f"https://store.example/{key}?for={ttl_seconds:.0f}"
+
+
+class CloudStore(MemoryStore):
+    """A store on Google Cloud Storage, or one that could be."""
+
+    def __init__(self, place: str | None) -> None:
+        super().__init__()
+        self._place = place
+
+    def cloud_address(self, key: str, /) -> str | None:
+        return None if self._place is None else f"{self._place}/{key}"
+
+
+class WebFiles(LocalFiles):
+    """A folder whose files have web addresses."""
+
+    async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:
+        return f"https://store.example/{key}"
 
 
 class FileStore(MemoryStore):
