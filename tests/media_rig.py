@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from collections.abc import AsyncIterator
 
 from PIL import Image
@@ -19,9 +20,12 @@ from nexiom_sdk.types import DeliveredMedia
 URL = "https://example.com/fox.png?signature=CANARY"
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (33, 21)) -> bytes:
+def picture(kind: str = "PNG", size: tuple[int, int] = (33, 21), *, noise: bool = False) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", size, "orange").save(out, kind)
+    plain = Image.new("RGB", size, "orange")
+    (Image.frombytes("RGB", size, random.Random(7).randbytes(3 * size[0] * size[1])) if noise else plain).save(
+        out, kind
+    )
     return out.getvalue()
 
 

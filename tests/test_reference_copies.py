@@ -14,6 +14,7 @@ from nexiom_sdk import JobStatus, Media, VideoRequest
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.models import MediaLimits
+from nexiom_sdk.providers.openai_videos import size as order_size
 from nexiom_sdk.storage import input_key
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.types import DeliveredMedia
@@ -188,9 +189,18 @@ async def test_what_does_not_fit_is_refused_before_anything_is_spent_and_the_err
     assert (fake.calls, await stored(rig), await rig.studio.jobs()) == ([], {}, [])
 
 
-@pytest.mark.parametrize(("shape", "size"), [("16:9", (1280, 720)), ("9:16", (720, 1280)), (None, (1120, 720))])
+@pytest.mark.parametrize(
+    ("shape", "frame", "size"),
+    [
+        ("16:9", FOX, (1280, 720)),
+        ("9:16", FOX, (720, 1280)),
+        (None, FOX, (1120, 720)),
+        (None, picture(size=(400, 100)), (1664, 720)),
+        (None, picture(size=(100, 400)), (720, 1664)),
+    ],
+)
 async def test_a_first_frame_gets_exactly_the_size_of_the_video(
-    shape: str | None, size: tuple[int, int], rig_of: RigOf, clock: VirtualClock
+    shape: str | None, frame: bytes, size: tuple[int, int], rig_of: RigOf, clock: VirtualClock
 ) -> None:
     models = (
         [card_for("bytes", media_limits=EXACT, aspect_ratios=())]
@@ -199,15 +209,16 @@ async def test_a_first_frame_gets_exactly_the_size_of_the_video(
     )
     fake = FakeProvider("acme", models=models, clock=clock).succeed()
     rig = rig_of(fake)
-    request = asked_for(Media.from_bytes(FOX, fit=True)).evolve(
+    request = asked_for(Media.from_bytes(frame, fit=True)).evolve(
         resolution="720p", aspect_ratio=shape, provider="acme", model="fake-1"
     )
     with pytest.raises(InvalidInput, match=f"exactly the {size[0]:,} x {size[1]:,} of the video"):
-        await rig.studio.submit(request.evolve(media=(Media.from_bytes(FOX),)))
+        await rig.studio.submit(request.evolve(media=(Media.from_bytes(frame),)))
     job = await made(rig, request)
     sent = fake.submissions[0].spec.media[0].data or b""
     assert Image.open(io.BytesIO(sent)).size == size
     assert any(f"to {size[0]}x{size[1]}" in one for one in job.warnings)
+    assert order_size(fake.submissions[0].spec) == f"{size[0]}x{size[1]}", "the adapter writes the same size"
 
 
 async def test_a_failover_fits_anew_from_the_whole_picture_and_says_only_what_is_true_now(
