@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -27,6 +28,11 @@ def test_every_picture_gets_a_shape_that_keeps_to_every_limit(
     assert 0 <= upper < lower <= size[1]
     assert abs(left - (size[0] - right)) <= 1, "it is the middle that is kept"
     assert abs(upper - (size[1] - lower)) <= 1
+
+
+@pytest.mark.parametrize(("size", "becomes"), [((5, 2), (7, 3)), ((2, 5), (3, 7))])
+def test_scaling_to_whole_pixels_breaks_no_ratio(size: tuple[int, int], becomes: tuple[int, int]) -> None:
+    assert shaped(size, MediaLimits(min_side_pixels=3, min_ratio=0.4, max_ratio=2.5), None).size == becomes
 
 
 @given(sizes)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 from PIL import Image
 
-from media_rig import FOX, URL, Web, WebStore, asked_for, card_for, picture, put
+from media_rig import FOX, URL, CloudStore, Web, WebStore, asked_for, card_for, picture, put
 from nexiom_sdk import JobStatus, Media, VideoRequest
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
 from nexiom_sdk.jobs import GenerationJob
@@ -107,6 +107,17 @@ async def test_a_clean_copy_is_made_once_and_what_is_clean_is_not_copied(rig_of:
     assert len(await stored(rig)) == 3
 
 
+async def test_no_clean_copy_is_kept_for_an_address_that_the_store_does_not_have(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", models=[card_for("bytes", "gs")], clock=clock).succeed()
+    rig = rig_of(fake, store=CloudStore(None))
+    await put(rig.store, "u1/shot.png", SHOT)
+    await made(rig, asked_for(Media.from_input("u1/shot.png")))
+    assert fake.submissions[0].spec.media[0].data == FOX
+    assert await stored(rig) == {"u1/shot.png": SHOT}
+
+
 async def test_an_object_in_no_folder_gets_its_clean_copy_in_nobodys(rig_of: RigOf, clock: VirtualClock) -> None:
     fake = FakeProvider("acme", models=[card_for("url")], clock=clock).succeed()
     rig = rig_of(fake, store=WebStore())
@@ -148,7 +159,9 @@ async def test_a_picture_is_made_to_fit_where_that_is_asked_for_and_the_job_says
     assert warning in job.warnings
     sent = await bytes_of(rig, fake.submissions[0].spec.media[0])
     assert Image.open(io.BytesIO(sent)).size == (25, 21)
-    assert sent in (await stored(rig)).values()
+    kept = await stored(rig)
+    assert sent in kept.values()
+    assert all(path.startswith("u1/") for path in kept), "in the folder of the same user"
     assert PLACE not in sent
 
 
