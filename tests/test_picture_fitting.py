@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -30,10 +31,10 @@ def halves(size: tuple[int, int] = (600, 400)) -> Image.Image:
 
 
 def fitted(
-    source: io.BytesIO, *, exactly: tuple[int, int] | None = None, types: tuple[str, ...] = (), **limits: float
+    source: io.BytesIO, *, exactly: tuple[int, int] | None = None, types: tuple[str, ...] = (), **limits: Any
 ) -> tuple[Image.Image, bytes]:
     out = io.BytesIO()
-    fit(source, out, MediaLimits(types=types, **limits), exactly=exactly, name="fox.png")  # type: ignore[arg-type]
+    fit(source, out, MediaLimits(types=types, **limits), exactly=exactly, name="fox.png")
     return Image.open(out), out.getvalue()
 
 
@@ -112,7 +113,7 @@ def test_what_a_file_says_beside_its_picture_is_not_carried_over() -> None:
 @pytest.mark.parametrize(
     "limits", [{"max_bytes": 10}, {"min_side_pixels": 90_000}, {"max_bytes": 500, "min_side_pixels": 300}]
 )
-def test_a_picture_that_nothing_mends_is_refused_with_what_to_do(limits: dict[str, float]) -> None:
+def test_a_picture_that_nothing_mends_is_refused_with_what_to_do(limits: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=r"'fox\.png' cannot be made to fit") as caught:
         fitted(saved(noise(), "PNG"), **limits)
     assert "another picture" in str(caught.value)

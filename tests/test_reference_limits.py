@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ def image(width: int = 400, height: int = 300) -> Reference:
     return Reference(size_bytes=1000, media_type="image/png", width=width, height=height)
 
 
-def card(kind: MediaKind = "video", **limits: object) -> ModelCard:
-    return ModelCard(model="a1", media_limits={kind: MediaLimits(**limits)})  # type: ignore[arg-type]
+def card(kind: MediaKind = "video", **limits: Any) -> ModelCard:
+    return ModelCard(model="a1", media_limits={kind: MediaLimits(**limits)})
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_a_limit_holds_for_media_of_its_kind_only(kind: MediaKind, says: str | N
         ({"types": ("video/mp4",)}, video(), video(media_type="video/webm"), "it is video/webm"),
     ],
 )
-def test_a_video_keeps_to_every_limit(limits: dict[str, object], good: Reference, bad: Reference, says: str) -> None:
+def test_a_video_keeps_to_every_limit(limits: dict[str, Any], good: Reference, bad: Reference, says: str) -> None:
     check_limits(good, card(**limits), role="source_video")
     with pytest.raises(InvalidInput) as caught:
         check_limits(bad, card(**limits), role="source_video")
@@ -72,7 +73,7 @@ def test_a_video_keeps_to_every_limit(limits: dict[str, object], good: Reference
     ],
 )
 def test_an_image_keeps_to_every_limit_and_the_error_says_that_it_can_be_fitted(
-    limits: dict[str, object], good: Reference, bad: Reference, says: str
+    limits: dict[str, Any], good: Reference, bad: Reference, says: str
 ) -> None:
     check_limits(good, card("image", **limits), role="first_frame", video_size=(1280, 720))
     with pytest.raises(InvalidInput) as caught:
@@ -97,7 +98,7 @@ def test_all_broken_limits_are_named_at_once() -> None:
         ({"url"}, {}, True),
     ],
 )
-def test_what_would_be_held_in_memory_is_bounded(delivery: set[str], limits: dict[str, object], *, taken: bool) -> None:
+def test_what_would_be_held_in_memory_is_bounded(delivery: set[str], limits: dict[str, Any], *, taken: bool) -> None:
     model = card(**limits).evolve(delivery=frozenset(delivery))
     large = video(size_bytes=MOST_BYTES_INLINE + 1)
     with contextlib.nullcontext() if taken else pytest.raises(InvalidInput, match="at most 52,428,800"):

@@ -105,7 +105,7 @@ def test_a_video_is_measured_by_its_index() -> None:
 def test_noise_that_begins_like_a_video_or_a_sound_is_refused_or_taken(start: bytes, noise: bytes) -> None:
     for role in ("source_video", "reference_audio"):
         with contextlib.suppress(InvalidInput):
-            inspect(start + noise, role=role)  # type: ignore[arg-type]
+            inspect(start + noise, role=role)
 
 
 def test_a_video_in_endlessly_many_parts_is_refused() -> None:
