@@ -366,6 +366,21 @@ async def test_the_store_is_asked_for_an_address_once_and_only_about_what_it_wil
         assert store.asked == times
 
 
+async def test_an_object_of_two_gigabytes_is_left_at_the_cap(tmp_path: Path) -> None:
+    huge = tmp_path / "inputs" / "u1" / "huge.png"
+    huge.parent.mkdir(parents=True)
+    with huge.open("wb") as file:
+        file.truncate(2 * 2**30)
+    how: Mapping[str, Any] = {"store": WebFiles(tmp_path), "open_url": Web().open_url, "terms": TERMS}
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match="larger than 50 MiB"):
+            await deliver(asked_for(Media.from_input("u1/huge.png")), card=card_for("bytes"), **how)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 async def test_a_source_that_never_ends_is_left_at_the_cap(
     rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,12 @@ def test_a_video_in_endlessly_many_parts_is_refused() -> None:
         inspect(endless, role="source_video")
 
 
+def test_a_video_with_an_endless_index_is_refused_without_reading_it() -> None:
+    endless = sample_video()[:32] + struct.pack(">I4s", 32 * 2**20, b"moov") + bytes(32 * 2**20 - 8)
+    with pytest.raises(InvalidInput, match="index is larger than any real one"):
+        inspect(endless, role="source_video")
+
+
 def test_a_polyglot_is_what_its_first_bytes_say() -> None:
     assert (
         inspect(IMAGES["gif"][:-1] + b"<script>alert(1)</script>"[:12] + b"\x3b", role="first_frame").media_type
@@ -142,8 +148,10 @@ def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
     (root / "link.png").symlink_to(secret)
     (root / "folder").symlink_to(tmp_path)
     for path in (secret, root / "link.png", root / ".." / "secret.png", root / "folder" / "secret.png"):
-        with pytest.raises(InvalidInput, match="outside the folders"):
+        with pytest.raises(InvalidInput, match=r"^The reference '[^']*' lies outside the folders") as caught:
             open_local(path, roots=(root,), role="first_frame")
+
+        assert "NEXIOM_MEDIA_ROOTS" in caught.value.next_step
 
 
 def test_without_roots_the_setting_is_named(tmp_path: Path) -> None:

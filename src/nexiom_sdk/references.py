@@ -10,16 +10,18 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from nexiom_sdk.bounded_reading import BoundedReader
 from nexiom_sdk.errors import InvalidInput, ResultInvalid
 from nexiom_sdk.media import sniff
 from nexiom_sdk.models import MediaKind, kind_of
 from nexiom_sdk.mp4 import read_mp4
 from nexiom_sdk.picture_headers import picture_size
 from nexiom_sdk.sound_headers import mp3_seconds, wav_seconds
-from nexiom_sdk.types import MediaRole, VideoProbe
+from nexiom_sdk.types import MediaRole
 from nexiom_sdk.webm import read_webm
 from nexiom_sdk.wording import printable
 
@@ -89,12 +91,11 @@ def open_local(file: Path, *, roots: Sequence[Path], role: MediaRole) -> BinaryI
         raise InvalidInput(msg, next_step="Allow a folder with the setting media_roots (NEXIOM_MEDIA_ROOTS).")
     try:
         real = file.resolve(strict=True)
-        if not any(real.is_relative_to(root.resolve()) for root in roots):
-            msg = f"The reference '{shown}' lies outside the folders from which references may be read."
-            hint = "Copy it into one of them, or add its folder to the setting media_roots (NEXIOM_MEDIA_ROOTS)."
-            raise InvalidInput(msg, next_step=hint)
+        _check_inside(real, roots, shown)
         # Opening a pipe would wait for its other end: open without waiting, then look at what it is.
         opened = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except InvalidInput:  # it is a ValueError as well
+        raise
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no file '{shown}'.") from error
     except (OSError, RuntimeError, ValueError) as error:
@@ -154,6 +155,13 @@ def too_large(name: str, *, role: MediaRole) -> InvalidInput:
     return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {most // _MIB} MiB.")
 
 
+def _check_inside(real: Path, roots: Sequence[Path], shown: str) -> None:
+    if not any(real.is_relative_to(root.resolve()) for root in roots):
+        msg = f"The reference '{shown}' lies outside the folders from which references may be read."
+        hint = "Copy it into one of them, or add its folder to the setting media_roots (NEXIOM_MEDIA_ROOTS)."
+        raise InvalidInput(msg, next_step=hint)
+
+
 def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
     size = picture_size(file, media_type)
     if size is None:
@@ -168,7 +176,7 @@ def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Re
 def _video(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
     read = read_webm if media_type == "video/webm" else read_mp4
     try:
-        found: VideoProbe = read(file, size_bytes)
+        found = read(cast("BufferedReader", BoundedReader(file)), size_bytes)  # they seek and read, and no more
     except ResultInvalid as error:
         raise InvalidInput(f"The video '{shown}' is damaged or incomplete. {error.message}") from error
     return Reference(

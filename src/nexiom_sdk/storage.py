@@ -95,10 +95,13 @@ class SupportsFiles(Protocol):
 
 @runtime_checkable
 class SupportsCloudAddresses(Protocol):
-    """A store on Google Cloud Storage, found by type test: models that read there get its objects by address."""
+    """A store whose objects a provider may read in the cloud itself, found by type test."""
 
     def cloud_address(self, key: str, /) -> str | None:
-        """The address of an object there, such as `gs://bucket/inputs/u1/fox.png`; None if it has none."""
+        """`gs://bucket/object` for a key; None where the place is not Google Cloud Storage.
+
+        Nothing is asked: the object may not be there, and whoever reads the address needs rights of its own.
+        """
         ...
 
 
