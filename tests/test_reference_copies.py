@@ -118,6 +118,24 @@ async def test_no_clean_copy_is_kept_for_an_address_that_the_store_does_not_have
     assert await stored(rig) == {"u1/shot.png": SHOT}
 
 
+async def test_a_file_of_which_nobody_can_tell_what_is_metadata_is_refused_by_its_name(
+    rig_of: RigOf, clock: VirtualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> bool:
+        raise InvalidInput("Its parts make no sense.", next_step="Save it again.")
+
+    monkeypatch.setattr("nexiom_sdk.reference_copies.without_metadata", never)
+    (tmp_path / "fox.png").write_bytes(FOX)
+    fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock)
+    rig = rig_of(fake, media_roots=(tmp_path,))
+    with pytest.raises(
+        InvalidInput, match=r"'fox\.png' is damaged or incomplete\. Its parts make no sense\."
+    ) as caught:
+        await rig.studio.submit(asked_for(Media.from_file(tmp_path / "fox.png")))
+    assert caught.value.next_step == "Save it again."
+    assert (fake.calls, await stored(rig)) == ([], {})
+
+
 async def test_an_object_in_no_folder_gets_its_clean_copy_in_nobodys(rig_of: RigOf, clock: VirtualClock) -> None:
     fake = FakeProvider("acme", models=[card_for("url")], clock=clock).succeed()
     rig = rig_of(fake, store=WebStore())

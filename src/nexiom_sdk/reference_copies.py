@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.metadata import without_metadata
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.picture_fitting import fit
@@ -160,7 +161,11 @@ class Copies:
 def _cleaned(source: BinaryIO, place: BinaryIO, role: MediaRole, name: str) -> tuple[Reference, str, bool]:
     found = inspect_file(source, role=role, name=name)
     source.seek(0)
-    changed = without_metadata(source, place, media_type=found.media_type)
+    try:
+        changed = without_metadata(source, place, media_type=found.media_type)
+    except InvalidInput as error:
+        msg = f"The reference '{printable(name, 200)}' is damaged or incomplete. {error.message}"
+        raise InvalidInput(msg, next_step=error.next_step) from error
     return inspect_file(place, role=role, name=name), sha256_of_place(place), changed
 
 
