@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import io
+import random
 from collections.abc import AsyncIterator
 
 from PIL import Image
 
 from nexiom_sdk import Media, VideoRequest
+from nexiom_sdk.backends.local_files import LocalFiles
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import NexiomError, ObjectNotFound
 from nexiom_sdk.models import ModelCard
-from nexiom_sdk.references import MAX_REFERENCE_BYTES
+from nexiom_sdk.references import MOST_BYTES
 from nexiom_sdk.testing import fake_card
 from nexiom_sdk.types import DeliveredMedia
 
 URL = "https://example.com/fox.png?signature=CANARY"
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (33, 21)) -> bytes:
+def picture(kind: str = "PNG", size: tuple[int, int] = (33, 21), *, noise: bool = False) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", size, "orange").save(out, kind)
+    plain = Image.new("RGB", size, "orange")
+    (Image.frombytes("RGB", size, random.Random(7).randbytes(3 * size[0] * size[1])) if noise else plain).save(
+        out, kind
+    )
     return out.getvalue()
 
 
@@ -35,7 +40,7 @@ class Web:
         self.opened: list[str] = []
 
     async def open_url(self, url: str, /, *, max_bytes: int) -> AsyncIterator[bytes]:
-        assert max_bytes == MAX_REFERENCE_BYTES
+        assert max_bytes in MOST_BYTES.values()
         self.opened.append(url)
         page = self.pages[url]
         if isinstance(page, NexiomError):
@@ -52,6 +57,24 @@ class WebStore(MemoryStore):
     async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:
         self.asked += 1
         return f"https://store.example/{key}?for={ttl_seconds:.0f}"
+
+
+class CloudStore(MemoryStore):
+    """A store on Google Cloud Storage, or one that could be."""
+
+    def __init__(self, place: str | None) -> None:
+        super().__init__()
+        self._place = place
+
+    def cloud_address(self, key: str, /) -> str | None:
+        return None if self._place is None else f"{self._place}/{key}"
+
+
+class WebFiles(LocalFiles):
+    """A folder whose files have web addresses."""
+
+    async def url(self, key: str, /, *, ttl_seconds: float) -> str | None:
+        return f"https://store.example/{key}"
 
 
 class FileStore(MemoryStore):

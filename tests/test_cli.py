@@ -279,6 +279,30 @@ def test_a_reference_may_be_named_from_anywhere(command: Command, photo: Path, m
     assert said.code == 0, said.err
 
 
+def test_a_picture_is_made_to_fit_only_where_that_is_asked_for(
+    command: Command, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"wired/w1": {"media_limits": {"image": {"max_side_pixels": 320}}}}
+    (tmp_path / "cards.json").write_text(json.dumps({"as_of": "2026-11-26", "cards": known}))
+    monkeypatch.setenv("NEXIOM_CARDS", str(tmp_path / "cards.json"))
+    words = ("x", "--provider", "wired", "--reference", str(photo))
+    refused = command("generate", *words, script="done")
+    assert (refused.code, refused.out) == (2, "")
+    assert "at most 320 on a side" in refused.err
+    assert "--fit" in refused.err
+    said = command("generate", *words, "--fit", script="done")
+    assert said.code == 0, said.err
+    assert "warning: the first frame 'photo.jpg' was scaled from 640x480 to 320x240" in said.err
+    assert command("estimate", *words, "--fit", script="done").code == 0
+
+
+@pytest.mark.parametrize("verb", ["generate", "estimate"])
+def test_fitting_needs_a_picture(verb: str, command: Command) -> None:
+    said = command(verb, "x", "--provider", "wired", "--fit", script="done")
+    assert (said.code, said.out) == (2, "")
+    assert "--reference" in said.err
+
+
 def test_estimate_shows_choice_reasons_and_price_and_writes_no_job(command: Command) -> None:
     said = command("estimate", "x", "--provider", "wired", script="done")
     assert said.code == 0

@@ -32,6 +32,8 @@ PRINTED = {
     r"acme could not take it .* \(estimate \$0\.42 -> \$0\.50\)\n.*\nstored: file:///.* at once: bolt",
     "budgets": r"'GenerationJob', 10\), \('BudgetExceeded', 10[\s\S]*\$2\.00 of \$2\.00 are used[\s\S]*"
     r"tier ultra_realistic is for[\s\S]*u0: 5 jobs, \$[\d.]+ reported, \$[\d.]+ estimated",
+    "references": r"handed in with its place\nrefused: .*fit=True[\s\S]*cropped from 3:2 to 16:9 .* to 1280x720\n"
+    r"kept without a place\nsent 1280x720 without a place\nstored: file:///",
     "recover": r"failed \(unknown\): [\s\S]*stored: .*, orders paid: 1",
 }
 

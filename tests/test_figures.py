@@ -74,6 +74,8 @@ def test_an_amount_is_money_or_refused(amount: Decimal) -> None:
         ('"media": {"first_frame": -1}', "media.first_frame: It should be greater than or equal to 0."),
         ('"media_limits": {"image": {"max_bytes": -1}}', "media_limits.image.max_bytes: It should be greater than"),
         ('"media_limits": {"image": {"min_side_pixels": -1}}', "media_limits.image.min_side_pixels: It should"),
+        ('"media_limits": {"image": {"max_ratio": 0}}', "media_limits.image.max_ratio: It should"),
+        ('"media_limits": {"video": {"max_seconds": -1}}', "media_limits.video.max_seconds: It should"),
         ('"conditions": [{"counted": ["first_frame"], "most": -1}]', "conditions[0].most: It should be greater"),
         ('"prices": [{"usd": 1e300}]', "prices[0].usd: It should be less than or equal to 1000000."),
         ('"prices": [{"usd": "NaN"}]', "prices[0].usd: It should be a finite number."),

@@ -10,7 +10,8 @@ from hunyuan_hosted_rig import FRAME, order, tokenhub, vclm
 from nexiom_sdk import ModelCard, VideoRequest
 from nexiom_sdk.models import estimate, mismatches
 from nexiom_sdk.providers.hunyuan_cards import TOKENHUB, VCLM
-from nexiom_sdk.references import Reference, check_limits
+from nexiom_sdk.reference_limits import check_limits
+from nexiom_sdk.references import Reference
 from nexiom_sdk.types import Media, VideoSpec
 
 PAGE = Path(__file__).parents[1] / "docs" / "hunyuan.md"
@@ -68,7 +69,7 @@ def test_the_longest_prompt_at_tokenhub_is_the_operators_decision() -> None:
 
 @pytest.mark.parametrize("size", [6_000_000, 6_000_001])
 def test_a_picture_may_have_eight_million_bytes_as_base64(size: int) -> None:
-    picture = Reference(data=bytes(size), media_type="image/png", width=50, height=5000)
+    picture = Reference(size_bytes=size, media_type="image/png", width=1250, height=5000)
     if size == 6_000_000:
         check_limits(picture, TOKENHUB, role="first_frame")
     else:

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
-from media_rig import FOX, URL, ChoosyStore, FileStore, Web, WebStore, asked_for, card_for, form_of, picture, put
+from media_rig import (
+    FOX,
+    URL,
+    ChoosyStore,
+    CloudStore,
+    FileStore,
+    Web,
+    WebFiles,
+    WebStore,
+    asked_for,
+    card_for,
+    form_of,
+    picture,
+    put,
+)
 from nexiom_sdk import GenerationJob, JobStatus, Media, VideoRequest
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import (
@@ -21,11 +40,11 @@ from nexiom_sdk.errors import (
     UnsafeUrl,
     UnsupportedFeature,
 )
-from nexiom_sdk.inputs import deliver, has_addresses
-from nexiom_sdk.models import MediaLimits, ModelCard
-from nexiom_sdk.references import MAX_REFERENCE_BYTES
+from nexiom_sdk.inputs import deliver, has_addresses, stage
+from nexiom_sdk.models import MediaLimits, ModelCard, kind_of
+from nexiom_sdk.references import MAX_IMAGE_BYTES, MOST_BYTES
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
-from nexiom_sdk.types import MediaRole
+from nexiom_sdk.types import Candidate, MediaRole
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -51,9 +70,11 @@ FORMS: Mapping[tuple[str, ...], tuple[str, str, str | None]] = {
     ("url",): ("the user's address", "the store's address", None),
     ("url", "bytes"): ("the user's address", "the bytes", "the bytes"),
 }
+NOISE = picture(noise=True)
 LIMITS = {
     "image": MediaLimits(types=("image/png", "image/jpeg"), max_bytes=1_000, max_side_pixels=100, min_side_pixels=20)
 }
+TERMS = Candidate(provider="acme", model="fake-1")
 STORES: Mapping[str, type[MemoryStore]] = {
     "web": WebStore,
     "choosy": ChoosyStore,
@@ -117,13 +138,49 @@ async def test_an_object_in_google_s_store_is_handed_on_unopened_to_models_that_
     assert web.opened == [URL]
 
 
+@pytest.mark.parametrize("place", ["gs://our-bucket", None])
+async def test_a_model_that_reads_google_s_store_gets_what_lies_there_by_its_address(
+    place: str | None, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", models=[card_for("bytes", "gs")], clock=clock).succeed()
+    rig = rig_of(fake, store=CloudStore(place))
+    await put(rig.store, "u1/fox.png", FOX)
+    await rig.steps(await rig.studio.submit(asked_for(Media.from_input("u1/fox.png")), defer=True))
+    [sent] = fake.submissions[0].spec.media
+    if place is None:
+        assert form_of(sent) == "the bytes"
+    else:
+        assert (sent.url, sent.media_type, sent.data) == ("gs://our-bucket/inputs/u1/fox.png", "image/png", None)
+
+
+async def test_models_that_do_not_read_google_s_store_get_nothing_from_there(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock).succeed()
+    rig = rig_of(fake, store=CloudStore("gs://our-bucket"))
+    await rig.steps(await rig.studio.submit(asked_for(Media.from_bytes(FOX)), defer=True))
+    assert form_of(fake.submissions[0].spec.media[0]) == "the bytes"
+
+
+async def test_a_fitted_picture_goes_to_google_by_the_address_of_its_copy(rig_of: RigOf, clock: VirtualClock) -> None:
+    limits = {"image": MediaLimits(max_side_pixels=11)}
+    fake = FakeProvider("acme", models=[card_for("bytes", "gs", media_limits=limits)], clock=clock).succeed()
+    rig = rig_of(fake, store=CloudStore("gs://our-bucket"))
+    await put(rig.store, "u1/fox.png", FOX)
+    await rig.steps(await rig.studio.submit(asked_for(Media.from_input("u1/fox.png", fit=True)), defer=True))
+    key = (fake.submissions[0].spec.media[0].url or "").removeprefix("gs://our-bucket/")
+    assert key.startswith("inputs/u1/")
+    data = b"".join([chunk async for chunk in rig.store.open(key)])
+    assert max(Image.open(io.BytesIO(data)).size) == 11
+
+
 @pytest.mark.parametrize("delivery", [("bytes",), ("url",), ("url", "bytes")], ids=str)
 async def test_an_object_in_google_s_store_is_refused_for_models_that_cannot_read_it(
     delivery: tuple[str, ...], rig_of: RigOf, clock: VirtualClock, web: Web
 ) -> None:
     fake = FakeProvider("acme", models=[card_for(*delivery)], clock=clock)
     rig = rig_of(fake, store=WebStore())
-    with pytest.raises(NoCandidate, match="reads no gs:// addresses"):
+    with pytest.raises(NoCandidate, match=r"reads no gs:// addresses \(hand over the file itself"):
         await rig.studio.submit(asked_for(Media.from_url("gs://bucket/fox.png")))
     assert (fake.calls, web.opened) == ([], [])
     request = asked_for(Media.from_url("gs://bucket/fox.png"))
@@ -132,7 +189,8 @@ async def test_an_object_in_google_s_store_is_refused_for_models_that_cannot_rea
             request,
             card=card_for(*delivery),
             store=rig.store,
-            open_url=lambda url: web.open_url(url, max_bytes=MAX_REFERENCE_BYTES),
+            terms=TERMS,
+            open_url=web.open_url,
         )
     assert web.opened == []
 
@@ -171,7 +229,7 @@ async def test_an_address_is_fetched_once_and_its_bytes_are_what_every_later_ste
     ("data", "says"),
     [
         (picture("GIF"), r"image/gif \(allowed: image/png, image/jpeg\)"),
-        (FOX + b"\0" * 900 + FOX[-12:], r"1,\d\d\d bytes \(allowed: at most 1,000\)"),
+        (NOISE, r"2,\d\d\d bytes \(allowed: at most 1,000\)"),
         (picture(size=(101, 21)), r"101 x 21 pixels \(allowed: at most 100 on a side\)"),
         (picture(size=(21, 101)), r"21 x 101 pixels \(allowed: at most 100 on a side\)"),
         (picture(size=(33, 19)), r"33 x 19 pixels \(allowed: at least 20 on a side\)"),
@@ -297,7 +355,7 @@ async def test_a_store_that_lost_its_addresses_is_found_out_before_the_order(web
     await put(store, "u1/fox.png", FOX)
     request = asked_for(Media.from_input("u1/fox.png"))
     with pytest.raises(UnsupportedFeature, match="as a web address only") as caught:
-        await deliver(request, card=card_for("url"), store=store, open_url=lambda _: web.open_url(URL, max_bytes=0))
+        await deliver(request, card=card_for("url"), terms=TERMS, store=store, open_url=web.open_url)
     assert caught.value.charged == "no"
 
 
@@ -306,6 +364,21 @@ async def test_the_store_is_asked_for_an_address_once_and_only_about_what_it_wil
         store = WebStore()
         assert await has_addresses(store, VideoRequest(prompt="x", media=media))
         assert store.asked == times
+
+
+async def test_an_object_of_two_gigabytes_is_left_at_the_cap(tmp_path: Path) -> None:
+    huge = tmp_path / "inputs" / "u1" / "huge.png"
+    huge.parent.mkdir(parents=True)
+    with huge.open("wb") as file:
+        file.truncate(2 * 2**30)
+    how: Mapping[str, Any] = {"store": WebFiles(tmp_path), "open_url": Web().open_url, "terms": TERMS}
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match="larger than 50 MiB"):
+            await deliver(asked_for(Media.from_input("u1/huge.png")), card=card_for("bytes"), **how)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 async def test_a_source_that_never_ends_is_left_at_the_cap(
@@ -322,7 +395,98 @@ async def test_a_source_that_never_ends_is_left_at_the_cap(
     rig = rig_of(FakeProvider("acme", models=[card_for("bytes")], clock=clock))
     with pytest.raises(InvalidInput, match="larger than 50 MiB"):
         await rig.studio.submit(asked_for(Media.from_url(URL)))
-    assert sum(taken) == MAX_REFERENCE_BYTES + 2**20
+    assert sum(taken) == MAX_IMAGE_BYTES + 2**20
+
+
+async def test_a_photo_is_kept_without_its_place_and_still_the_right_way_up(rig_of: RigOf, clock: VirtualClock) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x8825] = {1: "N", 2: (47.0, 22.0, 12.0)}
+    photo = io.BytesIO()
+    Image.new("RGB", (33, 21)).save(photo, "JPEG", exif=exif)
+    fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock).succeed()
+    rig = rig_of(fake)
+    job = await rig.steps(await rig.studio.submit(asked_for(Media.from_bytes(photo.getvalue())), defer=True))
+    kept = b"".join([chunk async for chunk in rig.store.open(f"inputs/{job.reference_media_path}")])
+    for data in (kept, fake.submissions[0].spec.media[0].data or b""):
+        told = Image.open(io.BytesIO(data)).getexif()
+        assert (told.get(0x0112), dict(told.get_ifd(0x8825))) == (6, {})
+
+
+VIDEO_BYTES = 64 * 2**20
+
+
+def large_video(file: Path) -> None:
+    """A whole video of 64 MiB, most of which is a hole in the file."""
+    clip = sample_video()
+    with file.open("wb") as out:
+        out.write(clip + struct.pack(">I4s", VIDEO_BYTES - len(clip), b"free"))
+        out.truncate(VIDEO_BYTES)
+
+
+async def test_a_large_video_that_goes_by_address_is_never_in_memory(tmp_path: Path) -> None:
+    large_video(tmp_path / "fox.mp4")
+    card = card_for("url", "bytes", media={"source_video": 1}, addresses_only_for=frozenset({"video"}))
+    store = WebFiles(tmp_path / "store")
+    how: Mapping[str, Any] = {"card": card, "terms": TERMS, "store": store, "open_url": Web().open_url}
+    asked = asked_for(Media.from_file(tmp_path / "fox.mp4", role="source_video"))
+    small = asked_for(Media.from_bytes(sample_video(), role="source_video"))
+    await deliver((await stage(small, **how, user_id="u1", roots=())).request, **how)  # what is made on first use
+    tracemalloc.start()
+    try:
+        staged = await stage(asked, **how, user_id="u1", roots=(tmp_path,))
+        handed = await deliver(staged.request, **how)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (handed.media[0].data, handed.media[0].media_type) == (None, "video/mp4")
+    path = staged.request.media[0].input_path
+    assert path is not None
+    info = await store.stat(f"inputs/{path}")
+    assert info is not None
+    assert info.size_bytes == VIDEO_BYTES
+    assert peak < 4 * 2**20
+
+
+@pytest.mark.parametrize("role", ["first_frame", "source_video", "reference_audio"])
+async def test_each_kind_of_reference_is_fetched_up_to_a_bound_of_its_own(
+    role: MediaRole, rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[int] = []
+
+    async def page(url: str, /, *, max_bytes: int) -> AsyncIterator[bytes]:
+        bounds.append(max_bytes)
+        yield b"<html>"
+
+    monkeypatch.setattr("nexiom_sdk.providers.downloads.open_url", page)
+    rig = rig_of(FakeProvider("acme", models=[card_for("bytes", media={role: 1})], clock=clock))
+    with pytest.raises(InvalidInput, match="looks like a web page"):
+        await rig.studio.submit(asked_for(Media.from_url(URL, role=role)))
+    assert bounds == [MOST_BYTES[kind_of(role)]]
+
+
+async def test_references_that_are_too_long_together_are_refused(rig_of: RigOf, clock: VirtualClock) -> None:
+    limits = {"video": MediaLimits(max_total_seconds=3)}
+    card = card_for("bytes", media={"reference_video": 2}, media_limits=limits)
+    fake = FakeProvider("acme", models=[card], clock=clock).succeed()
+    rig = rig_of(fake)
+    clip = Media.from_bytes(sample_video(), role="reference_video")
+    with pytest.raises(InvalidInput, match="they last 4 s"):
+        await rig.studio.submit(VideoRequest(prompt="a fox", media=(clip, clip)))
+    assert fake.calls == []
+    await rig.steps(await rig.studio.submit(VideoRequest(prompt="a fox", media=(clip,)), defer=True))
+    assert len(fake.submissions) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["../outputs/u1/a.png", "/etc/passwd", "u1/../../x.png", "u1//fox.png", "c:/fox.png", "u1\\fox.png"]
+)
+async def test_a_path_that_leads_out_of_the_bucket_is_refused(path: str, rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock)
+    rig = rig_of(fake)
+    with pytest.raises(InvalidInput, match="not a path inside a bucket"):
+        await rig.studio.submit(asked_for(Media.from_input(path)))
+    assert fake.calls == []
 
 
 def test_an_address_may_be_signed_so_it_is_not_shown() -> None:

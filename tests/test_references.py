@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.models import MediaKind, MediaLimits, ModelCard
-from nexiom_sdk.references import MAX_REFERENCE_BYTES, check_limits, inspect, read_local
+from nexiom_sdk.references import MOST_BYTES, inspect, open_local
 from nexiom_sdk.testing import sample_video
+from nexiom_sdk.types import MediaRole
 
 
 def _image(kind: str, size: tuple[int, int] = (33, 21), **how: object) -> bytes:
@@ -89,20 +89,35 @@ def test_a_video_role_takes_a_video_and_no_image() -> None:
         inspect(IMAGES["png"], role="source_video")
 
 
-@pytest.mark.parametrize(
-    ("kind", "says"),
-    [("image", None), ("audio", None), ("video", r"bytes \(allowed: at most 9\)")],
-)
-def test_a_limit_holds_for_media_of_its_kind_only(kind: MediaKind, says: str | None) -> None:
-    card = ModelCard(model="a1", media_limits={kind: MediaLimits(max_bytes=9, max_side_pixels=9)})
-    clip = inspect(sample_video(), role="source_video")
-    with pytest.raises(InvalidInput, match=says) if says else contextlib.nullcontext():
-        check_limits(clip, card, role="source_video", name="clip.mp4")
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
+def test_half_a_video_is_refused(share: float) -> None:
+    whole = sample_video()
+    with pytest.raises(InvalidInput, match="damaged or incomplete"):
+        inspect(whole[: int(len(whole) * share)], role="source_video", name="clip.mp4")
 
 
-def test_a_card_without_limits_takes_whatever_its_role_takes() -> None:
-    for data in IMAGES.values():
-        check_limits(inspect(data, role="first_frame"), ModelCard(model="a1"), role="first_frame")
+def test_a_video_is_measured_by_its_index() -> None:
+    found = inspect(sample_video(), role="source_video")
+    assert (found.width, found.height, found.length_seconds, found.frames_per_second) == (320, 180, 2.0, 24.0)
+
+
+@given(st.sampled_from([b"\0\0\0\x10ftypisom\0\0\0\0", b"\x1a\x45\xdf\xa3", b"ID3", b"RIFF\0\0\0\0WAVE"]), st.binary())
+def test_noise_that_begins_like_a_video_or_a_sound_is_refused_or_taken(start: bytes, noise: bytes) -> None:
+    for role in ("source_video", "reference_audio"):
+        with contextlib.suppress(InvalidInput):
+            inspect(start + noise, role=role)
+
+
+def test_a_video_in_endlessly_many_parts_is_refused() -> None:
+    endless = sample_video() + b"\0\0\0\x08free" * 300_000
+    with pytest.raises(InvalidInput, match="more parts than any real one"):
+        inspect(endless, role="source_video")
+
+
+def test_a_video_with_an_endless_index_is_refused_without_reading_it() -> None:
+    endless = sample_video()[:32] + struct.pack(">I4s", 32 * 2**20, b"moov") + bytes(32 * 2**20 - 8)
+    with pytest.raises(InvalidInput, match="index is larger than any real one"):
+        inspect(endless, role="source_video")
 
 
 def test_a_polyglot_is_what_its_first_bytes_say() -> None:
@@ -115,13 +130,15 @@ def test_a_polyglot_is_what_its_first_bytes_say() -> None:
 def test_a_file_below_a_root_is_read(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "fox.png").write_bytes(IMAGES["png"])
-    assert read_local(tmp_path / "sub" / "fox.png", roots=(tmp_path,)) == IMAGES["png"]
+    with open_local(tmp_path / "sub" / "fox.png", roots=(tmp_path,), role="first_frame") as file:
+        assert file.read() == IMAGES["png"]
 
 
 def test_a_link_inside_the_root_is_followed(tmp_path: Path) -> None:
     (tmp_path / "fox.png").write_bytes(IMAGES["png"])
     (tmp_path / "link.png").symlink_to(tmp_path / "fox.png")
-    assert read_local(tmp_path / "link.png", roots=(tmp_path,)) == IMAGES["png"]
+    with open_local(tmp_path / "link.png", roots=(tmp_path,), role="first_frame") as file:
+        assert file.read() == IMAGES["png"]
 
 
 def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
@@ -131,32 +148,42 @@ def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
     (root / "link.png").symlink_to(secret)
     (root / "folder").symlink_to(tmp_path)
     for path in (secret, root / "link.png", root / ".." / "secret.png", root / "folder" / "secret.png"):
-        with pytest.raises(InvalidInput, match="outside the folders"):
-            read_local(path, roots=(root,))
+        with pytest.raises(InvalidInput, match=r"^The reference '[^']*' lies outside the folders") as caught:
+            open_local(path, roots=(root,), role="first_frame")
+
+        assert "NEXIOM_MEDIA_ROOTS" in caught.value.next_step
 
 
 def test_without_roots_the_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="NEXIOM_MEDIA_ROOTS"):
-        read_local(tmp_path / "x.png", roots=())
+        open_local(tmp_path / "x.png", roots=(), role="first_frame")
 
 
 def test_what_is_no_plain_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(InvalidInput, match="is not a file"):
-        read_local(tmp_path / "pipe", roots=(tmp_path,))
+        open_local(tmp_path / "pipe", roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput):
-        read_local(tmp_path, roots=(tmp_path,))
+        open_local(tmp_path, roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput):
-        read_local(tmp_path / "loop", roots=(tmp_path,))
+        open_local(tmp_path / "loop", roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput, match="There is no file"):
-        read_local(tmp_path / "missing.png", roots=(tmp_path,))
+        open_local(tmp_path / "missing.png", roots=(tmp_path,), role="first_frame")
     with pytest.raises(InvalidInput):
-        read_local(Path("a\0b"), roots=(tmp_path,))
+        open_local(Path("a\0b"), roots=(tmp_path,), role="first_frame")
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    with (tmp_path / "huge.png").open("wb") as file:
-        file.truncate(MAX_REFERENCE_BYTES + 1)
-    with pytest.raises(InvalidInput, match="larger than 50 MiB"):
-        read_local(tmp_path / "huge.png", roots=(tmp_path,))
+@pytest.mark.parametrize(("role", "says"), [("first_frame", "50 MiB"), ("source_video", "512 MiB")])
+def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path, role: MediaRole, says: str) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(2 * 2**30)
+    with pytest.raises(InvalidInput, match=f"larger than {says}"):
+        open_local(tmp_path / "huge", roots=(tmp_path,), role=role)
+
+
+def test_a_file_as_large_as_may_be_is_opened(tmp_path: Path) -> None:
+    with (tmp_path / "large.mp4").open("wb") as file:
+        file.truncate(MOST_BYTES["video"])
+    with open_local(tmp_path / "large.mp4", roots=(tmp_path,), role="source_video") as opened:
+        assert opened.read(2) == b"\0\0"

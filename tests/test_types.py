@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nexiom_sdk import Choice, Media, VideoRequest
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.types import Candidate, Rejection, RequestFields, mode_of
+from nexiom_sdk.types import Candidate, MediaRole, Rejection, RequestFields, mode_of
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,52 @@ def test_a_choice_explains_itself() -> None:
         "dropped  cora/c1: no key; 7 s is not offered",
     ]
     assert Choice().explain() == "no model is known"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "gs://my-bucket/fox.png",
+        "gs://example.com/a/b/c.png",
+        "gs://a_b/" + "x" * 1024,
+        "gs://abc/ein Füchslein.png",
+    ],
+)
+def test_an_object_in_google_s_store_has_a_bucket_and_a_name(address: str) -> None:
+    assert Media.from_url(address).delivery == "gs"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "gs://",
+        "gs://bucket",
+        "gs://bucket/",
+        "gs:///fox.png",
+        "gs://ab/fox.png",
+        "gs://Bucket/fox.png",
+        "gs://-bucket/fox.png",
+        "gs://bucket-/fox.png",
+        f"gs://{'a' * 64}/fox.png",
+        "gs://bucket/..",
+        "gs://bucket/a\nb",
+        "gs://bucket/" + "x" * 1025,
+    ],
+)
+def test_an_address_that_names_no_object_in_google_s_store_is_refused(address: str) -> None:
+    with pytest.raises(InvalidInput, match=r"gs://bucket/folder/fox\.png"):
+        Media.from_url(address)
+
+
+@pytest.mark.parametrize("role", ["source_video", "reference_video", "reference_audio"])
+def test_only_pictures_can_be_fitted(role: MediaRole) -> None:
+    with pytest.raises(InvalidInput, match="Only pictures can be fitted"):
+        Media.from_file("fox.mp4", role=role, fit=True)
+
+
+@pytest.mark.parametrize("role", ["first_frame", "last_frame", "reference_image"])
+def test_every_kind_of_picture_can_be_fitted(role: MediaRole) -> None:
+    assert Media.from_input("u1/fox.png", role=role, fit=True).fit
+    assert not Media.from_input("u1/fox.png", role=role).fit
+    with pytest.raises(InvalidInput, match="nobody opens it"):
+        Media.from_url("gs://bucket/fox.png", role=role, fit=True)

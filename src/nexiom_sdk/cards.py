@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from nexiom_sdk.figures import ClipSeconds, ClipSpan, Count, SomeSeconds, Usd
+from nexiom_sdk.figures import ClipSeconds, ClipSpan, Count, Share, SomeSeconds, Usd
 from nexiom_sdk.types import AspectRatio, Delivery, Frozen, MediaRole, Mode, Resolution
 from nexiom_sdk.wording import seconds
 
@@ -132,14 +132,30 @@ class MediaLimits(Frozen):
     Args:
         types: Media types taken, such as image/png; empty: any that the library knows.
         max_bytes: Largest file.
-        max_side_pixels: Longest side of an image.
-        min_side_pixels: Shortest side of an image.
+        max_side_pixels: Longest side of an image or a video.
+        min_side_pixels: Shortest side of an image or a video.
+        min_ratio: Least width of an image, in heights.
+        max_ratio: Greatest width of an image, in heights.
+        same_size_as_video: An image must have exactly the size of the video that is asked for.
+        min_seconds: Shortest video or sound.
+        max_seconds: Longest video or sound.
+        max_total_seconds: Longest that all videos, or all sounds, of an order may be together.
+        min_frames_per_second: Least frame rate of a video.
+        max_frames_per_second: Greatest frame rate of a video.
     """
 
     types: tuple[str, ...] = ()
     max_bytes: Count | None = None
     max_side_pixels: Count | None = None
     min_side_pixels: Count | None = None
+    min_ratio: Share | None = None
+    max_ratio: Share | None = None
+    same_size_as_video: bool = False
+    min_seconds: ClipSeconds | None = None
+    max_seconds: ClipSeconds | None = None
+    max_total_seconds: ClipSeconds | None = None
+    min_frames_per_second: Share | None = None
+    max_frames_per_second: Share | None = None
 
 
 @functools.lru_cache(maxsize=1024)

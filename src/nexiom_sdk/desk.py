@@ -152,10 +152,10 @@ class Desk:
             msg = f"Job {job.id} names no model that was chosen for it."
             raise IllegalTransition(msg, job_id=job.id)
         card = self.card_of(provider, candidate.model)
-        media = await deliver(job.request, card=card, store=self.store, open_url=self.open_url)
+        handed = await deliver(job.request, card=card, terms=candidate, store=self.store, open_url=self.open_url)
         calls_back = self.callback_url is not None and isinstance(provider, SupportsCallback)
         return Submission(
-            spec=spec_for(job.request, candidate, media),
+            spec=spec_for(job.request, candidate, handed.media),
             idempotency_key=job.order_key,
             callback_url=f"{self.callback_url}/{candidate.provider}" if calls_back else None,
         )

@@ -36,16 +36,17 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
         return None
     for way in _ways(desk, job, choice, error):
         candidate = way.candidate
-        moved = moves.reordered(job, candidate, error, now=desk.now(), run_at=way.run_at, attempts=way.submits)
-        if way.submits:
-            moved = moved.with_metadata(trouble=fallback.in_words(job, error.message))
         try:
             card = desk.card_of(desk.provider(candidate.provider), candidate.model)
-            await deliver(job.request, card=card, store=desk.store, open_url=desk.open_url)
+            handed = await deliver(job.request, card=card, terms=candidate, store=desk.store, open_url=desk.open_url)
+            candidate = candidate.warned(handed.told)
         except NexiomError as trouble:
             if not _passes(trouble):  # the job's references are not what this model takes
                 refused.setdefault(candidate.provider, trouble.message)
                 continue
+        moved = moves.reordered(job, candidate, error, now=desk.now(), run_at=way.run_at, attempts=way.submits)
+        if way.submits:
+            moved = moved.with_metadata(trouble=fallback.in_words(job, error.message))
         try:
             job = await desk.commit(job, moved, limits=desk.limits(moved))
         except BudgetExceeded as trouble:  # a less expensive one may fit

@@ -42,3 +42,6 @@ Usd = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False), AfterVa
 
 Count = Annotated[int, Field(ge=0)]
 """How many there may be."""
+
+Share = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+"""A width in heights, or a number of frames in a second."""

@@ -52,7 +52,7 @@ class Asked(NamedTuple):
         """
         references = request.references
         roles: tuple[MediaRole, ...] = tuple(media.role for media in references)
-        without_address: tuple[MediaRole, ...] = tuple(media.role for media in references if media.url is None)
+        without_address: tuple[MediaRole, ...] = tuple(media.role for media in references if media.is_kept)
         return cls(
             mode=mode_of(roles),
             roles=roles,
@@ -165,7 +165,7 @@ def _conditions(asked: Asked, card: ModelCard) -> Iterator[Mismatch]:
 def _media(asked: Asked, card: ModelCard, *, addresses: bool) -> Iterator[Mismatch]:
     yield from media_mismatches(asked.roles, card)
     if asked.in_cloud_storage and "gs" not in card.delivery:
-        yield Mismatch("media", "reads no gs:// addresses")
+        yield Mismatch("media", "reads no gs:// addresses (hand over the file itself, or an https address)")
     far: list[MediaRole] = [role for role in asked.without_address if card.by_address(role)]
     if far and not addresses:
         what = "references" if card.addresses_only else f"{kind_of(far[0])}s"

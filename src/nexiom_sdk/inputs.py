@@ -1,17 +1,21 @@
 """References on their way from the user to the provider: checked, kept in the bucket `inputs`, handed over.
 
 `stage` runs when a job is submitted, so that the row refers to bytes that any process can read. `deliver` runs before
-the paid call, in whatever process makes it, and perhaps for another model than the one that was chosen first.
+the paid call, in whatever process makes it, and perhaps for another model than the one that was chosen first. Bytes
+that pass here leave their metadata behind and rest on disk: they are read into memory only for models that take bytes.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import io
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, Protocol
 
+from nexiom_sdk.disk import to_its_end
 from nexiom_sdk.errors import (
     InvalidInput,
     ObjectNotFound,
@@ -20,17 +24,49 @@ from nexiom_sdk.errors import (
     ResultExpired,
     UnsupportedFeature,
 )
-from nexiom_sdk.models import ModelCard
+from nexiom_sdk.models import ModelCard, kind_of
 from nexiom_sdk.providers.guard import check_looks
 from nexiom_sdk.redaction import redact
-from nexiom_sdk.references import MAX_REFERENCE_BYTES, Reference, check_limits, inspect, read_local, too_large
-from nexiom_sdk.storage import ANYBODY, ObjectStore, in_chunks, input_key
-from nexiom_sdk.types import DeliveredMedia, Media, VideoRequest
-
-# Gives the bytes behind an https address; it guards what it opens, and answers trouble with a `ProviderError`.
-OpenUrl: TypeAlias = Callable[[str], AsyncIterator[bytes]]
+from nexiom_sdk.reference_copies import Copies, Copy, clean_copy
+from nexiom_sdk.reference_limits import check_together
+from nexiom_sdk.references import MOST_BYTES, Reference, open_local, too_large
+from nexiom_sdk.resting import at_rest, resting_place, take_in, whole
+from nexiom_sdk.storage import ANYBODY, ObjectStore, SupportsCloudAddresses, input_key
+from nexiom_sdk.types import Candidate, DeliveredMedia, Media, MediaRole, VideoRequest
 
 _URL_LIFETIME_SECONDS = 24 * 3600.0  # providers may fetch a reference long after the order was taken
+
+
+class OpenUrl(Protocol):
+    """Gives the bytes behind an https address; it guards what it opens, and answers trouble with a `ProviderError`."""
+
+    def __call__(self, url: str, /, *, max_bytes: int) -> AsyncIterator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A request whose references any process can read.
+
+    Args:
+        request: The request.
+        told: What was done to its pictures so that they fit, in sentences.
+    """
+
+    request: VideoRequest
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """References as an adapter gets them.
+
+    Args:
+        media: The references.
+        told: What was done to pictures so that they fit, in sentences.
+    """
+
+    media: tuple[DeliveredMedia, ...]
+    told: tuple[str, ...] = ()
 
 
 async def has_addresses(store: ObjectStore, request: VideoRequest) -> bool:
@@ -44,9 +80,9 @@ async def has_addresses(store: ObjectStore, request: VideoRequest) -> bool:
         InvalidInput: A path is none inside the bucket.
         StorageUnavailable: The store cannot be used.
     """
-    stored = [media.input_path or f"{ANYBODY}/reference" for media in request.references if media.url is None]
+    held = [media.input_path or f"{ANYBODY}/reference" for media in request.references if media.is_kept]
     try:
-        return not stored or await _address(store, stored[0]) is not None
+        return not held or await _address(store, held[0]) is not None
     except ObjectNotFound:
         return True  # a store that looks for the object before it gives an address has addresses
 
@@ -55,11 +91,12 @@ async def stage(
     request: VideoRequest,
     *,
     card: ModelCard,
+    terms: Candidate,
     store: ObjectStore,
     open_url: OpenUrl,
     user_id: str | None,
     roots: Sequence[Path],
-) -> VideoRequest:
+) -> Staged:
     """The request with every file, every byte and every address that the model cannot take moved into `inputs`.
 
     The name there is made from the content.
@@ -67,6 +104,7 @@ async def stage(
     Args:
         request: What the user asked.
         card: The model that was chosen.
+        terms: What it will be asked for.
         store: Where bytes live.
         open_url: Gives the bytes behind an address.
         user_id: Whose folder in `inputs` it goes to.
@@ -74,41 +112,43 @@ async def stage(
 
     Raises:
         InvalidInput: A reference is missing, not allowed, or not what its role and the model need.
+        UnsupportedFeature: A picture has to be fitted, and the extra `media` is not installed.
         UnsafeUrl: An address leads where nothing may be opened.
         StorageUnavailable: The store cannot be used.
     """
+    way = _Way(card=card, terms=terms, store=store, open_url=open_url, roots=roots)
 
     async def staged(media: Media) -> Media:
-        if media.url is not None and media.delivery in card.delivery:
+        if way.passes_unopened(media):
             if media.delivery == "url":
-                check_looks(media.url)
+                check_looks(media.url or "")
             return media
-        if media.input_path is not None:
-            await _load(media, card, store)
-            return media
+        folder = user_id or ANYBODY
         try:
-            found = _checked(await _read(media, open_url, roots), media, card)
+            async with way.opened(media, folder) as (clean, _):
+                if media.input_path is not None:
+                    return media
+                path = await way.copies.kept(clean, folder=folder)
         except ProviderUnavailable as error:
             msg = f"The reference '{_name(media)}' could not be fetched. {error.message}"
             raise InvalidInput(msg, next_step="Try again later, or hand over the file itself.") from error
-        path = f"{user_id or ANYBODY}/{hashlib.sha256(found.data).hexdigest()[:32]}.{found.extension}"
-        if await store.stat(input_key(path)) is None:
-            await store.put(input_key(path), in_chunks(found.data), media_type=found.media_type)
-        return Media.from_input(path, role=media.role)
+        return Media.from_input(path, role=media.role, fit=media.fit)
 
-    if request.reference_media_path is not None:
-        await _load(Media.from_input(request.reference_media_path), card, store)
-    return request.evolve(media=tuple([await staged(media) for media in request.media]))
+    moved = [await staged(media) for media in request.references]
+    check_together(way.found, card)
+    by_path = request.reference_media_path is not None  # it stays beside the others, and is the first of them all
+    return Staged(request=request.evolve(media=tuple(moved[by_path:])), told=tuple(way.told))
 
 
 async def deliver(
-    request: VideoRequest, *, card: ModelCard, store: ObjectStore, open_url: OpenUrl
-) -> tuple[DeliveredMedia, ...]:
-    """The references in a form that the model takes: bytes where it takes bytes, else an address.
+    request: VideoRequest, *, card: ModelCard, terms: Candidate, store: ObjectStore, open_url: OpenUrl
+) -> Delivered:
+    """The references in a form that the model takes: an address in Google's store, else bytes, else a web address.
 
     Args:
         request: The request as it was staged.
         card: The model that is asked now.
+        terms: What it is asked for.
         store: Where bytes live.
         open_url: Gives the bytes behind an address.
 
@@ -119,64 +159,116 @@ async def deliver(
         ProviderUnavailable: An address cannot be fetched now.
         StorageUnavailable: The store cannot be used.
     """
+    way = _Way(card=card, terms=terms, store=store, open_url=open_url)
 
     async def delivered(media: Media) -> DeliveredMedia:
-        if media.url is not None:
-            if media.delivery in card.delivery:
-                return DeliveredMedia(role=media.role, media_type="", url=media.url)
-            found = _checked(await _fetch(media, media.url, open_url), media, card)
-        else:
-            found = await _load(media, card, store)
-        if not card.by_address(media.role):
-            return DeliveredMedia(role=media.role, media_type=found.media_type, data=found.data)
-        url = await _address(store, media.input_path or "")
+        if way.passes_unopened(media):
+            return DeliveredMedia(role=media.role, media_type="", url=media.url)
+        async with way.opened(media, ANYBODY) as (_, copy):
+            return await way.handed_on(media, copy)
+
+    media = tuple([await delivered(media) for media in request.references])
+    check_together(way.found, card)
+    return Delivered(media=media, told=tuple(way.told))
+
+
+class _Way:
+    """The way of the references of one order to one model; it remembers what they are and what was done to them."""
+
+    def __init__(
+        self,
+        *,
+        card: ModelCard,
+        terms: Candidate,
+        store: ObjectStore,
+        open_url: OpenUrl,
+        roots: Sequence[Path] = (),
+    ) -> None:
+        self.copies = Copies(card=card, terms=terms, store=store)
+        self.found: list[tuple[MediaRole, Reference]] = []
+        self.told: list[str] = []
+        self._card = card
+        self._store = store
+        self._open_url = open_url
+        self._roots = roots
+
+    def passes_unopened(self, media: Media) -> bool:
+        """Whether it is handed on as the address that the user gave."""
+        return not media.is_kept and media.delivery in self._card.delivery
+
+    @asynccontextmanager
+    async def opened(self, media: Media, folder: str) -> AsyncGenerator[tuple[Copy, Copy], None]:
+        """The clean copy of a reference, and what the model gets; what is made goes to its own folder, else to this."""
+        name = _name(media)
+        folder = _folder(media.input_path or "") or folder
+        async with (
+            self._source(media) as source,
+            clean_copy(source, role=media.role, name=name) as clean,
+            self.copies.fitting(clean, role=media.role, name=name, folder=folder, may_change=media.fit) as copy,
+        ):
+            self.found.append((media.role, copy.found))
+            self.told += [copy.told] if copy.told else []
+            yield clean, copy
+
+    async def handed_on(self, media: Media, copy: Copy) -> DeliveredMedia:
+        """What an adapter gets for a reference that was opened."""
+        role, media_type, by_address = media.role, copy.found.media_type, self._card.by_address(media.role)
+        url = await self._cloud_address(media, copy)
+        if url is None and not by_address:
+            return DeliveredMedia(role=role, media_type=media_type, data=await at_rest(whole, copy.place))
+        url = url or await _address(self._store, await self._path(media, copy))
         if url is None:
-            what = media.role.replace("_", " ")
-            msg = f"{card.model} takes a {what} as a web address only, and this store has none."
+            what = role.replace("_", " ")
+            msg = f"{self._card.model} takes a {what} as a web address only, and this store has none."
             hint = "Use a store with public addresses, Media.from_url, or another model."
             raise UnsupportedFeature(msg, next_step=hint)
-        return DeliveredMedia(role=media.role, media_type=found.media_type, url=url)
+        return DeliveredMedia(role=role, media_type=media_type, url=url)
 
-    return tuple([await delivered(media) for media in request.references])
+    async def _cloud_address(self, media: Media, copy: Copy) -> str | None:
+        """Where a model that reads Google's store finds it; None where the model or our store is of another kind."""
+        store, path = self._store, media.input_path
+        if path is None or "gs" not in self._card.delivery or not isinstance(store, SupportsCloudAddresses):
+            return None
+        if store.cloud_address(input_key(path)) is None:
+            return None
+        return store.cloud_address(input_key(await self._path(media, copy)))
 
+    async def _path(self, media: Media, copy: Copy) -> str:
+        """Where the store has what the model gets: the user's own object, if nothing in it had to change."""
+        path = media.input_path or ""
+        return await self.copies.kept(copy, folder=_folder(path) or ANYBODY) if copy.changed else path
 
-async def _read(media: Media, open_url: OpenUrl, roots: Sequence[Path]) -> bytes:
-    if media.url is not None:
-        return await _fetch(media, media.url, open_url)
-    if media.file is not None:
-        return await asyncio.to_thread(read_local, media.file, roots=roots)
-    return media.data or b""
+    @asynccontextmanager
+    async def _source(self, media: Media) -> AsyncGenerator[BinaryIO, None]:
+        """What the user handed in, wherever it is."""
+        if media.data is not None:
+            yield io.BytesIO(media.data)
+        elif media.file is not None:
+            file = await to_its_end(partial(open_local, media.file, roots=self._roots, role=media.role))
+            with file:
+                yield file
+        else:
+            with resting_place() as place:
+                await self._taken_in(place, media)
+                yield place
 
-
-async def _fetch(media: Media, url: str, open_url: OpenUrl) -> bytes:
-    if media.delivery == "gs":
-        msg = f"The model cannot read '{_name(media)}', and nobody opens gs:// addresses for it."
-        raise UnsupportedFeature(msg, next_step="Hand over the file itself, or an https address.")
-    try:
-        return await _collected(open_url(url), _name(media))
-    except ResultExpired as error:
-        msg = f"There is nothing at the address of the reference '{_name(media)}'. {error.message}"
-        hint = "Check the address: it must be open to everybody. Or hand over the file itself."
-        raise InvalidInput(msg, next_step=hint) from error
-    except ResponseTooLarge as error:
-        raise too_large(_name(media)) from error
-
-
-async def _load(media: Media, card: ModelCard, store: ObjectStore) -> Reference:
-    path = media.input_path or ""
-    try:
-        data = await _collected(store.open(input_key(path)), path)
-    except ObjectNotFound as error:
-        msg = f"There is no reference '{path}' in the bucket inputs."
-        hint = "Upload it first, or hand over a file with Media.from_file; the path is the one inside the bucket."
-        raise InvalidInput(msg, next_step=hint) from error
-    return _checked(data, media, card)
-
-
-def _checked(data: bytes, media: Media, card: ModelCard) -> Reference:
-    found = inspect(data, role=media.role, name=_name(media))
-    check_limits(found, card, role=media.role, name=_name(media))
-    return found
+    async def _taken_in(self, place: BinaryIO, media: Media) -> None:
+        most_bytes, path = MOST_BYTES[kind_of(media.role)], media.input_path
+        try:
+            if path is not None:
+                await take_in(place, self._store.open(input_key(path)), most_bytes=most_bytes)
+            else:
+                await take_in(place, self._open_url(_opened_url(media), max_bytes=most_bytes), most_bytes=most_bytes)
+        except ObjectNotFound as error:
+            msg = f"There is no reference '{path}' in the bucket inputs."
+            hint = "Upload it first, or hand over a file with Media.from_file; the path is the one inside the bucket."
+            raise InvalidInput(msg, next_step=hint) from error
+        except ResultExpired as error:
+            msg = f"There is nothing at the address of the reference '{_name(media)}'. {error.message}"
+            hint = "Check the address: it must be open to everybody. Or hand over the file itself."
+            raise InvalidInput(msg, next_step=hint) from error
+        except ResponseTooLarge as error:
+            raise too_large(_name(media), role=media.role) from error
 
 
 async def _address(store: ObjectStore, path: str) -> str | None:
@@ -185,13 +277,17 @@ async def _address(store: ObjectStore, path: str) -> str | None:
     return url if url is not None and url.startswith("https://") else None
 
 
-async def _collected(chunks: AsyncIterator[bytes], name: str) -> bytes:
-    data = bytearray()
-    async for chunk in chunks:
-        data += chunk
-        if len(data) > MAX_REFERENCE_BYTES:
-            raise too_large(name)
-    return bytes(data)
+def _opened_url(media: Media) -> str:
+    if media.delivery == "gs":
+        msg = f"The model cannot read '{_name(media)}', and nobody opens gs:// addresses for it."
+        hint = "Hand over the file itself or an https address, or choose a model of Google's at Vertex AI."
+        raise UnsupportedFeature(msg, next_step=hint)
+    return media.url or ""
+
+
+def _folder(path: str) -> str:
+    """The folder of the user whom an object in `inputs` belongs to; empty for what lies in none."""
+    return path.partition("/")[0] if "/" in path else ""
 
 
 def _name(media: Media) -> str:

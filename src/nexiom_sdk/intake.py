@@ -64,9 +64,18 @@ class Intake:
         desk = self.desk
         checked_user(user_id)
         choice = self.choose(request, addresses=await has_addresses(desk.store, request), role=role)
-        card = desk.card_of(desk.provider(choice.provider or ""), choice.model or "")
-        staged = await stage(request, card=card, store=desk.store, open_url=desk.open_url, user_id=user_id, roots=roots)
-        return staged, choice
+        chosen = choice.ranked[0]
+        card = desk.card_of(desk.provider(chosen.provider), chosen.model)
+        staged = await stage(
+            request,
+            card=card,
+            terms=chosen,
+            store=desk.store,
+            open_url=desk.open_url,
+            user_id=user_id,
+            roots=roots,
+        )
+        return staged.request, choice.evolve(ranked=(chosen.warned(staged.told), *choice.ranked[1:]))
 
     async def admit(self, job: GenerationJob) -> GenerationJob:
         """A row that was inserted by others, made into what `submit` would have written; its lease is kept.

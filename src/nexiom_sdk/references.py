@@ -1,24 +1,38 @@
 """A reference that a user hands in: safe to read, and really what its role needs, before anything is spent.
 
-Everything is judged by content, never by name, and before any decoder sees a byte.
+Everything is judged by content, never by name, and before any decoder sees a byte; nothing is read into memory whole.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.bounded_reading import BoundedReader
+from nexiom_sdk.errors import InvalidInput, ResultInvalid
 from nexiom_sdk.media import sniff
-from nexiom_sdk.models import MediaLimits, ModelCard, kind_of
+from nexiom_sdk.models import MediaKind, kind_of
+from nexiom_sdk.mp4 import read_mp4
+from nexiom_sdk.picture_headers import picture_size
+from nexiom_sdk.sound_headers import mp3_seconds, wav_seconds
 from nexiom_sdk.types import MediaRole
+from nexiom_sdk.webm import read_webm
 from nexiom_sdk.wording import printable
 
-MAX_REFERENCE_BYTES = 50 * 1024 * 1024
+_MIB = 1024 * 1024
+
+MAX_IMAGE_BYTES = 50 * _MIB
+MAX_VIDEO_BYTES = 512 * _MIB  # providers take videos of up to 200 MB; one that another model cannot take may be larger
+MAX_AUDIO_BYTES = 50 * _MIB
 MAX_REFERENCE_PIXELS = 64_000_000
+MOST_BYTES: Mapping[MediaKind, int] = {"image": MAX_IMAGE_BYTES, "video": MAX_VIDEO_BYTES, "audio": MAX_AUDIO_BYTES}
+"""Largest reference of each kind."""
 
 _EXTENSION = {
     "image/jpeg": "jpg",
@@ -36,19 +50,23 @@ _EXTENSION = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """Bytes that were found to be what they should be.
+    """What a file was found to be.
 
     Args:
-        data: The bytes.
-        media_type: Their type, by content.
-        width: Width of an image in pixels; None for other media.
-        height: Height of an image in pixels; None for other media.
+        size_bytes: Its length.
+        media_type: Its type, by content.
+        width: Width of a picture or a video as it is shown, in pixels; None for sounds.
+        height: Height of a picture or a video as it is shown, in pixels; None for sounds.
+        length_seconds: Length of a video or a sound; None for pictures, and where the file does not tell.
+        frames_per_second: Mean frame rate of a video, where the file tells.
     """
 
-    data: bytes = field(repr=False)
+    size_bytes: int
     media_type: str
     width: int | None = None
     height: int | None = None
+    length_seconds: float | None = None
+    frames_per_second: float | None = None
 
     @property
     def extension(self) -> str:
@@ -56,12 +74,13 @@ class Reference:
         return _EXTENSION[self.media_type]
 
 
-def read_local(file: Path, *, roots: Sequence[Path]) -> bytes:
-    """The bytes of a file below one of the allowed folders.
+def open_local(file: Path, *, roots: Sequence[Path], role: MediaRole) -> BinaryIO:
+    """A file below one of the allowed folders, opened for reading.
 
     Args:
         file: The file.
         roots: The allowed folders; links are followed first, so none leads out of them.
+        role: What it is for.
 
     Raises:
         InvalidInput: It is not there, not a plain file, too large, or outside the allowed folders.
@@ -83,80 +102,57 @@ def read_local(file: Path, *, roots: Sequence[Path]) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidInput(f"The reference '{shown}' cannot be read: {reason}.") from error
     status = os.fstat(opened)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(opened)
-        raise InvalidInput(f"The reference '{shown}' is not a file.")
-    if status.st_size > MAX_REFERENCE_BYTES:
-        os.close(opened)
-        raise too_large(shown)
-    with os.fdopen(opened, "rb") as plain:
-        data = plain.read(MAX_REFERENCE_BYTES + 1)
-    if len(data) > MAX_REFERENCE_BYTES:
-        raise too_large(shown)
-    return data
+    if stat.S_ISREG(status.st_mode) and status.st_size <= MOST_BYTES[kind_of(role)]:
+        return os.fdopen(opened, "rb")
+    os.close(opened)
+    if stat.S_ISREG(status.st_mode):
+        raise too_large(shown, role=role)
+    raise InvalidInput(f"The reference '{shown}' is not a file.")
 
 
 def inspect(data: bytes, *, role: MediaRole, name: str = "reference") -> Reference:
-    """The reference, if its bytes are whole media of the kind that its role needs.
+    """As `inspect_file`, for bytes in memory."""
+    return inspect_file(io.BytesIO(data), role=role, name=name)
+
+
+def inspect_file(file: BinaryIO, *, role: MediaRole, name: str = "reference") -> Reference:
+    """The reference, if it is whole media of the kind that its role needs.
 
     Args:
-        data: The bytes.
+        file: The whole file; where it is read next may change.
         role: What it is for.
         name: What to call it in errors.
 
     Raises:
         InvalidInput: It is something else, damaged, or larger than any real one.
     """
-    shown, kind, media_type = printable(name, 200), kind_of(role), sniff(data[:64])
-    if not data:
+    shown, kind = printable(name, 200), kind_of(role)
+    size_bytes = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(512)
+    media_type = sniff(head)
+    if not head:
         raise InvalidInput(f"The reference '{shown}' is empty.")
-    if len(data) > MAX_REFERENCE_BYTES:
-        raise too_large(shown)
+    if size_bytes > MOST_BYTES[kind]:
+        raise too_large(shown, role=role)
     if media_type is None or not media_type.startswith(f"{kind}/"):
         article = "an" if kind[0] in "aeiou" else "a"
-        what = f"it is {media_type}" if media_type else _guess(data)
+        what = f"it is {media_type}" if media_type else _guess(head)
         msg = f"The reference '{shown}' is not {article} {kind} ({what})."
         raise InvalidInput(msg, next_step=f"Hand over {article} {kind}: {', '.join(_types_of(kind))}.")
-    if kind != "image":
-        return Reference(data=data, media_type=media_type)
-    size = _IMAGE_SIZE[media_type](data)
-    if size is None or 0 in size:
-        raise InvalidInput(f"The image '{shown}' is damaged or incomplete.")
-    width, height = size
-    if width * height > MAX_REFERENCE_PIXELS:
-        msg = f"The image '{shown}' has {width:,} x {height:,} pixels; {MAX_REFERENCE_PIXELS:,} in all are allowed."
-        raise InvalidInput(msg, next_step="Scale it down first.")
-    return Reference(data=data, media_type=media_type, width=width, height=height)
+    match kind:
+        case "image":
+            return _picture(file, size_bytes, media_type, shown)
+        case "video":
+            return _video(file, size_bytes, media_type, shown)
+        case "audio":
+            return _sound(file, size_bytes, media_type, shown)
 
 
-def check_limits(found: Reference, card: ModelCard, *, role: MediaRole, name: str = "reference") -> None:
-    """Let the reference pass if it keeps to every limit that the card has for media of its kind.
-
-    Args:
-        found: The reference.
-        card: The model it is for.
-        role: What it is for.
-        name: What to call it in errors.
-
-    Raises:
-        InvalidInput: It breaks a limit; all that it breaks are named.
-
-    Example:
-        >>> card = ModelCard(model="a1", media_limits={"image": MediaLimits(types=("image/png",))})
-        >>> check_limits(Reference(data=b"GIF89a", media_type="image/gif"), card, role="first_frame", name="fox")
-        Traceback (most recent call last):
-        nexiom_sdk.errors.InvalidInput: a1 does not take the reference 'fox': it is image/gif (allowed: image/png).
-    """
-    limits = card.media_limits.get(kind_of(role))
-    broken = "; ".join(_broken(found, limits)) if limits else ""
-    if broken:
-        msg = f"{card.model} does not take the reference '{printable(name, 200)}': {broken}."
-        raise InvalidInput(msg, next_step="Convert or scale it first, or choose another model.")
-
-
-def too_large(name: str) -> InvalidInput:
-    """The error for a reference with more bytes than any may have."""
-    return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {MAX_REFERENCE_BYTES // 2**20} MiB.")
+def too_large(name: str, *, role: MediaRole) -> InvalidInput:
+    """The error for a reference with more bytes than any of its kind may have."""
+    most = MOST_BYTES[kind_of(role)]
+    return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {most // _MIB} MiB.")
 
 
 def _check_inside(real: Path, roots: Sequence[Path], shown: str) -> None:
@@ -166,81 +162,53 @@ def _check_inside(real: Path, roots: Sequence[Path], shown: str) -> None:
         raise InvalidInput(msg, next_step=hint)
 
 
-def _broken(found: Reference, limits: MediaLimits) -> Iterator[str]:
-    """What the reference is and what is allowed, for each limit that it breaks."""
-    if limits.types and found.media_type not in limits.types:
-        yield f"it is {found.media_type} (allowed: {', '.join(limits.types)})"
-    if limits.max_bytes is not None and len(found.data) > limits.max_bytes:
-        yield f"it has {len(found.data):,} bytes (allowed: at most {limits.max_bytes:,})"
-    if found.width is None or found.height is None:
-        return
-    pixels = f"it has {found.width:,} x {found.height:,} pixels"
-    if limits.max_side_pixels is not None and max(found.width, found.height) > limits.max_side_pixels:
-        yield f"{pixels} (allowed: at most {limits.max_side_pixels:,} on a side)"
-    if limits.min_side_pixels is not None and min(found.width, found.height) < limits.min_side_pixels:
-        yield f"{pixels} (allowed: at least {limits.min_side_pixels:,} on a side)"
+def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
+    size = picture_size(file, media_type)
+    if size is None:
+        raise InvalidInput(f"The image '{shown}' is damaged or incomplete.")
+    width, height = size
+    if width * height > MAX_REFERENCE_PIXELS:
+        msg = f"The image '{shown}' has {width:,} x {height:,} pixels; {MAX_REFERENCE_PIXELS:,} in all are allowed."
+        raise InvalidInput(msg, next_step="Scale it down first.")
+    return Reference(size_bytes=size_bytes, media_type=media_type, width=width, height=height)
+
+
+def _video(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
+    read = read_webm if media_type == "video/webm" else read_mp4
+    try:
+        found = read(cast("BufferedReader", BoundedReader(file)), size_bytes)  # they seek and read, and no more
+    except ResultInvalid as error:
+        raise InvalidInput(f"The video '{shown}' is damaged or incomplete. {error.message}") from error
+    return Reference(
+        size_bytes=size_bytes,
+        media_type=media_type,
+        width=found.width,
+        height=found.height,
+        length_seconds=found.duration_seconds,
+        frames_per_second=found.frames_per_second,
+    )
+
+
+def _sound(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
+    length = None
+    if media_type in _SOUND_SECONDS:
+        length = _SOUND_SECONDS[media_type](file)
+        if length is None:
+            raise InvalidInput(f"The sound '{shown}' is damaged or incomplete.")
+    return Reference(size_bytes=size_bytes, media_type=media_type, length_seconds=length)
+
+
+_SOUND_SECONDS = {"audio/wav": wav_seconds, "audio/mpeg": mp3_seconds}
 
 
 def _types_of(kind: str) -> list[str]:
     return [one.partition("/")[2] for one in _EXTENSION if one.startswith(f"{kind}/")]
 
 
-def _guess(data: bytes) -> str:
-    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+def _guess(head: bytes) -> str:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in start:
         return "it is an SVG drawing"
     if start.startswith(b"<"):
         return "it looks like a web page"
     return "it looks like text" if start.isascii() and b"\0" not in start else "its type is not known"
-
-
-def _png_size(data: bytes) -> tuple[int, int] | None:
-    if data[12:16] != b"IHDR" or b"IEND" not in data[-64:]:
-        return None
-    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-
-
-def _gif_size(data: bytes) -> tuple[int, int] | None:
-    if b"\x3b" not in data[-16:]:
-        return None
-    return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    if int.from_bytes(data[4:8], "little") + 8 > len(data):
-        return None
-    chunk, body = data[12:16], data[20:]
-    if chunk == b"VP8X":
-        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
-    if chunk == b"VP8L" and body[:1] == b"\x2f":
-        bits = int.from_bytes(body[1:5], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if chunk == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
-        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
-    return None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """From the first frame header; segments before it, such as a camera's own data, are stepped over."""
-    if b"\xff\xd9" not in data[-4096:]:  # the end mark; some cameras write a little after it
-        return None
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker == 0xFF:  # padding
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
-            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        elif length < 2:
-            return None
-        else:
-            at += 2 + length
-    return None
-
-
-_IMAGE_SIZE: Mapping[str, Callable[[bytes], tuple[int, int] | None]] = {
-    "image/png": _png_size,
-    "image/gif": _gif_size,
-    "image/webp": _webp_size,
-    "image/jpeg": _jpeg_size,
-}

@@ -14,7 +14,7 @@ from nexiom_sdk.errors import (
     StorageError,
     UnsupportedFeature,
 )
-from nexiom_sdk.inputs import has_addresses
+from nexiom_sdk.inputs import deliver, has_addresses
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, SupportsIntake
 from nexiom_sdk.types import WHOLE_TIER, Candidate
 
@@ -30,6 +30,7 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
         IllegalTransition: The job did not fail, or was cancelled.
         NoCandidate: Its model is no longer offered, too dear, failing, or not for this user any more.
         BudgetExceeded: It does not fit into a budget any more; nothing was ordered.
+        InvalidInput: A picture that has to be fitted cannot be any more.
         UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.
         JobConflict: Somebody changed it at the same moment.
     """
@@ -75,7 +76,10 @@ async def _judged(desk: Desk, job: GenerationJob) -> Candidate | None:
 
 async def _written(desk: Desk, job: GenerationJob) -> bool:
     """Write a new order of the same, held to the budgets of now; False if somebody else changed the row."""
-    again = moves.resubmitted(job, await _judged(desk, job), now=desk.now())
+    candidate = await _judged(desk, job)
+    if candidate is not None and any(media.fit for media in job.request.references):
+        candidate = candidate.warned(await _told(desk, job, candidate))
+    again = moves.resubmitted(job, candidate, now=desk.now())
     limits = desk.limits(again)
     if not limits:
         return await desk.repository.save(again, fence=job.fence)
@@ -84,6 +88,13 @@ async def _written(desk: Desk, job: GenerationJob) -> bool:
         hint = "Submit the request again as a new job; that one is held to them."
         raise UnsupportedFeature(msg, next_step=hint, job_id=job.id)
     return await desk.repository.admit(again, fence=job.fence, limits=limits)
+
+
+async def _told(desk: Desk, job: GenerationJob, candidate: Candidate) -> tuple[str, ...]:
+    """What is done to the job's pictures so that they fit, which a new order says again."""
+    card = desk.card_of(desk.provider(candidate.provider), candidate.model)
+    handed = await deliver(job.request, card=card, terms=candidate, store=desk.store, open_url=desk.open_url)
+    return handed.told
 
 
 async def _held(desk: Desk, job: GenerationJob) -> GenerationJob:

@@ -182,8 +182,7 @@ class Rooms:
         limits = governance.limits(user_id=job.user_id, role=role, tier=job.budget_tier, now=now)
         return limits if budget is None else (daily_budget(budget, now=now), *limits)
 
-    def _open_url(self, url: str) -> AsyncIterator[bytes]:
+    def _open_url(self, url: str, /, *, max_bytes: int) -> AsyncIterator[bytes]:
         from nexiom_sdk.providers.downloads import open_url
-        from nexiom_sdk.references import MAX_REFERENCE_BYTES
 
-        return open_url(url, max_bytes=MAX_REFERENCE_BYTES)
+        return open_url(url, max_bytes=max_bytes)

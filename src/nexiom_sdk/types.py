@@ -34,6 +34,11 @@ QUALITY_TIERS: tuple[QualityTier, ...] = get_args(QualityTier)
 ASPECT_RATIOS: tuple[AspectRatio, ...] = get_args(AspectRatio)
 RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
 
+# As Google documents the names of buckets and objects.
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_LONGEST_BUCKET_PART = 63
+_LONGEST_OBJECT_BYTES = 1024
+
 _DATE = re.compile(r"\d{4}-\d{2}(-\d{2})?")
 
 MAX_PROMPT_BYTES = 65_536  # the same bound as the row policy in the database
@@ -87,9 +92,11 @@ class Media(Frozen):
         url: An https address. Passed on unopened to models that take addresses; for the others it is fetched when the
             job is submitted, and kept as bytes are. An object in Google Cloud Storage (`gs://bucket/object`) is passed
             on to models that read it there themselves, and to no other.
+        fit: A picture that the model would not take as it is may be cropped, scaled and saved anew for it; the job's
+            warnings say what was done. A picture behind an https address is fetched for that, whatever the model takes.
 
     Raises:
-        InvalidInput: Not exactly one place is named.
+        InvalidInput: Not exactly one place is named, an address cannot be one, or what shall be fitted is no picture.
 
     Example:
         >>> from nexiom_sdk import Media
@@ -102,6 +109,7 @@ class Media(Frozen):
     file: Path | None = None
     data: bytes | None = Field(default=None, repr=False)
     url: str | None = Field(default=None, repr=False)  # it may be signed
+    fit: bool = False
 
     @model_validator(mode="after")
     def _exactly_one_place(self) -> Self:
@@ -112,6 +120,21 @@ class Media(Frozen):
         if self.url is not None and not self.url.startswith(("https://", "gs://")):
             msg = "The address of a reference must begin with https://, or with gs:// for Google Cloud Storage."
             raise ValueError(msg)
+        if self.delivery == "gs" and not _names_an_object(self.url or ""):
+            msg = "An address in Google Cloud Storage names a bucket and an object in it: gs://bucket/folder/fox.png."
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _only_pictures_are_fitted(self) -> Self:
+        if self.fit and not self.role.endswith(("_frame", "_image")):
+            msg = (
+                "Only pictures can be fitted: a video or a sound has to be cut and converted before it is handed over."
+            )
+            raise ValueError(msg)
+        if self.fit and self.delivery == "gs":
+            msg = "A picture in Google Cloud Storage cannot be fitted, because nobody opens it on its way to the model."
+            raise ValueError(msg)
         return self
 
     @property
@@ -121,28 +144,45 @@ class Media(Frozen):
             return "bytes"
         return "gs" if self.url.startswith("gs://") else "url"
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the bucket `inputs` holds it once it is submitted; the others are addresses that pass unopened."""
+        return self.url is None or self.fit
+
     @classmethod
-    def from_input(cls, path: str, *, role: MediaRole = "first_frame") -> Self:
+    def from_input(cls, path: str, *, role: MediaRole = "first_frame", fit: bool = False) -> Self:
         """Media that is already in the bucket `inputs`, by its key there."""
-        return cls(input_path=path, role=role)
+        return cls(input_path=path, role=role, fit=fit)
 
     @classmethod
-    def from_file(cls, file: str | Path, *, role: MediaRole = "first_frame") -> Self:
+    def from_file(cls, file: str | Path, *, role: MediaRole = "first_frame", fit: bool = False) -> Self:
         """A file on this machine; it is copied into `inputs` when the job is submitted."""
-        return cls(file=Path(file), role=role)
+        return cls(file=Path(file), role=role, fit=fit)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, role: MediaRole = "first_frame") -> Self:
+    def from_bytes(cls, data: bytes, *, role: MediaRole = "first_frame", fit: bool = False) -> Self:
         """Bytes in memory; they are copied into `inputs` when the job is submitted."""
-        return cls(data=data, role=role)
+        return cls(data=data, role=role, fit=fit)
 
     @classmethod
-    def from_url(cls, url: str, *, role: MediaRole = "first_frame") -> Self:
+    def from_url(cls, url: str, *, role: MediaRole = "first_frame", fit: bool = False) -> Self:
         """A public https address; a model that takes no addresses gets the bytes that are there at this moment.
 
         Or a `gs://` address, for models that read Google Cloud Storage themselves.
         """
-        return cls(url=url, role=role)
+        return cls(url=url, role=role, fit=fit)
+
+
+def _names_an_object(address: str) -> bool:
+    """Whether a `gs://` address has a bucket and an object as Google lets them be called."""
+    bucket, _, name = address.removeprefix("gs://").partition("/")
+    return (
+        _BUCKET.fullmatch(bucket) is not None
+        and all(len(part) <= _LONGEST_BUCKET_PART for part in bucket.split("."))
+        and 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_OBJECT_BYTES
+        and name not in {".", ".."}
+        and name.isprintable()
+    )
 
 
 class VideoRequest(Frozen):
@@ -506,6 +546,10 @@ class Candidate(Frozen):
     def target(self) -> str:
         """`provider/model`."""
         return f"{self.provider}/{self.model}"
+
+    def warned(self, more: Iterable[str]) -> Candidate:
+        """The same with more warnings."""
+        return self.evolve(warnings=tuple(dict.fromkeys((*self.warnings, *more))))
 
     @property
     def price_date(self) -> str:

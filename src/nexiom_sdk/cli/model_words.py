@@ -213,6 +213,14 @@ def _limits(limits: MediaLimits) -> str:
         f"up to {size(limits.max_bytes)}" if limits.max_bytes else "",
         f"sides of {limits.min_side_pixels} pixels or more" if limits.min_side_pixels else "",
         f"sides of {limits.max_side_pixels} pixels or less" if limits.max_side_pixels else "",
+        f"{limits.min_ratio:g} times as wide as high or more" if limits.min_ratio else "",
+        f"{limits.max_ratio:g} times as wide as high or less" if limits.max_ratio else "",
+        "exactly of the size of the video" if limits.same_size_as_video else "",
+        f"{seconds(limits.min_seconds)} or longer" if limits.min_seconds else "",
+        f"{seconds(limits.max_seconds)} or shorter" if limits.max_seconds else "",
+        f"{seconds(limits.max_total_seconds)} or shorter in all" if limits.max_total_seconds else "",
+        f"{limits.min_frames_per_second:g} frames a second or more" if limits.min_frames_per_second else "",
+        f"{limits.max_frames_per_second:g} frames a second or less" if limits.max_frames_per_second else "",
     )
     return "; ".join(filter(None, said)) or "-"
 

@@ -66,6 +66,9 @@ AspectRatio: TypeAlias = Annotated[str | None, typer.Option(metavar="W:H", help=
 Reference: TypeAlias = Annotated[
     str | None, typer.Option(metavar="FILE", help="A picture to begin with: a file, an https or a gs:// address.")
 ]
+Fit: TypeAlias = Annotated[
+    bool, typer.Option("--fit", help="Crop, scale and convert the reference picture if the model needs that.")
+]
 Provider: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this provider and no other.")]
 Model: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Use this model and no other.")]
 Audio: TypeAlias = Annotated[bool | None, typer.Option("--audio/--no-audio", help="With sound, or silent.")]
@@ -117,6 +120,7 @@ def request_of(
     resolution: str | None,
     aspect_ratio: str | None,
     reference: str | None,
+    fit: bool,
     provider: str | None,
     model: str | None,
     audio: bool | None,
@@ -130,13 +134,16 @@ def request_of(
     Raises:
         InvalidInput: A value is impossible; the message has the nearest one.
     """
+    from nexiom_sdk.errors import InvalidInput
     from nexiom_sdk.types import Media, VideoRequest
 
     words: dict[str, object] = {"quality_tier": tier, "resolution": resolution, "aspect_ratio": aspect_ratio}
     media: tuple[Media, ...] = ()
+    if fit and reference is None:
+        raise InvalidInput("--fit is about a picture to begin with: name one with --reference.")
     if reference is not None:
         file = local(reference)
-        media = (Media.from_url(reference) if file is None else Media.from_file(lexical(file)),)
+        media = (Media.from_url(reference, fit=fit) if file is None else Media.from_file(lexical(file), fit=fit),)
     return VideoRequest(
         prompt=prompt,
         duration_seconds=duration,

@@ -24,7 +24,7 @@ from nexiom_sdk.errors import InvalidInput, MissingCredentials, NoCandidate, Sto
 from nexiom_sdk.events import Event, JobMoved, Sink
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
 from nexiom_sdk.provider_states import ProviderState
-from nexiom_sdk.references import inspect, read_local
+from nexiom_sdk.references import inspect_file, open_local
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import Choice, VideoRequest
 from nexiom_sdk.wording import unknown
@@ -202,7 +202,8 @@ def _look_at_files(request: VideoRequest, roots: Sequence[Path]) -> None:
     """
     for media in request.references:
         if media.file is not None:
-            inspect(read_local(media.file, roots=roots), role=media.role, name=media.file.name)
+            with open_local(media.file, roots=roots, role=media.role) as file:
+                inspect_file(file, role=media.role, name=media.file.name)
 
 
 def _nothing_is_set_up(choice: Choice, request: VideoRequest, states: Sequence[ProviderState]) -> bool:

@@ -25,6 +25,8 @@ TOKENHUB = ModelCard(
             max_bytes=_MOST_IMAGE_BYTES,
             min_side_pixels=50,
             max_side_pixels=5000,
+            min_ratio=0.25,
+            max_ratio=4,
         )
     },
     audio="never",

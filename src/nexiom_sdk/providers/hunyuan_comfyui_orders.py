@@ -40,13 +40,14 @@ def upload(media: DeliveredMedia) -> Call:
     Raises:
         InvalidInput: It is no picture.
     """
-    found = inspect(media.data or b"", role=media.role)
-    name = f"{hashlib.sha256(found.data).hexdigest()[:32]}.{found.extension}"
+    data = media.data or b""
+    found = inspect(data, role=media.role)
+    name = f"{hashlib.sha256(data).hexdigest()[:32]}.{found.extension}"
     return Call(
         "POST",
         "/upload/image",
         form={"type": "input", "subfolder": CLIENT, "overwrite": "true"},  # under this name there is only this picture
-        files=(Part(name="image", filename=name, media_type=found.media_type, data=found.data),),
+        files=(Part(name="image", filename=name, media_type=found.media_type, data=data),),
         timeout_seconds=_UPLOAD_SECONDS,
     )
 

@@ -57,8 +57,23 @@ def _per_second(*usd: str, audio: bool | None = None, modes: tuple[Mode | None, 
 
 def _limits(most_image_bytes: int) -> dict[MediaKind, MediaLimits]:
     return {
-        "image": MediaLimits(types=("image/jpeg", "image/png"), max_bytes=most_image_bytes, min_side_pixels=300),
-        "video": MediaLimits(types=("video/mp4", "video/quicktime"), max_bytes=200 * _MEGABYTE),
+        "image": MediaLimits(
+            types=("image/jpeg", "image/png"),
+            max_bytes=most_image_bytes,
+            min_side_pixels=300,
+            min_ratio=0.4,
+            max_ratio=2.5,
+        ),
+        "video": MediaLimits(
+            types=("video/mp4", "video/quicktime"),
+            max_bytes=200 * _MEGABYTE,
+            min_side_pixels=700,
+            max_side_pixels=4553,
+            min_seconds=3,
+            max_seconds=15.5,
+            min_frames_per_second=24,
+            max_frames_per_second=60,
+        ),
     }
 
 

@@ -14,6 +14,7 @@ from nexiom_sdk.types import Mode, Resolution
 
 _AGENTS_MODEL = "ray-3.2"
 _MOST_IMAGE_BYTES = 50 * 1024 * 1024
+_MOST_VIDEO_BYTES = 200 * 1024 * 1024
 _PER_CLIP: dict[tuple[Resolution, float], str] = {
     ("540p", 5): "0.15",
     ("720p", 5): "0.30",
@@ -32,7 +33,10 @@ RAY_3 = ModelCard(
     shapes=(Shapes(aspect_ratios=(), modes=("video",)),),
     media={"first_frame": 1, "last_frame": 1, "source_video": 1},
     media_exclusions=(("first_frame", "source_video"), ("last_frame", "source_video")),
-    media_limits={"image": MediaLimits(max_bytes=_MOST_IMAGE_BYTES)},
+    media_limits={
+        "image": MediaLimits(max_bytes=_MOST_IMAGE_BYTES),
+        "video": MediaLimits(max_bytes=_MOST_VIDEO_BYTES, max_seconds=18),  # a page says 30 s, the schema 18 s
+    },
     audio="never",
     max_prompt_chars=6000,
     prices=tuple(

@@ -15,10 +15,11 @@ from typing import Literal, TypeAlias
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
-from nexiom_sdk.models import Condition, ModelCard, broken_conditions, lines, media_mismatches
+from nexiom_sdk.models import Condition, ModelCard, broken_conditions, media_mismatches
+from nexiom_sdk.pixels import USUAL_SHAPE, video_size
 from nexiom_sdk.providers.wire import Call, Part, address, base64_text, segment
 from nexiom_sdk.references import inspect
-from nexiom_sdk.types import DeliveredMedia, Delivery, MediaRole, Resolution, VideoSpec
+from nexiom_sdk.types import DeliveredMedia, Delivery, MediaRole, VideoSpec
 
 ImageMode: TypeAlias = Literal["upload", "reference_url", "image_reference_json", "string", "object"]
 
@@ -45,9 +46,6 @@ DELIVERY: Mapping[ImageMode, frozenset[Delivery]] = {
 CONDITIONS = (Condition(roles=("last_frame",), beside=("first_frame",)),)
 """What goes in only beside something else."""
 
-_USUAL_SHAPE = (16, 9)
-_USUAL_RESOLUTION: Resolution = "720p"
-_SIDES_ARE_MULTIPLES_OF = 32  # the models work on blocks of pixels
 _SIZE_IN_PARTS = frozenset({"width", "height"})
 
 
@@ -127,13 +125,8 @@ def size(spec: VideoSpec) -> str | None:
         >>> size(VideoSpec(model="wan", prompt="a fox", resolution="1080p", aspect_ratio="9:16"))
         '1080x1920'
     """
-    shape = _shape(spec) if spec.resolution or spec.aspect_ratio else None
-    if shape is None:
-        return None
-    short, (width, height) = lines(spec.resolution or _USUAL_RESOLUTION), shape
-    long = short * max(shape) // min(shape) // _SIDES_ARE_MULTIPLES_OF * _SIDES_ARE_MULTIPLES_OF
-    long = min(max(long, short), short * 21 // 9)
-    return f"{long}x{short}" if width > height else f"{short}x{long}"
+    found = video_size(spec.resolution, spec.aspect_ratio, _picture_shape(spec))
+    return None if found is None else f"{found[0]}x{found[1]}"
 
 
 def unsaid(spec: VideoSpec) -> Iterator[str]:
@@ -161,14 +154,11 @@ def _check(spec: VideoSpec, dialect: Dialect) -> None:
         raise UnsupportedFeature(msg, reasons=tuple(reasons))
 
 
-def _shape(spec: VideoSpec) -> tuple[int, int] | None:
-    if spec.aspect_ratio is not None:
-        width, height = spec.aspect_ratio.split(":")
-        return int(width), int(height)
+def _picture_shape(spec: VideoSpec) -> tuple[int, int] | None:
     if not spec.media:
-        return _USUAL_SHAPE
+        return USUAL_SHAPE
     frame = next((media.data for media in spec.media if media.role == "first_frame"), None)
-    if frame is None:
+    if frame is None or not spec.resolution or spec.aspect_ratio:
         return None
     found = inspect(frame, role="first_frame")
     return (found.width, found.height) if found.width and found.height else None

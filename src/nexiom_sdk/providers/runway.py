@@ -170,11 +170,12 @@ class RunwayProvider(HttpProvider):
         await self.send(Call("GET", "/v1/organization"))
 
     def _upload(self, media: DeliveredMedia) -> Generator[Call, Reply, DeliveredMedia]:
-        found = inspect(media.data or b"", role=media.role)
+        data = media.data or b""
+        found = inspect(data, role=media.role)
         filename = f"{media.role.rpartition('_')[2]}.{found.extension}"
         wish = Call("POST", "/v1/uploads", json={"filename": filename, "type": "ephemeral"})
         slot = (yield wish).read(_Slot)
-        file = Part(name="file", filename=filename, media_type=found.media_type, data=found.data)
+        file = Part(name="file", filename=filename, media_type=found.media_type, data=data)
         stored = yield Call(
             "POST",
             slot.url,

@@ -26,6 +26,7 @@ _ENDPOINTS: Mapping[Mode, tuple[Endpoint, ...]] = {
 }
 # Endpoints that take references beside what they are for.
 _BESIDE: Mapping[MediaRole, Endpoint] = {"first_frame": "image_to_video", "source_video": "video_to_video"}
+_UPLOADED = MediaLimits(max_bytes=200 * 1024 * 1024)  # what its own place for files takes
 LAST_BESIDE_FIRST = Condition(roles=("last_frame",), beside=("first_frame",))
 
 
@@ -108,6 +109,7 @@ def _card(
     sound: Sound = "unknown",
     prompt: int | None = None,
     min_side_pixels: int | None = None,
+    video: MediaLimits = _UPLOADED,
     conditions: tuple[Condition, ...] = (),
 ) -> ModelCard:
     """A card: the forms say what can be asked for, the arguments what the forms do not know.
@@ -122,6 +124,7 @@ def _card(
         sound: Whether clips have sound, where no key chooses it.
         prompt: Longest prompt.
         min_side_pixels: Shortest side of a picture.
+        video: What videos must be like.
         conditions: What its maker says of references beside that.
     """
     forms = _forms(model)
@@ -139,7 +142,9 @@ def _card(
     }
     media: dict[MediaRole, int] = {role: count for role, count in counts.items() if count}
     limits: dict[MediaKind, MediaLimits] = {
-        "image": MediaLimits(types=("image/jpeg", "image/png", "image/webp"), min_side_pixels=min_side_pixels)
+        "image": MediaLimits(types=("image/jpeg", "image/png", "image/webp"), min_side_pixels=min_side_pixels),
+        "video": video,
+        "audio": _UPLOADED,
     }
     return ModelCard(
         model=model,
@@ -205,8 +210,12 @@ def _cards() -> Iterator[ModelCard]:
     length_of_the_source = f"{_PRICED_ON}; it follows the length of the video that goes in, so it is not known before"
     yield _card("gen4.5", _whole(2, 10), prices=_usd({None: "0.12"}), sound="never", prompt=1000)
     yield _card("gen4_turbo", _whole(2, 10), prices=_usd({None: "0.05"}), sound="never", prompt=1000)
-    yield _card("aleph2").evolve(priced_on=f"0.28 USD/s, at least 0.56 ({length_of_the_source})")
-    yield _card("act_two", references=(1, 1, 0)).evolve(priced_on=f"0.05 USD/s ({length_of_the_source})")
+    yield _card("aleph2", video=_UPLOADED.evolve(min_seconds=2, max_seconds=30, max_frames_per_second=30)).evolve(
+        priced_on=f"0.28 USD/s, at least 0.56 ({length_of_the_source})"
+    )
+    yield _card("act_two", references=(1, 1, 0), video=_UPLOADED.evolve(min_seconds=3, max_seconds=30)).evolve(
+        priced_on=f"0.05 USD/s ({length_of_the_source})"
+    )
     for model, silent, loud in (("veo3.1", "0.20", "0.40"), ("veo3.1_fast", "0.10", "0.15")):
         prices = _usd({None: silent}, audio=False) + _usd({None: loud})
         yield _card(model, (4, 6, 8), prices=prices, last=True, prompt=1000)

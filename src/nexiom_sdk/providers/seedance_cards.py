@@ -119,6 +119,7 @@ def _card(
     last: bool = True,
     references: tuple[int, int, int] = (0, 0, 0),
     video_seconds: int = 0,
+    shortest_video: int | None = None,
     edits: bool = False,
     sound: bool = True,
     seed: bool = False,
@@ -130,7 +131,8 @@ def _card(
         seconds: Shortest and longest clip.
         last: Whether it takes a last frame.
         references: Most images, videos and sounds as references.
-        video_seconds: Longest video that may go in, all together.
+        video_seconds: Longest that all videos, and all sounds, that go in may be together.
+        shortest_video: Shortest video that may go in, in seconds.
         edits: Whether it changes a video.
         sound: Whether sound can be chosen.
         seed: Whether it takes a seed.
@@ -151,8 +153,15 @@ def _card(
         media_exclusions=tuple(pair for pair in _APART if all(counts[role] for role in pair)),
         conditions=(_LAST_BESIDE_FIRST,) if last else (),
         media_limits={
-            "image": MediaLimits(max_bytes=30 * _MIB, min_side_pixels=300, max_side_pixels=6000),
-            "audio": MediaLimits(types=("audio/mpeg", "audio/wav"), max_bytes=15 * _MIB),
+            "image": MediaLimits(
+                max_bytes=30 * _MIB, min_side_pixels=300, max_side_pixels=6000, min_ratio=0.4, max_ratio=2.5
+            ),
+            "video": MediaLimits(
+                max_bytes=200 * _MIB, min_seconds=shortest_video, max_total_seconds=video_seconds or None
+            ),
+            "audio": MediaLimits(
+                types=("audio/mpeg", "audio/wav"), max_bytes=15 * _MIB, max_total_seconds=video_seconds or None
+            ),
         },
         addresses_only_for=frozenset({"video"}),
         audio="optional" if sound else "never",
@@ -182,7 +191,7 @@ def of_generation(card: ModelCard, *names: str) -> ModelCard:
 CARDS = (
     _card("dreamina-seedance-2-5-260628", (4, 30), references=(30, 10, 10), video_seconds=30, edits=True),
     *(
-        of_generation(_card(model, (4, 15), references=(9, 3, 3), video_seconds=15), model)
+        of_generation(_card(model, (4, 15), references=(9, 3, 3), video_seconds=15, shortest_video=2), model)
         for model in ("dreamina-seedance-2-0-260128", "dreamina-seedance-2-0-fast-260128", _MINI)
     ),
     _card("seedance-1-5-pro-251215", (4, 12), seed=True),

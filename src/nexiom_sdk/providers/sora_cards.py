@@ -16,6 +16,8 @@ from nexiom_sdk.types import ASPECT_RATIOS, Resolution
 SERVED = "@served"
 """Stands for the model of a server that has one; the servers take orders that name none."""
 
+_FRAME = MediaLimits(types=("image/jpeg", "image/png", "image/webp"), same_size_as_video=True)
+
 CLOSED_ON = date(2026, 9, 24)
 """The day on which OpenAI closed its own service."""
 
@@ -51,7 +53,7 @@ def _retired(model: str, *resolutions: Resolution, price: Price) -> ModelCard:
         resolutions=resolutions,
         aspect_ratios=("16:9", "9:16"),
         media={"first_frame": 1},
-        media_limits={"image": MediaLimits(types=("image/jpeg", "image/png", "image/webp"))},
+        media_limits={"image": _FRAME},
         audio="always",
         prices=(price,),
         priced_on="2026-11-22: OpenAI's model page, and LiteLLM 1.109.1 for sora-2-pro",

@@ -17,6 +17,8 @@ from nexiom_sdk.types import MediaRole, Mode, Resolution
 _PRICED_ON = "2026-11-22: LiteLLM 1.109.1, which cites Google's page"
 _VERIFIED_ON = "2026-11-22: google-genai 3.4.0"
 _IMAGES = MediaLimits(types=("image/jpeg", "image/png", "image/webp"))
+_VEO_IMAGES = _IMAGES.evolve(max_bytes=20 * 1024 * 1024)
+_CONTINUED = MediaLimits(types=("video/mp4",), min_seconds=1, max_seconds=30)
 _GONE_EARLY, _GONE_LATE = date(2026, 6, 30), date(2026, 10, 22)
 _EXTENSION_SECONDS = 7
 _ONLY_FRAMES_OR_SOURCE: tuple[tuple[MediaRole, ...], ...] = (
@@ -53,7 +55,7 @@ _VEO = ModelCard(
         ("reference_image", "source_video"),
     ),
     conditions=(_LAST_BESIDE_FIRST,),
-    media_limits={"image": _IMAGES},
+    media_limits={"image": _VEO_IMAGES, "video": _CONTINUED},
     delivery=frozenset({"bytes", "gs"}),
     audio="optional",
     seed=True,

@@ -1,0 +1,122 @@
+"""The size of a picture as its header has it, before any decoder sees a byte.
+
+Only a few bytes of a file are read, wherever it rests. A picture that has no end is damaged, so it has no size.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+Size = tuple[int, int]
+
+_MOST_SEGMENTS = 4096  # a photo has a few dozen before its frame
+_ORIENTATION = 0x0112
+_ON_ITS_SIDE = range(5, 9)
+_EXIF = b"Exif\0\0"
+_MOST_EXIF_BYTES = 65_536
+
+
+def picture_size(file: BinaryIO, media_type: str) -> Size | None:
+    """Width and height of a picture as it is shown, in pixels; None where it is damaged, incomplete or no picture.
+
+    Args:
+        file: The whole file; where it is read next may change.
+        media_type: What its first bytes prove.
+
+    Example:
+        >>> picture_size(io.BytesIO(b"GIF89a" + bytes([33, 0, 21, 0]) + b";"), "image/gif")
+        (33, 21)
+    """
+    measure = _MEASURES.get(media_type)
+    size = None if measure is None else measure(file)
+    return None if size is None or 0 in size else size
+
+
+def _bytes(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+def _end(file: BinaryIO, count: int) -> bytes:
+    length = file.seek(0, io.SEEK_END)
+    return _bytes(file, max(length - count, 0), count)
+
+
+def _png(file: BinaryIO) -> Size | None:
+    head = _bytes(file, 0, 24)
+    if head[12:16] != b"IHDR" or b"IEND" not in _end(file, 64):
+        return None
+    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+
+
+def _gif(file: BinaryIO) -> Size | None:
+    head = _bytes(file, 0, 10)
+    if b"\x3b" not in _end(file, 16):
+        return None
+    return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+
+
+def _webp(file: BinaryIO) -> Size | None:
+    head = _bytes(file, 0, 30)
+    if int.from_bytes(head[4:8], "little") + 8 > file.seek(0, io.SEEK_END):
+        return None
+    chunk, body = head[12:16], head[20:]
+    if chunk == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if chunk == b"VP8L" and body[:1] == b"\x2f":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return None
+
+
+def _jpeg(file: BinaryIO) -> Size | None:
+    """From the first frame header; segments before it, such as a camera's own data, are stepped over."""
+    if b"\xff\xd9" not in _end(file, 4096):  # the end mark; some cameras write a little after it
+        return None
+    at, turned = 2, False
+    for _ in range(_MOST_SEGMENTS):
+        head = _bytes(file, at, 9)
+        if len(head) < 9 or head[0] != 0xFF:
+            return None
+        marker, length = head[1], int.from_bytes(head[2:4], "big")
+        if marker == 0xFF:  # padding
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            width, height = int.from_bytes(head[7:9], "big"), int.from_bytes(head[5:7], "big")
+            return (height, width) if turned else (width, height)
+        elif length < 2:
+            return None
+        else:
+            if marker == 0xE1:
+                turned = turned or _on_its_side(_bytes(file, at + 4, min(length - 2, _MOST_EXIF_BYTES)))
+            at += 2 + length
+    return None
+
+
+def _on_its_side(segment: bytes) -> bool:
+    """Whether a camera was held upright, so that the picture is shown turned by a quarter."""
+    if not segment.startswith(_EXIF):
+        return False
+    tiff = segment[len(_EXIF) :]
+    order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
+    if order is None:
+        return False
+
+    def number(start: int, count: int) -> int:
+        return int.from_bytes(tiff[start : start + count], "little" if order == "little" else "big")
+
+    first = number(4, 4)
+    entries = (first + 2 + 12 * entry for entry in range(number(first, 2)))
+    return any(number(at, 2) == _ORIENTATION and number(at + 8, 2) in _ON_ITS_SIDE for at in entries)
+
+
+_MEASURES: Mapping[str, Callable[[BinaryIO], Size | None]] = {
+    "image/png": _png,
+    "image/gif": _gif,
+    "image/webp": _webp,
+    "image/jpeg": _jpeg,
+}
