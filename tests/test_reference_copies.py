@@ -197,7 +197,7 @@ async def test_every_process_sends_the_same_fitted_bytes_even_one_that_cannot_fi
     second = await made(rig, asked_for(Media.from_bytes(FOX, fit=True)))
     await rig.steps(first)
     assert fake.submissions[0].spec.media[0].data == fake.submissions[1].spec.media[0].data
-    assert second.warnings == first.warnings
+    assert second.warnings[: len(first.warnings)] == first.warnings
 
 
 async def test_what_fits_is_neither_changed_nor_announced(rig_of: RigOf, clock: VirtualClock) -> None:
