@@ -27,8 +27,11 @@ def test_an_address_of_a_project_is_taken_without_its_last_slash(url: str) -> No
 
 @pytest.mark.parametrize(
     "url",
-    ["", "abc", "abc.supabase.co", "ftp://abc", "https://", "https://a?b=1", "https://a#b", "https://u:PASS@a", "https://a:x",
-     "https://a b", "https://a\\b", "https://[::1", "https://a:99999999", "https://ü.example", "postgresql://u:PASS@h/db"],
+    [
+        "", "abc", "abc.supabase.co", "ftp://abc", "https://", "https://a?b=1", "https://a#b", "https://u:PASS@a",
+        "https://a:x", "https://a b", "https://a\\b", "https://[::1", "https://a:65536", "https://.", "https://a..b",
+        f"https://{'a' * 64}.b", "https://ü.example", "postgresql://u:PASS@h/db",
+    ],
 )  # fmt: skip
 def test_what_is_no_address_of_a_project_is_refused_and_not_quoted(url: str) -> None:
     with pytest.raises(ConfigurationError, match="NEXIOM_SUPABASE_URL is not the address") as caught:

@@ -35,6 +35,8 @@ def test_an_object_that_is_not_there_is_not_found(status: int, body: str) -> Non
         (400, said("400", "InvalidKey", code="InvalidKey"), "NEXIOM_STORE_URL"),
         (400, said("415", "invalid_mime_type", code="InvalidMimeType"), "bucket 'outputs'"),
         (400, said("403", "Unauthorized", code="AccessDenied"), "NEXIOM_SUPABASE_SECRET_KEY"),
+        (400, said("403", "Forbidden"), "NEXIOM_SUPABASE_SECRET_KEY"),
+        (400, said("503", "Down"), "nothing has to be done"),
         (401, '{"message": "Invalid API key"}', "NEXIOM_SUPABASE_SECRET_KEY"),
         (429, said("429", "too_many_connections", code="SlowDown"), "nothing has to be done"),
         (544, said("544", "DatabaseTimeout"), "nothing has to be done"),

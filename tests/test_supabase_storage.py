@@ -91,6 +91,7 @@ async def test_a_signed_address_gives_the_bytes_to_anybody_and_another_path_does
 ) -> None:
     for one in (key, f"{key}.jpg"):
         await put(store, one, one.encode())
+    assert [info.key async for info in store.list()] == [key, f"{key}.jpg"]
     url = str(await store.url(key, ttl_seconds=0.2))
     assert url.isascii()
     assert (await fetched(url)).content == key.encode()
@@ -165,7 +166,8 @@ async def test_a_key_that_the_project_does_not_know_is_named_and_not_shown(proje
 
 
 async def lists_go_through_all_pages(store: SupabaseStorage) -> None:
-    keys = [f"inputs/u1/{n}.png" for n in range(5)] + [f"inputs/u2/{n}/x" for n in range(4)] + ["outputs/_/j/0.mp4"]
+    keys = ["inputs/B.png", "inputs/Z/x", "inputs/a.png", *(f"inputs/u1/{n}.png" for n in range(5))]
+    keys += [*(f"inputs/u2/{n}/x" for n in range(4)), "outputs/_/j/0.mp4", "outputs/u/j/0.mp4"]
     for key in keys:
         await put(store, key)
     for prefix in ("", "inputs/u1/", "inputs/u2/3", "outputs/_/"):

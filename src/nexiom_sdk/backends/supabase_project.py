@@ -13,7 +13,11 @@ from pydantic import SecretStr
 
 from nexiom_sdk.errors import ConfigurationError
 
-_ADDRESS = re.compile(r"http(?P<tls>s)?://(?P<host>[\w.-]+|\[::1\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII | re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"http(?P<tls>s)?://(?P<host>[\w-]{1,63}(\.[\w-]{1,63})*|\[::1\])(:(?P<port>\d{1,5}))?(/[\w./-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_MOST_PORT = 65_535
 _URL = "NEXIOM_SUPABASE_URL"
 _KEY = "NEXIOM_SUPABASE_SECRET_KEY"
 _WRITE_IT = "Write it like https://abc.supabase.co, as the project's API settings show it."
@@ -32,7 +36,7 @@ def checked_url(url: str) -> str:
         'https://abc.supabase.co'
     """
     found = _ADDRESS.fullmatch(url)
-    if found is None:
+    if found is None or int(found["port"] or 0) > _MOST_PORT:
         raise ConfigurationError(f"{_URL} is not the address of a project.", next_step=_WRITE_IT)
     if not found["tls"] and not _is_this_machine(found["host"].strip("[]")):
         raise ConfigurationError(f"{_URL} is not https: the secret key would be sent in the open.", next_step=_WRITE_IT)
@@ -54,7 +58,7 @@ def check_secret(key: SecretStr) -> None:
 def _is_this_machine(host: str) -> bool:
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
+    return host.lower() == "localhost"
 
 
 def _role(key: SecretStr) -> object:

@@ -163,8 +163,7 @@ class SupabaseStorage:
                 name = str(entry.get("name"))
                 # Hosted, a name is the one in the folder; `@supabase/lite` gives whole paths, also of subfolders.
                 path = name if "/" in name else folder + name
-                if path.startswith(folder):
-                    yield (f"{path}/" if entry.get("id") is None else path), entry
+                yield (f"{path}/" if entry.get("id") is None else path), entry
             if len(entries) < PAGE_ENTRIES:
                 return
             offset += len(entries)
