@@ -36,7 +36,7 @@ _log = logging.getLogger("nexiom_sdk")
 
 ANSWER_SECONDS = 30.0
 MOST_URL_SECONDS = 7 * 24 * 3600  # longer is refused by S3 and by Google, and by Azure where no account key signs
-_PARTS_AT_ONCE = 1
+_PARTS_AT_ONCE = 2  # with what is on its way to them, some 11 MiB of memory
 _LAST_WORDS_SECONDS = 0.05
 _AT_A_TIME = 1000
 _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9/._~-]+")
@@ -135,7 +135,7 @@ class CloudStore:
             return None
         if isinstance(bucket, AzureStore) and not _NEVER_ESCAPED.fullmatch(path):
             return None
-        valid = timedelta(seconds=min(max(int(ttl_seconds), 1), MOST_URL_SECONDS))
+        valid = timedelta(seconds=int(min(max(ttl_seconds, 1), MOST_URL_SECONDS)))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await sign_async(bucket, "GET", path, valid)
