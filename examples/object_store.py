@@ -7,6 +7,7 @@ NEXIOM_STORE_URL=s3://bucket/folder?region=eu-central-1, with AWS_ACCESS_KEY_ID 
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 from obstore.store import MemoryStore
 
@@ -16,8 +17,10 @@ from nexiom_sdk.backends.object_store import CloudStore
 
 async def main() -> None:
     """Make a video, and look at what the store holds."""
-    store = CloudStore(MemoryStore(), prefix="nexiom")
-    async with Studio(settings=Settings.from_env(), store=store) as studio:
+    async with (
+        aclosing(CloudStore(MemoryStore(), prefix="nexiom")) as store,
+        Studio(settings=Settings.from_env(), store=store) as studio,
+    ):
         await studio.generate("a fox in snow", provider="local", duration_seconds=1)
         async for info in store.list("outputs/"):
             read = sum([len(chunk) async for chunk in store.open(info.key)])

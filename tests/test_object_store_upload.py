@@ -9,7 +9,6 @@ import pytest
 from nexiom_sdk.backends import object_store_upload
 from nexiom_sdk.backends.object_store_upload import (
     PART_BYTES,
-    PIECE_BYTES,
     BrokenOffError,
     first_part,
     in_pieces,
@@ -17,6 +16,7 @@ from nexiom_sdk.backends.object_store_upload import (
     send,
 )
 from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.storage import CHUNK_BYTES
 from nexiom_sdk.testing.store_contract import pieces
 
 
@@ -125,7 +125,7 @@ async def test_a_taker_that_does_not_end_is_not_waited_for_for_ever(monkeypatch:
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, PART_BYTES * 2 + 7])
-@pytest.mark.parametrize("chunk", [100_000, PIECE_BYTES, PART_BYTES * 3])
+@pytest.mark.parametrize("chunk", [100_000, CHUNK_BYTES, PART_BYTES * 3])
 async def test_nothing_is_lost_between_chunks_and_pieces(size: int, chunk: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     chunks = pieces(*(data[start : start + chunk] for start in range(0, size, chunk)))
@@ -138,7 +138,7 @@ async def test_nothing_is_lost_between_chunks_and_pieces(size: int, chunk: int) 
 
 
 async def test_a_file_is_read_in_pieces_and_its_trouble_is_named(tmp_path: Path) -> None:
-    (tmp_path / "film").write_bytes(b"x" * (PIECE_BYTES + 1))
-    assert [len(piece) async for piece in read_file(tmp_path / "film")] == [PIECE_BYTES, 1]
+    (tmp_path / "film").write_bytes(b"x" * (CHUNK_BYTES + 1))
+    assert [len(piece) async for piece in read_file(tmp_path / "film")] == [CHUNK_BYTES, 1]
     with pytest.raises(StorageUnavailable, match=r"The file gone cannot be read: No such file"):
         await anext(read_file(tmp_path / "gone"))

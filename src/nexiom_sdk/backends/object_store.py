@@ -36,7 +36,7 @@ _log = logging.getLogger("nexiom_sdk")
 
 ANSWER_SECONDS = 30.0
 MOST_URL_SECONDS = 7 * 24 * 3600  # longer is refused by S3 and by Google, and by Azure where no account key signs
-_PARTS_AT_ONCE = 1
+_PARTS_AT_ONCE = 2  # with what is on its way to them, some 11 MiB of memory
 _LAST_WORDS_SECONDS = 0.05
 _AT_A_TIME = 1000
 _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9/._~-]+")
@@ -135,7 +135,7 @@ class CloudStore:
             return None
         if isinstance(bucket, AzureStore) and not _NEVER_ESCAPED.fullmatch(path):
             return None
-        valid = timedelta(seconds=min(max(int(ttl_seconds), 1), MOST_URL_SECONDS))
+        valid = timedelta(seconds=int(min(max(ttl_seconds, 1), MOST_URL_SECONDS)))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await sign_async(bucket, "GET", path, valid)
@@ -226,13 +226,13 @@ class CloudStore:
             root = self._at(f"{name}/_")[1][:-1]
         except InvalidInput:
             return  # what no key can be in is none of ours
-        found = self._pages(bucket, path.rpartition("/")[0] or None)
-        async for meta in found if _keeps_order(bucket) else _sorted(found):
+        async for meta in self._found(bucket, path.rpartition("/")[0] or None):
             key = f"{name}/{meta['path'][len(root) :]}"
             if key.startswith(f"{name}/{inside}") and _is_key(key):
                 yield _info(key, meta)
 
-    async def _pages(self, bucket: Bucket, folder: str | None) -> AsyncIterator[ObjectMeta]:
+    async def _found(self, bucket: Bucket, folder: str | None) -> AsyncIterator[ObjectMeta]:
+        """What is below a folder, page by page: these services list names in their order."""
         pages = bucket.list(folder, chunk_size=_AT_A_TIME)  # pyright: ignore[reportUnknownMemberType] - another form of it
         async for page in self._each(pages):
             for meta in page:
@@ -260,18 +260,6 @@ class CloudStore:
             if is_missing(error):
                 return None
             raise trouble(error, self._place) from None
-
-
-def _keeps_order(bucket: Bucket) -> bool:
-    """Whether its service lists names in their order, so that nobody need hold them all."""
-    from obstore.store import AzureStore, GCSStore, S3Store
-
-    return isinstance(bucket, S3Store | GCSStore | AzureStore)
-
-
-async def _sorted(found: AsyncIterator[ObjectMeta]) -> AsyncIterator[ObjectMeta]:
-    for meta in sorted([meta async for meta in found], key=lambda meta: meta["path"]):
-        yield meta
 
 
 def _is_key(key: str) -> bool:

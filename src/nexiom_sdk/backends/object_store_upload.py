@@ -12,10 +12,10 @@ from pathlib import Path
 
 from nexiom_sdk.disk import to_its_end
 from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.storage import CHUNK_BYTES
 
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part; it takes 10,000 of them, so 48 GiB
 CLEAN_UP_SECONDS = 10.0
-PIECE_BYTES = 1024 * 1024  # each costs a change of threads
 
 
 class BrokenOffError(Exception):
@@ -103,7 +103,7 @@ async def in_pieces(first: list[bytes], chunks: AsyncIterator[bytes]) -> AsyncIt
     held = bytearray()
     async for chunk in chunks:
         held += chunk
-        if len(held) >= PIECE_BYTES:
+        if len(held) >= CHUNK_BYTES:
             yield bytes(held)
             held.clear()
     if held:
@@ -118,7 +118,7 @@ async def read_file(file: Path) -> AsyncIterator[bytes]:
     """
     try:
         with await to_its_end(file.open, "rb", 0) as reading:
-            while piece := await to_its_end(reading.read, PIECE_BYTES):
+            while piece := await to_its_end(reading.read, CHUNK_BYTES):
                 yield piece
     except OSError as error:
         msg = f"The file {file.name} cannot be read: {error.strerror or error}."
