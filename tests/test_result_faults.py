@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from media_faults_rig import VIDEO, ResultWire, runway, seen, spooled, stored
+from media_faults_rig import VIDEO, ResultWire, runway, seen, spooled, step, stored, until_saving
 from nexiom_sdk import JobStatus
 from nexiom_sdk.errors import MalformedResponse, ProviderError, ResultExpired, ResultInvalid
 from nexiom_sdk.testing import Answer, Cut, Drop, Fault, Garbage, Reset, sample_video
@@ -128,6 +128,21 @@ async def test_f19_fetches_that_broke_take_none_from_a_link_that_expired_meanwhi
     async with runway(tmp_path, wire) as at:
         got = await seen(at)
     assert (got.job.status, got.job.error_code) == (JobStatus.COMPLETED, None)
+
+
+async def test_f19_a_file_that_is_not_served_for_now_is_tried_for_a_day_and_then_told_with_the_money(
+    tmp_path: Path,
+) -> None:
+    async with runway(tmp_path, ResultWire(Answer(500, body=b"oops"))) as at:
+        job = await until_saving(at)
+        for _ in range(5):
+            job = await step(at, job)
+            assert (job.status, job.error_code) == (JobStatus.PROCESSING, None)
+            assert job.provider_metadata["trouble"] == "Runway does not serve the file (500 oops)."
+        at.clock.advance(24 * 3600)
+        job = await step(at, job)
+        assert (stored(at), len(at.wire.orders)) == ([], 1)
+    assert (job.status, job.error_code, job.failure().charged) == (JobStatus.FAILED, "provider_unavailable", "yes")
 
 
 async def test_f19_an_order_that_the_provider_has_forgotten_by_then_is_an_expired_one(tmp_path: Path) -> None:
