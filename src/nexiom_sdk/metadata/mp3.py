@@ -16,7 +16,7 @@ _TAG = re.compile(rb"TAG|ID3|LYRICSBEGIN")
 _SMALLEST, _LARGEST = 4 * 1024, 256 * 1024
 _PROOF_FRAMES = 3  # a frame found by its sync counts with two more behind it: pictures in tags hold stray syncs
 _APE, _APE_BYTES, _APE_HAS_HEAD = b"APETAGEX", 32, 0x80
-_ID3V1_BYTES, _ID3V2_BYTES, _LYRICS_BYTES = 128, 10, 15
+_ID3V1_BYTES, _ID3V2_BYTES = 128, 10
 
 
 def mp3_parts(reader: Reader) -> Iterator[Part]:
@@ -54,6 +54,7 @@ def _after_tags(reader: Reader) -> int:
 
 
 def _before_tags(reader: Reader, start: int) -> int:
+    """Where the tags at the end begin that may hold pictures; words alone never look like sound."""
     end = reader.size
     while end > start:
         tail = reader.take(max(start, end - _ID3V1_BYTES), min(end - start, _ID3V1_BYTES))
@@ -64,8 +65,6 @@ def _before_tags(reader: Reader, start: int) -> int:
             # Its length counts the footer, and not the head that it may have.
             end -= max(_APE_BYTES, int.from_bytes(footer[12:16], "little"))
             end -= _APE_BYTES if footer[23] & _APE_HAS_HEAD else 0
-        elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
-            end -= int(tail[-15:-9]) + _LYRICS_BYTES
         elif tail[-10:-7] == b"3DI":
             end -= _id3_bytes(tail[-10:])
         else:
