@@ -59,7 +59,7 @@ secret_key = "sb_secret_loopback"
 enable_confirmations = false
 [storage]
 enabled = true
-file_size_limit = "80MiB"
+file_size_limit = "{largest_file}"
 """
 
 
@@ -85,14 +85,16 @@ def installed() -> Path:
 
 
 @contextlib.contextmanager
-def lite(folder: Path) -> Iterator[Project]:
+def lite(folder: Path, *, largest_file: str = "80MiB") -> Iterator[Project]:
     """A project as a user sets one up: the migration is written into its folder, applied by Supabase's tool, served."""
     program = installed()
     with roles_database() as conninfo, _bridge(conninfo) as database, socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         free.close()
         (folder / "supabase").mkdir()
-        (folder / "supabase" / "config.toml").write_text(_CONFIG.format(port=port, database=database))
+        (folder / "supabase" / "config.toml").write_text(
+            _CONFIG.format(port=port, database=database, largest_file=largest_file)
+        )
         assert run(["migrate", "--supabase", "--output", str(folder / "supabase" / "migrations")]) == 0
         env = {**os.environ, "EXPERIMENTAL_STORAGE": "1", "LITE_TELEMETRY": "0", "DO_NOT_TRACK": "1"}
         applied = ["node", str(program), "migration", "up"]

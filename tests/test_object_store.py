@@ -22,7 +22,7 @@ from nexiom_sdk.backends.object_store import MOST_URL_SECONDS, CloudStore
 from nexiom_sdk.backends.object_store_upload import PART_BYTES
 from nexiom_sdk.backends.urls import store_of
 from nexiom_sdk.errors import InvalidInput, ObjectNotFound, StorageUnavailable
-from nexiom_sdk.storage import ObjectStore, SupportsCloudAddresses, SupportsFiles
+from nexiom_sdk.storage import ObjectStore, SupportsCloudAddresses
 from nexiom_sdk.testing.answers import Answer, Hang, Received
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.loopback import LoopbackServer
@@ -173,14 +173,6 @@ async def test_what_was_put_says_its_type_and_its_time(
     assert info.modified_at.utcoffset() == timedelta(0)
     seen = httpx.get(await store.url(KEY, ttl_seconds=60) or "", trust_env=False)
     assert (seen.headers["content-type"], seen.content == data) == ("image/png", True)
-    assert s3.unfinished(bucket) == []
-
-
-async def test_a_large_file_is_put_whole(store: CloudStore, s3: S3Server, bucket: str, tmp_path: Path) -> None:
-    (tmp_path / "film").write_bytes(LARGE)
-    assert isinstance(store, SupportsFiles)
-    await store.put_file(KEY, tmp_path / "film", media_type="video/mp4")
-    assert await content(store) == LARGE
     assert s3.unfinished(bucket) == []
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ from nexiom_sdk.backends.object_store_upload import (
     BrokenOffError,
     first_part,
     in_pieces,
-    read_file,
     send,
 )
 from nexiom_sdk.errors import StorageUnavailable
@@ -135,10 +133,3 @@ async def test_nothing_is_lost_between_chunks_and_pieces(size: int, chunk: int) 
         assert b"".join(first) == data
     else:
         assert b"".join([piece async for piece in in_pieces(first, chunks)]) == data
-
-
-async def test_a_file_is_read_in_pieces_and_its_trouble_is_named(tmp_path: Path) -> None:
-    (tmp_path / "film").write_bytes(b"x" * (CHUNK_BYTES + 1))
-    assert [len(piece) async for piece in read_file(tmp_path / "film")] == [CHUNK_BYTES, 1]
-    with pytest.raises(StorageUnavailable, match=r"The file gone cannot be read: No such file"):
-        await anext(read_file(tmp_path / "gone"))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.storage import checked_key, input_key, output_key, result_path
+from nexiom_sdk.errors import InvalidInput, StorageUnavailable
+from nexiom_sdk.storage import CHUNK_BYTES, checked_key, input_key, output_key, read_file, result_path
 from nexiom_sdk.testing.store_contract import BAD_KEYS
 
 # Mostly made of what is dangerous, so that good and bad keys are both met often.
@@ -67,3 +67,10 @@ def test_the_same_result_always_has_the_same_path_and_no_two_results_share_one()
 
 def test_a_result_has_the_suffix_of_its_container() -> None:
     assert result_path("u1", "j1", 0, "webm") == "u1/j1/0.webm"
+
+
+async def test_a_file_is_read_in_pieces_and_its_trouble_is_named(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"x" * (CHUNK_BYTES + 1))
+    assert [len(piece) async for piece in read_file(tmp_path / "film")] == [CHUNK_BYTES, 1]
+    with pytest.raises(StorageUnavailable, match=r"The file gone cannot be read: No such file"):
+        await anext(read_file(tmp_path / "gone"))

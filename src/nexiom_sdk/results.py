@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nexiom_sdk.disk import to_its_end
@@ -24,10 +24,12 @@ from nexiom_sdk.media import Examined, container_of, examined
 from nexiom_sdk.providers.calls import Door, fetch
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.spool import Incoming, Spool
-from nexiom_sdk.storage import CHUNK_BYTES, ObjectInfo, ObjectStore, SupportsFiles, in_chunks, output_key, result_path
+from nexiom_sdk.storage import ObjectInfo, ObjectStore, SupportsFiles, in_chunks, output_key, read_file, result_path
 from nexiom_sdk.types import Asset, Container, Frozen, VideoProbe
 
 _log = logging.getLogger(__name__)
+
+LOOKS_AT_ONCE = 2  # playing a video in 4K takes 200 MiB and all of a core
 
 
 class StoredVideo(Frozen):
@@ -65,6 +67,7 @@ class Results:
     store: ObjectStore
     door: Door
     sink: Sink
+    _looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE), init=False)
 
     async def fetch(self, job: GenerationJob, provider: VideoProvider, assets: Sequence[Asset]) -> tuple[Path, ...]:
         """Fetch every asset of an order into the spool; they appear there all at once.
@@ -138,7 +141,7 @@ class Results:
             )  # looked at by whoever awaits it
             try:
                 path = await self._write(file, incoming, provider, asset)
-                found = await to_its_end(examined, path)
+                found = await self._examined(path)
                 file.judge(None)
                 yield found, storing
             except BaseException as error:
@@ -154,6 +157,10 @@ class Results:
             head = await anext(chunks, b"")
             return await self._put(job, index, container_of(head), _beginning_with(head, chunks))
 
+    async def _examined(self, file: Path) -> Examined:
+        async with self._looking:
+            return await to_its_end(examined, file)
+
     async def _put(
         self, job: GenerationJob, index: int, container: Container, chunks: AsyncIterator[bytes]
     ) -> ObjectInfo:
@@ -161,12 +168,12 @@ class Results:
         return await self.store.put(key, chunks, media_type=media_type)
 
     async def _from_spool(self, job: GenerationJob, index: int, file: Path) -> StoredVideo:
-        found = await to_its_end(examined, file)
+        found = await self._examined(file)
         if isinstance(self.store, SupportsFiles):
             key, media_type = _place(job, index, found.probe.container)
             info = await self.store.put_file(key, file, media_type=media_type)
         else:
-            info = await self._put(job, index, found.probe.container, _read(file))
+            info = await self._put(job, index, found.probe.container, read_file(file))
         return await self._described(job, index, file, found, info)
 
     async def _described(
@@ -203,9 +210,3 @@ async def _beginning_with(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIte
     yield head
     async for chunk in chunks:
         yield chunk
-
-
-async def _read(path: Path) -> AsyncIterator[bytes]:
-    with await to_its_end(path.open, "rb") as file:
-        while chunk := await to_its_end(file.read, CHUNK_BYTES):
-            yield chunk

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.disk import to_its_end
+from nexiom_sdk.errors import InvalidInput, StorageUnavailable
 from nexiom_sdk.wording import printable
 
 INPUTS = "inputs"
@@ -183,3 +184,18 @@ async def in_chunks(data: bytes) -> AsyncGenerator[bytes, None]:
     """
     for start in range(0, len(data), CHUNK_BYTES):
         yield data[start : start + CHUNK_BYTES]
+
+
+async def read_file(file: Path) -> AsyncIterator[bytes]:
+    """The bytes of a file, as a store takes them, read off the event loop.
+
+    Raises:
+        StorageUnavailable: It cannot be read.
+    """
+    try:
+        with await to_its_end(file.open, "rb", 0) as reading:
+            while piece := await to_its_end(reading.read, CHUNK_BYTES):
+                yield piece
+    except OSError as error:
+        msg = f"The file {file.name} cannot be read: {error.strerror or error}."
+        raise StorageUnavailable(msg) from error

@@ -10,14 +10,13 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from pydantic import SecretStr
 
 from nexiom_sdk.backends.object_store_address import StoreAddress
 from nexiom_sdk.backends.object_store_trouble import is_missing, refuses, trouble
-from nexiom_sdk.backends.object_store_upload import PART_BYTES, first_part, in_pieces, read_file, send
+from nexiom_sdk.backends.object_store_upload import PART_BYTES, first_part, in_pieces, send
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
 from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
@@ -104,9 +103,6 @@ class CloudStore:
             msg = f"The object '{key}' was put into {self._place}, and is not there."
             raise StorageUnavailable(msg)
         return info
-
-    async def put_file(self, key: str, file: Path, /, *, media_type: str) -> ObjectInfo:
-        return await self.put(key, read_file(file), media_type=media_type)
 
     async def open(self, key: str, /) -> AsyncIterator[bytes]:
         found = await self._get(key)

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
-from nexiom_sdk.disk import to_its_end
-from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.storage import CHUNK_BYTES
 
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part; it takes 10,000 of them, so 48 GiB
@@ -108,21 +105,6 @@ async def in_pieces(first: list[bytes], chunks: AsyncIterator[bytes]) -> AsyncIt
             held.clear()
     if held:
         yield bytes(held)
-
-
-async def read_file(file: Path) -> AsyncIterator[bytes]:
-    """The bytes of a file, read off the event loop.
-
-    Raises:
-        StorageUnavailable: It cannot be read.
-    """
-    try:
-        with await to_its_end(file.open, "rb", 0) as reading:
-            while piece := await to_its_end(reading.read, CHUNK_BYTES):
-                yield piece
-    except OSError as error:
-        msg = f"The file {file.name} cannot be read: {error.strerror or error}."
-        raise StorageUnavailable(msg) from error
 
 
 async def _end(putting: asyncio.Future[object]) -> None:
