@@ -15,7 +15,7 @@ _SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
 _TAG = re.compile(rb"TAG|ID3|LYRICSBEGIN")
 _SMALLEST, _LARGEST = 4 * 1024, 256 * 1024
 _PROOF_FRAMES = 3  # a frame found by its sync counts with two more behind it: pictures in tags hold stray syncs
-_APE, _APE_BYTES, _APE_HAS_HEAD = b"APETAGEX", 32, 0x80
+_APE, _APE_BYTES = b"APETAGEX", 32
 _ID3V1_BYTES, _ID3V2_BYTES = 128, 10
 
 
@@ -62,9 +62,8 @@ def _before_tags(reader: Reader, start: int) -> int:
         if len(tail) == _ID3V1_BYTES and tail[:3] == b"TAG":
             end -= _ID3V1_BYTES
         elif len(footer) == _APE_BYTES and footer[:8] == _APE:
-            # Its length counts the footer, and not the head that it may have.
+            # Its length counts the footer and not the head that it may have, which holds no picture.
             end -= max(_APE_BYTES, int.from_bytes(footer[12:16], "little"))
-            end -= _APE_BYTES if footer[23] & _APE_HAS_HEAD else 0
         elif tail[-10:-7] == b"3DI":
             end -= _id3_bytes(tail[-10:])
         else:
