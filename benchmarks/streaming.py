@@ -1,8 +1,8 @@
 """A result on its way into a store, against bare httpx that streams it to the same place with SHA-256.
 
-The library also guards the download, keeps the file in its spool, plays the video, and makes its still picture. Three
-places: a folder (bare: a file with fsync), a server that speaks S3 (bare: obstore), and Supabase's small server (bare: an
-upload with httpx; skipped without node). Both sides read from one server on loopback and take turns, each in a fresh
+The library also guards the download, keeps the file in its spool, plays the video, and makes its still picture.
+Three places: a folder (bare: a file with fsync), a server that speaks S3 (bare: obstore), and Supabase's small server
+(bare: an upload with httpx; it needs node). Both sides read from one server on loopback and take turns, each in a fresh
 process that has handled a short video before the clock starts. Extra memory is the peak over the resident size at that
 moment; Linux tells it.
 
@@ -250,9 +250,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(server.join)
         stack.callback(stop.set)
-        print(
-            f"{'to':9} {'MiB':>5} {'library MiB/s':>14} {'bare':>6} {'ratio':>6} {'library extra':>14} {'bare extra':>11}"
-        )
+        print("to          MiB  library MiB/s   bare  ratio  library extra  bare extra")
         for kind in chosen.to:
             place = stack.enter_context(served(kind))
             for mib in chosen.mib:
