@@ -104,7 +104,7 @@ async def _run(row: str, home: Path, found: Found) -> None:
         for key in wire.config("http://127.0.0.1:9")
         if key.endswith("headers")
     }
-    settings = {"supabase_secret_key": SecretStr(SECRETS["service key"])}
+    settings = {"supabase_secret_key": SecretStr(SECRETS["service key"]), "store_url": home.absolute().as_uri()}
     async with bench(row, home, wire, keys=secret, **settings) as at:
         studio, adapter = at.studio, at.studio._chooser.provider(provider)
 
