@@ -7,9 +7,9 @@ import pytest
 
 from nexiom_sdk.backends import object_store_upload
 from nexiom_sdk.backends.object_store_upload import (
-    PART_BYTES,
+    SMALL_BYTES,
     BrokenOffError,
-    first_part,
+    beginning,
     in_pieces,
     send,
 )
@@ -122,13 +122,13 @@ async def test_a_taker_that_does_not_end_is_not_waited_for_for_ever(monkeypatch:
     assert cancelled
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, PART_BYTES * 2 + 7])
-@pytest.mark.parametrize("chunk", [100_000, CHUNK_BYTES, PART_BYTES * 3])
+@pytest.mark.parametrize("size", [0, 1, SMALL_BYTES, SMALL_BYTES + 1, SMALL_BYTES * 2 + 7])
+@pytest.mark.parametrize("chunk", [100_000, CHUNK_BYTES, SMALL_BYTES * 3])
 async def test_nothing_is_lost_between_chunks_and_pieces(size: int, chunk: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     chunks = pieces(*(data[start : start + chunk] for start in range(0, size, chunk)))
-    first, whole = await first_part(chunks)
-    assert whole == (size <= PART_BYTES)
+    first, whole = await beginning(chunks)
+    assert whole == (size <= SMALL_BYTES)
     if whole:
         assert b"".join(first) == data
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from nexiom_sdk.disk import to_its_end
 
 BATCH_BYTES = 1024 * 1024
+_READ_BYTES = 256 * 1024
 
 
 class HashedFile:
@@ -79,7 +80,7 @@ class HashedFile:
         """
         at = 0
         while await self._more_than(at):
-            chunk = await to_its_end(self._read, min(BATCH_BYTES, self._written_bytes - at), at)
+            chunk = await to_its_end(self._read, min(_READ_BYTES, self._written_bytes - at), at)
             at += len(chunk)
             yield chunk
 

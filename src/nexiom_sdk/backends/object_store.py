@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from nexiom_sdk.backends.object_store_address import StoreAddress
 from nexiom_sdk.backends.object_store_trouble import is_missing, refuses, trouble
-from nexiom_sdk.backends.object_store_upload import PART_BYTES, first_part, in_pieces, send
+from nexiom_sdk.backends.object_store_upload import PART_BYTES, beginning, in_pieces, send
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
 from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
@@ -93,7 +93,7 @@ class CloudStore:
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
         upload = self._upload(key, media_type)
-        first, whole = await first_part(chunks)
+        first, whole = await beginning(chunks)
         if whole:
             await upload(b"".join(first))
         else:

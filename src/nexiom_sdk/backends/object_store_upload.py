@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from nexiom_sdk.storage import CHUNK_BYTES
 
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part; it takes 10,000 of them, so 48 GiB
+SMALL_BYTES = 1024 * 1024  # not worth the three requests of an upload in parts
 CLEAN_UP_SECONDS = 10.0
 
 
@@ -81,13 +82,13 @@ async def send(start: Callable[[AsyncIterator[bytes]], Awaitable[object]], piece
         raise
 
 
-async def first_part(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
-    """What fits into one part, and whether it is all there is; where it is not, the chunks go on behind it."""
+async def beginning(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
+    """What is small enough to go up at once, and whether it is all; where it is not, the chunks go on behind it."""
     held, size = list[bytes](), 0
     async for chunk in chunks:
         held.append(chunk)
         size += len(chunk)
-        if size > PART_BYTES:
+        if size > SMALL_BYTES:
             return held, False
     return held, True
 
@@ -99,6 +100,9 @@ async def in_pieces(first: list[bytes], chunks: AsyncIterator[bytes]) -> AsyncIt
         yield first.pop()
     held = bytearray()
     async for chunk in chunks:
+        if not held and len(chunk) >= CHUNK_BYTES:
+            yield chunk  # without a copy
+            continue
         held += chunk
         if len(held) >= CHUNK_BYTES:
             yield bytes(held)
