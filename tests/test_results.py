@@ -276,6 +276,13 @@ async def test_results_in_either_container_have_its_name(rig: Rig) -> None:
     ]
 
 
+async def test_a_signed_record_of_how_it_was_made_is_stored_byte_for_byte_and_told(rig: Rig) -> None:
+    signed = (Path(__file__).parent / "data" / "signed.mp4").read_bytes()
+    [video, plain] = await rig.results.bring(rig.job, rig.provider, [Asset(data=signed), HERE])
+    assert [one.probe.provenance for one in (video, plain)] == [True, False]
+    assert await content(rig.store, f"outputs/{video.path}") == signed
+
+
 def webm() -> bytes:
     """Four frames of orange."""
     made = io.BytesIO()
