@@ -21,17 +21,16 @@ import struct
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import patch
 
 import httpx
 from pydantic import JsonValue, SecretStr
 
-from nexiom_sdk import ModelCard, Settings, Studio, VideoRequest, spool
+from nexiom_sdk import ModelCard, Settings, Studio, VideoRequest
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.media import examined
 from nexiom_sdk.providers import (
     Asset,
     Body,
@@ -256,8 +255,10 @@ if __name__ == "__main__":
     server = multiprocessing.Process(target=_serve, args=(there,), daemon=True)
     server.start()
     try:
-        setattr(spool, "examined", partial(examined, decode=False))  # noqa: B010 - as if `media` were missing
-        with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        with (
+            patch("nexiom_sdk.media.can_play", return_value=False),
+            tempfile.TemporaryDirectory(dir=asked.folder) as folder,
+        ):
             asyncio.run(_main(here.recv(), Path(folder), asked.orders, asked.rounds))
     finally:
         server.kill()

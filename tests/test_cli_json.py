@@ -17,7 +17,7 @@ from PIL import Image
 from cli_rig import Command, command, nexiom
 from nexiom_sdk import GenerationJob, VideoRequest
 from nexiom_sdk.cli.output import JsonLines, json_line
-from nexiom_sdk.media import check_video
+from nexiom_sdk.media import examined
 
 __all__ = ["command"]  # a fixture
 
@@ -36,7 +36,7 @@ def test_the_real_thing_makes_a_playable_file_of_the_size_and_length_asked(tmp_p
     assert result["event"] == "result"
     assert result["preview"] is True
     assert "not AI" in result["warnings"][0]
-    probe = check_video(Path(result["file"]))
+    probe = examined(Path(result["file"])).probe
     assert (probe.width, probe.height) == (1280, 720)
     assert abs(probe.duration_seconds - 6) < 0.05
     assert (result["probe"]["width"], result["probe"]["height"], result["probe"]["duration_seconds"]) == (

@@ -29,7 +29,7 @@ from nexiom_sdk.errors import (
     ResultInvalid,
     SubmissionUncertain,
 )
-from nexiom_sdk.media import check_video
+from nexiom_sdk.media import examined
 from nexiom_sdk.providers.protocol import SupportsCallback, SupportsCancel, SupportsLookup, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import (
@@ -289,7 +289,7 @@ async def test_half_a_file_is_not_a_video(tmp_path: Path) -> None:
     path.write_bytes(await _file(fake, await _result(fake)))
     assert path.stat().st_size == len(sample_video()) // 2
     with pytest.raises(ResultInvalid):
-        check_video(path)
+        examined(path)
 
 
 async def test_an_expired_result_is_not_served() -> None:
@@ -301,7 +301,7 @@ async def test_an_expired_result_is_not_served() -> None:
 def test_the_sample_is_a_small_playable_clip_of_two_seconds_with_sound(tmp_path: Path) -> None:
     path = tmp_path / "sample.mp4"
     path.write_bytes(sample_video())
-    found = check_video(path)
+    found = examined(path).probe
     assert len(sample_video()) < 20_000
     assert (found.width, found.height, found.duration_seconds, found.frames_per_second) == (320, 180, 2, 24)
     assert (found.video_codec, found.has_audio, found.comment) == ("avc1", True, "nexiom_sdk test clip")

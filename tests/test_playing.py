@@ -27,7 +27,7 @@ from clip_rig import (
 from nexiom_sdk import playing
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.media import probe
-from nexiom_sdk.playing import MOST_PIXELS, Playing, played
+from nexiom_sdk.playing import MOST_PIXELS, Examined, played
 from nexiom_sdk.preview.render import render
 from nexiom_sdk.testing import sample_video
 from nexiom_sdk.types import VideoSpec
@@ -36,11 +36,11 @@ SECONDS = 4
 FRAMES = SECONDS * 24
 
 
-def shown(file: Path) -> Playing:
+def shown(file: Path) -> Examined:
     return played(file, probe(file))
 
 
-def still(playing: Playing) -> Image.Image:
+def still(playing: Examined) -> Image.Image:
     assert playing.poster is not None
     return Image.open(io.BytesIO(playing.poster))
 
@@ -54,7 +54,7 @@ def level(picture: Image.Image) -> float:
 def test_a_clip_as_it_should_be_is_not_remarked_on(motion: Motion, crf: int, tmp_path: Path) -> None:
     found = shown(clip(tmp_path / "clip.mp4", motion(FRAMES), crf=crf, preset="veryfast"))
     assert found.remarks == ()
-    assert found.to_its_end
+    assert found.probe.decoded
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_sample_of_the_test_kit_is_as_it_should_be(tmp_path: Path) -> None:
     file = tmp_path / "clip.mp4"
     file.write_bytes(sample_video())
     found = shown(file)
-    assert (found.remarks, found.to_its_end) == ((), True)
+    assert (found.remarks, found.probe.decoded) == ((), True)
 
 
 def test_the_still_picture_is_not_the_black_one_at_the_beginning(tmp_path: Path) -> None:
@@ -187,13 +187,17 @@ def test_a_clip_that_nobody_here_can_decode_is_kept_and_told(tmp_path: Path) -> 
     file = clip(tmp_path / "clip.mp4", slow_zoom(24), crf=23)
     data = file.read_bytes()
     file.write_bytes(data.replace(b"avc1\0\0\0\0", b"zzz1\0\0\0\0", 1).replace(b"avcC", b"zzzC", 1))
-    assert shown(file) == Playing(remarks=("it could not be played here: there is no decoder for zzz1",))
+    assert shown(file) == Examined(
+        probe=probe(file), remarks=("it could not be played here: there is no decoder for zzz1",)
+    )
 
 
 def test_a_clip_that_claims_to_be_huge_is_kept_and_not_decoded(tmp_path: Path) -> None:
     file = clip(tmp_path / "clip.mp4", slow_zoom(24), crf=23)
     found = probe(file).evolve(width=30_000, height=30_000)
-    assert played(file, found) == Playing(remarks=("its picture of 30000x30000 is too large to be played here",))
+    assert played(file, found) == Examined(
+        probe=found, remarks=("its picture of 30000x30000 is too large to be played here",)
+    )
     assert found.width * found.height > MOST_PIXELS >= 7680 * 4320
 
 
@@ -236,7 +240,7 @@ def test_a_long_clip_is_looked_at_here_and_there_and_at_its_end(
         return clip(tmp_path / name, pictures, g=12, muxer=muxer, **codec)
 
     moving = shown(made(panned(number) for number in range(8 * 24)))
-    assert (moving.remarks, moving.to_its_end) == ((), True)
+    assert (moving.remarks, moving.probe.decoded) == ((), True)
     assert still(moving).size == PHOTOGRAPH.size
     assert shown(made(frozen(8 * 24))).remarks == ("the picture does not move at all",)
 
@@ -255,5 +259,5 @@ def test_a_long_clip_that_breaks_off_is_not_played_to_its_end(tmp_path: Path, mo
 def test_endless_pictures_are_not_played_to_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "_MOST_FRAMES", 20)
     found = shown(clip(tmp_path / "clip.mp4", slow_zoom(48), crf=23))
-    assert not found.to_its_end
+    assert not found.probe.decoded
     assert found.remarks[-1] == "it has too many pictures to be played here to its end"

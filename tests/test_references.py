@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.metadata import without_metadata
 from nexiom_sdk.references import MOST_BYTES, inspect, open_local
 from nexiom_sdk.testing import sample_video
 from nexiom_sdk.types import MediaRole
@@ -44,9 +45,10 @@ def test_an_image_is_measured_without_decoding_it(kind: str) -> None:
 @pytest.mark.parametrize("kind", IMAGES)
 @given(share=st.floats(0, 0.97))
 def test_half_an_image_is_refused(kind: str, share: float) -> None:
-    whole = IMAGES[kind]
-    with pytest.raises(InvalidInput):
-        inspect(whole[: int(len(whole) * share)], role="first_frame")
+    half = IMAGES[kind][: int(len(IMAGES[kind]) * share)]
+    with pytest.raises(InvalidInput):  # the half of a GIF may end as a whole one does: then the cleaning notices it
+        found = inspect(half, role="first_frame")
+        without_metadata(io.BytesIO(half), io.BytesIO(), media_type=found.media_type)
 
 
 @given(

@@ -17,13 +17,14 @@ from nexiom_sdk.errors import (
     MalformedResponse,
     NexiomError,
     ProviderBusy,
+    ResultInvalid,
     UnsupportedFeature,
 )
 from nexiom_sdk.jobs import GenerationJob, Phase
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
-from nexiom_sdk.saving import MADE_AND_LOST, TRIES_FOR_A_USABLE_RESULT, Saving
+from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
 from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -109,7 +110,7 @@ class Following:
             return await self.saving.begin(job, outcome)
         job = moves.unusable(moves.billed(job, outcome))
         msg = f"{job.provider} reports success without a file."
-        error = MalformedResponse(msg, charged="yes", next_step=MADE_AND_LOST)
+        error = MalformedResponse(msg, charged="yes", next_step=ResultInvalid.default_next_step)
         give_up = moves.times_unusable(job) >= TRIES_FOR_A_USABLE_RESULT  # looks that broke saw nothing
         return await (self.desk.end(job, error) if give_up else self.desk.later(job, error))
 

@@ -5,12 +5,11 @@ Nothing here needs a third-party library. With the extra `media`, a video is als
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.mp4 import read_mp4
-from nexiom_sdk.playing import can_play, played
+from nexiom_sdk.playing import Examined, can_play, played
 from nexiom_sdk.types import Container, VideoProbe
 from nexiom_sdk.webm import EBML_MAGIC, read_webm
 
@@ -77,52 +76,17 @@ def probe(file: Path) -> VideoProbe:
         raise ResultInvalid(msg) from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """A file that was examined.
-
-    Args:
-        probe: What it is.
-        poster: A still picture of it, as JPEG, where one could be made.
-        remarks: What a viewer should know, in words for warnings, such as that the picture is black throughout.
-    """
-
-    probe: VideoProbe
-    poster: bytes | None = None
-    remarks: tuple[str, ...] = ()
-
-
-def examined(file: Path, *, expected_bytes: int | None = None, decode: bool = True) -> Examined:
+def examined(file: Path) -> Examined:
     """The check after a download: a half file is never accepted. It blocks and takes CPU time, so run it in a thread.
 
     Args:
-        file: The file.
-        expected_bytes: Its length as the server announced it, where it did.
-        decode: Whether to play it too, where the extra `media` is installed.
+        file: The file; it is played too, where the extra `media` is installed.
 
     Raises:
         ResultInvalid: The file is not a whole, playable video.
     """
     found = probe(file)
-    size_bytes = file.stat().st_size
-    if expected_bytes is not None and size_bytes != expected_bytes:
-        raise ResultInvalid(f"The video is incomplete: {size_bytes:,} of {expected_bytes:,} bytes arrived.")
-    if not (decode and can_play()):
-        return Examined(probe=found)
-    shown = played(file, found)
-    return Examined(probe=found.evolve(decoded=shown.to_its_end), poster=shown.poster, remarks=shown.remarks)
-
-
-def check_video(file: Path) -> VideoProbe:
-    """What a video is, once it is known to be whole; `examined` tells more.
-
-    Args:
-        file: The file.
-
-    Raises:
-        ResultInvalid: The file is not a whole, playable video.
-    """
-    return examined(file).probe
+    return played(file, found) if can_play() else Examined(probe=found)
 
 
 def _looks_like(head: bytes) -> str:

@@ -41,16 +41,16 @@ _MOST_STREAMS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Playing:
-    """What playing a video showed.
+class Examined:
+    """A file that was examined.
 
     Args:
-        to_its_end: Whether it was really played to its end.
+        probe: What it is, and whether it was really played to its end.
         poster: A still picture of it, as JPEG, where one could be made.
-        remarks: What a viewer should know, in words for warnings.
+        remarks: What a viewer should know, in words for warnings, such as that the picture is black throughout.
     """
 
-    to_its_end: bool = False
+    probe: VideoProbe
     poster: bytes | None = None
     remarks: tuple[str, ...] = ()
 
@@ -60,7 +60,7 @@ def can_play() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("av", "PIL"))
 
 
-def played(file: Path, found: VideoProbe) -> Playing:
+def played(file: Path, found: VideoProbe) -> Examined:
     """Play a video; the extra `media` must be installed. It blocks and takes CPU time, so run it in a thread.
 
     Args:
@@ -72,14 +72,16 @@ def played(file: Path, found: VideoProbe) -> Playing:
     """
     if found.width * found.height > MOST_PIXELS:
         # A clip that is made and paid for is not thrown away because it is larger than we care to decode.
-        return Playing(remarks=(f"its picture of {found.width}x{found.height} is too large to be played here",))
+        return Examined(
+            probe=found, remarks=(f"its picture of {found.width}x{found.height} is too large to be played here",)
+        )
     from av.error import FFmpegError
 
     try:
         with _opened(file) as container:
             if _decoder(container) is None:
                 code = printable(found.video_codec or "this codec", 20)
-                return Playing(remarks=(f"it could not be played here: there is no decoder for {code}",))
+                return Examined(probe=found, remarks=(f"it could not be played here: there is no decoder for {code}",))
             viewer = _Viewer(poster_after=found.duration_seconds * _POSTER_AT)
             to_its_end = _watch(container, found.duration_seconds, viewer)
     except (FFmpegError, ArithmeticError, LookupError, OSError, ValueError) as error:
@@ -87,7 +89,7 @@ def played(file: Path, found: VideoProbe) -> Playing:
     remarks = viewer.sights.remarks(found.duration_seconds)
     if not to_its_end:
         remarks = (*remarks, "it has too many pictures to be played here to its end")
-    return Playing(to_its_end=to_its_end, poster=viewer.finished(), remarks=remarks)
+    return Examined(probe=found.evolve(decoded=to_its_end), poster=viewer.finished(), remarks=remarks)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from nexiom_sdk.references import MOST_BYTES, Reference, inspect_file
 from nexiom_sdk.resting import at_rest, given_out, resting_place, sha256_of_place, take_in
 from nexiom_sdk.storage import ObjectStore, input_key
 from nexiom_sdk.types import Candidate, MediaRole
-from nexiom_sdk.wording import printable
+from nexiom_sdk.wording import printable, size
 
 _FITTED_ENDINGS = ("jpg", "png", "webp")
 _NAME_DIGITS = 32
@@ -176,5 +176,5 @@ def _told(role: MediaRole, name: str, before: Reference, after: Reference) -> st
     if after.media_type != before.media_type:
         done = f"{done}, and saved as {kind}" if done else f"saved as {kind}"
     elif not done:
-        done = f"saved anew with {after.size_bytes:,} bytes instead of {before.size_bytes:,}"
+        done = f"saved anew with {size(after.size_bytes)} instead of {size(before.size_bytes)}"
     return f"the {role.replace('_', ' ')} '{printable(name, 200)}' was {done}"

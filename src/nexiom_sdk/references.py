@@ -23,7 +23,7 @@ from nexiom_sdk.picture_headers import picture_size
 from nexiom_sdk.sound_headers import mp3_seconds, wav_seconds
 from nexiom_sdk.types import MediaRole
 from nexiom_sdk.webm import read_webm
-from nexiom_sdk.wording import printable
+from nexiom_sdk.wording import printable, size
 
 _MIB = 1024 * 1024
 
@@ -152,7 +152,7 @@ def inspect_file(file: BinaryIO, *, role: MediaRole, name: str = "reference") ->
 def too_large(name: str, *, role: MediaRole) -> InvalidInput:
     """The error for a reference with more bytes than any of its kind may have."""
     most = MOST_BYTES[kind_of(role)]
-    return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {most // _MIB} MiB.")
+    return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {size(most)}.")
 
 
 def _check_inside(real: Path, roots: Sequence[Path], shown: str) -> None:

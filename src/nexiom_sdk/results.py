@@ -20,7 +20,8 @@ from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.events import AssetStored, Sink
 from nexiom_sdk.hashed_files import HashedFile, sha256_of
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.media import Examined, container_of, examined
+from nexiom_sdk.media import container_of, examined
+from nexiom_sdk.playing import Examined
 from nexiom_sdk.providers.calls import Door, fetch
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.spool import Incoming, Spool
@@ -149,7 +150,7 @@ class Results:
                 raise
             finally:
                 storing.cancel()
-                await asyncio.wait({storing})
+                await asyncio.gather(storing, return_exceptions=True)
 
     async def _take(self, job: GenerationJob, index: int, file: HashedFile) -> ObjectInfo:
         """Store a file while it comes."""

@@ -32,7 +32,6 @@ from nexiom_sdk.verification import differences
 _log = logging.getLogger(__name__)
 
 TRIES_FOR_A_USABLE_RESULT = 3
-MADE_AND_LOST = "Look for the video in the provider's console, or ask for a refund; resubmitting costs again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +88,7 @@ class Saving:
             if self._may_work_later(job, error):
                 return await desk.later(job, error)
             if getattr(error, "retryable", False):  # its own words promise another try
-                error.next_step = MADE_AND_LOST
+                error.next_step = ResultInvalid.default_next_step
             return await self._tidied(job, await desk.end(job, error))
         done = moves.completed(
             job,
