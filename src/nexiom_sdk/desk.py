@@ -15,14 +15,14 @@ from nexiom_sdk import moves, schedule
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import BudgetExceeded, IllegalTransition, NexiomError, ProviderError
 from nexiom_sdk.events import JobMoved, ModelChosen, Sink
-from nexiom_sdk.inputs import OpenUrl, deliver
+from nexiom_sdk.inputs import Delivered, OpenUrl, deliver
 from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, SupportsIntake, may_move
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import SupportsCallback, VideoProvider
 from nexiom_sdk.selection import spec_for
 from nexiom_sdk.storage import ObjectStore
-from nexiom_sdk.types import Candidate, Choice, Submission
+from nexiom_sdk.types import Candidate, Choice, Submission, VideoRequest
 
 _HISTORY_ROWS = 50
 _HISTORY_KEPT_SECONDS = 60.0
@@ -141,6 +141,15 @@ class Desk:
         """The card of a model; an empty one for a model that is no longer listed."""
         return next((card for card in self.cards(provider) if card.model == model), ModelCard(model=model))
 
+    async def delivered(self, request: VideoRequest, candidate: Candidate) -> Delivered:
+        """The references of an order, as a model takes them.
+
+        Raises:
+            NexiomError: It does not take them, or they cannot be had; nothing was sent.
+        """
+        card = self.card_of(self.provider(candidate.provider), candidate.model)
+        return await deliver(request, card=card, terms=candidate, store=self.store, open_url=self.open_url)
+
     async def submission(self, job: GenerationJob, provider: VideoProvider) -> Submission:
         """What is sent for the present order; made anew it is the same again.
 
@@ -151,8 +160,7 @@ class Desk:
         if candidate is None:
             msg = f"Job {job.id} names no model that was chosen for it."
             raise IllegalTransition(msg, job_id=job.id)
-        card = self.card_of(provider, candidate.model)
-        handed = await deliver(job.request, card=card, terms=candidate, store=self.store, open_url=self.open_url)
+        handed = await self.delivered(job.request, candidate)
         calls_back = self.callback_url is not None and isinstance(provider, SupportsCallback)
         return Submission(
             spec=spec_for(job.request, candidate, handed.media),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nexiom_sdk import fallback, moves
 from nexiom_sdk.desk import Desk, model_chosen
 from nexiom_sdk.errors import BudgetExceeded, ModelRetired, NexiomError, StorageUnavailable
-from nexiom_sdk.inputs import deliver, has_addresses
+from nexiom_sdk.inputs import has_addresses
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.types import Choice
 
@@ -37,9 +37,7 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
     for way in _ways(desk, job, choice, error):
         candidate = way.candidate
         try:
-            card = desk.card_of(desk.provider(candidate.provider), candidate.model)
-            handed = await deliver(job.request, card=card, terms=candidate, store=desk.store, open_url=desk.open_url)
-            candidate = candidate.warned(handed.told)
+            candidate = candidate.warned((await desk.delivered(job.request, candidate)).told)
         except NexiomError as trouble:
             if not _passes(trouble):  # the job's references are not what this model takes
                 refused.setdefault(candidate.provider, trouble.message)

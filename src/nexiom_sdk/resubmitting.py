@@ -14,7 +14,7 @@ from nexiom_sdk.errors import (
     StorageError,
     UnsupportedFeature,
 )
-from nexiom_sdk.inputs import deliver, has_addresses
+from nexiom_sdk.inputs import has_addresses
 from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, SupportsIntake
 from nexiom_sdk.types import WHOLE_TIER, Candidate
 
@@ -78,7 +78,7 @@ async def _written(desk: Desk, job: GenerationJob) -> bool:
     """Write a new order of the same, held to the budgets of now; False if somebody else changed the row."""
     candidate = await _judged(desk, job)
     if candidate is not None and any(media.fit for media in job.request.references):
-        candidate = candidate.warned(await _told(desk, job, candidate))
+        candidate = candidate.warned((await desk.delivered(job.request, candidate)).told)
     again = moves.resubmitted(job, candidate, now=desk.now())
     limits = desk.limits(again)
     if not limits:
@@ -88,13 +88,6 @@ async def _written(desk: Desk, job: GenerationJob) -> bool:
         hint = "Submit the request again as a new job; that one is held to them."
         raise UnsupportedFeature(msg, next_step=hint, job_id=job.id)
     return await desk.repository.admit(again, fence=job.fence, limits=limits)
-
-
-async def _told(desk: Desk, job: GenerationJob, candidate: Candidate) -> tuple[str, ...]:
-    """What is done to the job's pictures so that they fit, which a new order says again."""
-    card = desk.card_of(desk.provider(candidate.provider), candidate.model)
-    handed = await deliver(job.request, card=card, terms=candidate, store=desk.store, open_url=desk.open_url)
-    return handed.told
 
 
 async def _held(desk: Desk, job: GenerationJob) -> GenerationJob:
