@@ -71,3 +71,15 @@ async def test_a_job_without_a_video_has_no_result(rig: Rig) -> None:
     assert (await rig.studio.get(job.id)).result_url is None
     assert isinstance(rig.store, Signing)
     assert rig.store.signed == 0
+
+
+async def test_an_address_that_shall_live_for_longer_than_a_store_may_sign_is_signed_anew_every_week(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake, store=Signing(clock=clock), result_url_ttl_seconds=30 * DAY)
+    job = await rig.steps(await rig.submitted())
+    rig.later(days=5)
+    assert (await rig.studio.get(job.id)).result_url == job.result_url
+    rig.later(days=1)
+    assert (await rig.studio.get(job.id)).result_url != job.result_url

@@ -64,7 +64,7 @@ async def test_a_lease_is_kept_while_a_step_runs_and_a_store_that_is_away_for_a_
         return await extend(job_id, fence=fence, seconds=seconds)
 
     monkeypatch.setattr(repository, "extend", sometimes)
-    keeping = asyncio.create_task(lease.keep())
+    keeping = asyncio.create_task(lease.keep(on_loss=lambda: None))
     for _ in range(3):
         await asyncio.sleep(0)
         clock.advance(20)
@@ -75,3 +75,17 @@ async def test_a_lease_is_kept_while_a_step_runs_and_a_store_that_is_away_for_a_
     assert (await row(repository, job)).leased_until == after(clock, 60)
     assert lease.fresh
     assert away == []
+
+
+async def test_who_loses_a_lease_is_told_once_and_keeps_it_no_longer(clock: VirtualClock) -> None:
+    repository, lease = await held(clock)
+    [job] = await repository.list(JobQuery())
+    told: list[str] = []
+    keeping = asyncio.create_task(lease.keep(on_loss=lambda: told.append("lost")))
+    await repository.extend(job.id, fence=job.fence, seconds=0.0)
+    clock.advance(0.001)
+    assert await claim(repository)
+    await asyncio.sleep(0)
+    clock.advance(20)
+    await keeping
+    assert (told, lease.lost) == (["lost"], True)

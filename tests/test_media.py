@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import io
 import struct
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clip_rig import black, clip
-from nexiom_sdk.errors import ResultInvalid
+from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.media import examined, probe, sniff
 from nexiom_sdk.playing import Examined
 from nexiom_sdk.testing import sample_video
@@ -146,9 +147,16 @@ def test_what_is_no_video_is_named(body: bytes, says: str, tmp_path: Path) -> No
         probe(file)
 
 
-def test_a_missing_file_is_no_video(tmp_path: Path) -> None:
-    with pytest.raises(ResultInvalid, match="cannot be read"):
-        probe(tmp_path / "nothing.mp4")
+def test_a_file_that_cannot_be_read_says_nothing_of_the_video(
+    videos: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    for name in ("pathlib.Path.open", "av.open"):
+        with monkeypatch.context() as patch, pytest.raises(StorageUnavailable, match="Too many open files"):
+            patch.setattr(name, too_many)
+            examined(videos["silent"])
 
 
 def test_a_picture_turned_by_a_quarter_is_measured_as_shown(videos: Mapping[str, Path], tmp_path: Path) -> None:

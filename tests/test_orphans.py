@@ -10,6 +10,7 @@ from nexiom_sdk import JobStatus
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.jobs import Phase
+from nexiom_sdk.orphans import orphans, removed
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.testing.store_contract import pieces
 from rig import Rig
@@ -78,6 +79,31 @@ async def test_a_failed_job_that_may_still_succeed_keeps_what_it_has(rig: Rig) -
     assert await rig.studio.sweep() == []
     rig.repository._rows[job.id] = rig.repository._rows[job.id].evolve(phase=Phase.DONE)
     assert len(await rig.studio.sweep()) == len(await keys(rig)) > 0
+
+
+async def test_what_a_new_order_may_have_put_since_is_left_alone(rig: Rig) -> None:
+    job = await rig.steps(await rig.submitted())
+    failed = job.evolve(status=JobStatus.FAILED, result_path=None).with_metadata(results=None)
+    rig.repository._rows[job.id] = failed
+    rig.later(hours=25)
+    before = rig.clock.now()
+    found = [one async for one in orphans(rig.store, rig.repository, before=before)]
+    assert len(found) == 2
+    rig.repository._rows[job.id] = failed.evolve(status=JobStatus.PROCESSING, phase=Phase.WAITING)
+    assert [await removed(one, rig.store, rig.repository, before=before) for one in found] == [False, False]
+    rig.repository._rows[job.id] = failed
+    rig.later(seconds=1)
+    await put(rig, f"_/{job.id}/0.mp4")
+    assert [await removed(one, rig.store, rig.repository, before=before) for one in found] == [True, False]
+    assert await keys(rig) == [f"outputs/_/{job.id}/0.mp4"]
+
+
+async def test_a_row_that_somebody_broke_stops_no_sweep_and_loses_nothing(rig: Rig) -> None:
+    broken, job = await rig.steps(await rig.submitted()), await rig.submitted()
+    rig.repository._rows[broken.id] = broken.with_metadata(results=[{"path": 5}])
+    job = await rig.steps(job) if job.status is not JobStatus.COMPLETED else job
+    rig.later(hours=25)
+    assert await rig.studio.sweep() == []
 
 
 async def test_an_order_that_comes_on_a_second_try_leaves_nothing_of_the_first(

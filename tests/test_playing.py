@@ -198,7 +198,7 @@ def test_a_clip_that_claims_to_be_huge_is_kept_and_not_decoded(tmp_path: Path) -
     assert played(file, found) == Examined(
         probe=found, remarks=("its picture of 30000x30000 is too large to be played here",)
     )
-    assert found.width * found.height > MOST_PIXELS >= 7680 * 4320
+    assert found.width * found.height > MOST_PIXELS >= 4096 * 2160
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells what a process held at most")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nexiom_sdk import GenerationJob, JobStatus
-from nexiom_sdk.errors import ResultExpired, StorageUnavailable
+from nexiom_sdk.errors import AuthenticationFailed, InvalidInput, ObjectNotFound, ResultExpired, StorageUnavailable
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.storage import ObjectInfo
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
@@ -157,9 +158,9 @@ async def test_a_spool_that_is_full_keeps_the_job_in_saving_until_there_is_room(
     assert (len(fake.accepted), list(rig.studio.settings.spool.iterdir())) == (2, [])
 
 
-@pytest.mark.parametrize("within_a_day", [True, False])
+@pytest.mark.parametrize("within_a_week", [True, False])
 async def test_a_file_that_waits_on_another_machine_is_waited_for(
-    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, within_a_day: bool
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, within_a_week: bool
 ) -> None:
     fake = FakeProvider("acme", clock=clock).succeed()
     rig = rig_of(fake)
@@ -173,12 +174,125 @@ async def test_a_file_that_waits_on_another_machine_is_waited_for(
     monkeypatch.setattr(fake, "fetch", _expired)
     for _ in range(6):
         job = await rig.step(job)
+        rig.later(hours=11)
         assert job.phase is Phase.SAVING  # nobody serves it any more, and it is not lost
-    if not within_a_day:
-        rig.later(hours=25)
+    if not within_a_week:
+        rig.later(days=7)
         assert (await rig.step(job)).error_code == "result_expired"
         return
     elsewhere.rename(there)
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+WORDS_OF_STORES = [
+    InvalidInput("'outputs/x' leads out of the store through a link."),
+    ObjectNotFound("There is no such object."),
+    AuthenticationFailed("The key is refused."),
+    OSError(28, "No space left on device"),
+    RuntimeError("a defect"),
+]
+
+
+@pytest.mark.parametrize("verb", ["put", "url"])
+@pytest.mark.parametrize("error", WORDS_OF_STORES, ids=lambda error: type(error).__name__)
+async def test_whatever_a_store_says_a_video_that_is_paid_waits_for_it(
+    error: Exception, verb: str, rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def says(*_: object, **__: object) -> None:
+        raise error
+
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, verb, says)
+        job = await rig.step(await rig.submitted())
+        for _ in range(5):
+            job = await rig.step(job)
+            assert (job.phase, job.status) == (Phase.SAVING, JobStatus.PROCESSING)
+        assert str(rig.studio.settings.spool) in str(job.provider_metadata["trouble"])
+    job = await rig.steps(job)
+    assert (job.status, len(fake.accepted), fake.calls.count("fetch")) == (JobStatus.COMPLETED, 1, 1)
+
+
+async def test_a_defect_of_a_plug_in_ends_its_job_after_a_day(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_asset: Asset, /) -> AsyncIterator[bytes]:
+        raise RuntimeError
+        yield b""
+
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    monkeypatch.setattr(fake, "fetch", broken)
+    job = await rig.step(await rig.step(await rig.submitted()))
+    assert job.phase is Phase.SAVING
+    rig.later(hours=24)
+    job = await rig.step(job)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "plugin_error")
+
+
+class _Holding:
+    """A store whose puts of videos wait, and note how they ended."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.begun, self.cancelled, self._put = asyncio.Event(), 0, rig.store.put
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return await self._put(key, chunks, media_type=media_type)
+
+
+async def test_a_video_that_was_the_answer_may_be_cut_short_on_its_way_into_the_store(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").answer_at_once(data=sample_video())
+    rig = rig_of(fake)
+    job, holding = await rig.submitted(), _Holding(rig)
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "put", holding.put)
+        step = asyncio.create_task(rig.studio.advance(job.id))
+        await holding.begun.wait()
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+    job = await rig.studio.get(job.id)
+    assert (job.phase, holding.cancelled) == (Phase.SAVING, 1)
+    assert job.provider_metadata["spooled"] == rig.studio._engine._saving.results.spool.place
+    assert ((await rig.steps(job)).status, len(fake.accepted)) == (JobStatus.COMPLETED, 1)
+
+
+async def test_a_worker_whose_job_was_taken_over_stores_nothing_more(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    job, holding = await rig.step(await rig.submitted()), _Holding(rig)
+    monkeypatch.setattr(rig.store, "put", holding.put)
+    rig.later(seconds=60)
+    step = asyncio.create_task(rig.studio.advance(job.id))
+    while not holding.begun.is_set():
+        await asyncio.sleep(0.001)
+        rig.later(seconds=min(clock.until_next() or 0.0, 1.0))
+    await rig.repository.extend(job.id, fence=job.fence + 1, seconds=0.0)
+    rig.later(seconds=0.001)
+    [_] = await rig.repository.claim(limit=1, lease_seconds=600, job_id=job.id)
+    rig.later(seconds=20)
+    await asyncio.wait({step}, timeout=5)
+    assert (step.result().phase, holding.cancelled) == (Phase.SAVING, 1)
+
+
+async def test_a_full_spool_takes_what_nobody_gives_twice(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").answer_at_once(data=sample_video())
+    rig = rig_of(fake, spool_max_bytes=1)
+    monkeypatch.setattr(rig.store, "put", _BrokenStore(1, rig).put)
+    job = await rig.step(await rig.submitted())
+    assert job.phase is Phase.SAVING
     assert (await rig.steps(job)).status is JobStatus.COMPLETED
 
 

@@ -170,12 +170,25 @@ class Engine:
 
     @contextlib.asynccontextmanager
     async def _held(self, job: GenerationJob) -> AsyncGenerator[Lease, None]:
-        """Keep the lease while the step runs, however long its call takes."""
-        desk = self._desk
+        """Keep the lease while the step runs, however long its call takes.
+
+        A look, or a file on its way, is cut short when somebody else has the job: a slow store must not get the video
+        of an order that is over by then. An order is not: what it cost has to be recorded.
+        """
+        desk, step = self._desk, asyncio.current_task()
         lease = Lease(job, repository=desk.repository, clock=desk.clock, seconds=desk.lease_seconds)
-        keeping = asyncio.create_task(lease.keep())
+        cut_short = step.cancel if step is not None and job.phase in {Phase.WAITING, Phase.SAVING} else _nothing
+        keeping = asyncio.create_task(lease.keep(on_loss=cut_short))
         try:
             yield lease
+        except asyncio.CancelledError:
+            if step is None or not lease.lost or step.uncancel():  # it was stopped for another reason, too
+                raise
+            raise Overtaken from None
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
+
+
+def _nothing() -> None:
+    """An order goes on."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime, timedelta
 
-from nexiom_sdk.errors import IllegalTransition, StorageError
+from pydantic import ValidationError
+
+from nexiom_sdk.errors import IllegalTransition, NexiomError, StorageError
 from nexiom_sdk.jobs import GenerationJob, JobStatus, VideoResult, utc
 from nexiom_sdk.results import StoredVideo
-from nexiom_sdk.storage import ObjectStore, output_key
+from nexiom_sdk.storage import MOST_URL_SECONDS, ObjectStore, output_key
 
 _KEPT_PART = 0.75  # of its validity: after that an address is signed anew when the row is read
 
@@ -16,7 +18,10 @@ _KEPT_PART = 0.75  # of its validity: after that an address is signed anew when 
 def videos_of(job: GenerationJob) -> tuple[StoredVideo, ...]:
     """The files of a job in `outputs`, the first one being its result; none where it has no video."""
     stored = job.provider_metadata.get("results")
-    return tuple(map(StoredVideo.model_validate, stored)) if isinstance(stored, list) else ()
+    try:
+        return tuple(map(StoredVideo.model_validate, stored)) if isinstance(stored, list) else ()
+    except (ValidationError, NexiomError):  # somebody changed the row by hand
+        return ()
 
 
 async def result_of(job: GenerationJob, store: ObjectStore, *, ttl_seconds: float) -> VideoResult:
@@ -69,7 +74,8 @@ async def with_living_url(
         ttl_seconds: Validity of signed addresses.
         now: The present moment.
     """
-    if job.result_path is None or now < _until(job) - timedelta(seconds=ttl_seconds * (1 - _KEPT_PART)):
+    left = min(ttl_seconds, MOST_URL_SECONDS) * (1 - _KEPT_PART)
+    if job.result_path is None or now < _until(job) - timedelta(seconds=left):
         return job
     with contextlib.suppress(StorageError):  # a row can be read while the store is down
         url = await store.url(output_key(job.result_path), ttl_seconds=ttl_seconds)

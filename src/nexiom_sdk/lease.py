@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import StorageUnavailable
@@ -17,6 +18,9 @@ class Lease:
         repository: Where rows live.
         clock: Time.
         seconds: How long a claim or a renewal lasts.
+
+    Attributes:
+        lost: Whether somebody else is known to have the job.
     """
 
     def __init__(self, job: GenerationJob, *, repository: JobRepository, clock: Clock, seconds: float) -> None:
@@ -25,6 +29,7 @@ class Lease:
         self._clock = clock
         self._seconds = seconds
         self._ends_at = clock.monotonic() + seconds
+        self.lost: bool = False
 
     @property
     def fresh(self) -> bool:
@@ -39,9 +44,14 @@ class Lease:
             self._ends_at = max(self._ends_at, asked_at + self._seconds)
         return held
 
-    async def keep(self) -> None:
-        """Renew it again and again, until cancelled."""
-        while True:
+    async def keep(self, *, on_loss: Callable[[], object]) -> None:
+        """Renew it again and again, until cancelled or until somebody else has the job.
+
+        Args:
+            on_loss: Called once it is lost.
+        """
+        while not self.lost:
             await self._clock.sleep(self._seconds / 3)
             with contextlib.suppress(StorageUnavailable):  # the step itself will meet the same trouble
-                await self.renew()
+                self.lost = not await self.renew()
+        on_loss()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.mp4 import read_mp4
-from nexiom_sdk.playing import Examined, can_play, played
+from nexiom_sdk.playing import Examined, can_play, played, unreadable
 from nexiom_sdk.types import Container, VideoProbe
 from nexiom_sdk.webm import EBML_MAGIC, read_webm
 
@@ -71,9 +71,8 @@ def probe(file: Path) -> VideoProbe:
             if kind is None or not kind.startswith("video/"):
                 raise ResultInvalid(f"The file is not a video: it {f'is {kind}' if kind else _looks_like(head)}.")
             return read_mp4(opened, size_bytes)
-    except OSError as error:
-        msg = f"The video cannot be read: {error.strerror or error}."
-        raise ResultInvalid(msg) from error
+    except OSError as error:  # it says nothing of the video
+        raise unreadable(error) from error
 
 
 def examined(file: Path) -> Examined:

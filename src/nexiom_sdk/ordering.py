@@ -137,9 +137,10 @@ class Ordering:
             pause = PAUSE_WITHOUT_A_PLACE_SECONDS * (0.5 + desk.luck())
             return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
         ordering = self._order_from(place, job, lease, provider, submission, watched=watched)
-        if provider.submission_recovery == "key":
-            return await ordering  # the same call again is the same order, so this one may be cut short
-        return await _to_its_end(ordering)
+        may_be_cut_short = provider.submission_recovery == "key"  # the same call again is the same order
+        job = await (ordering if may_be_cut_short else _to_its_end(ordering))
+        in_the_spool = job.phase is Phase.SAVING and job.leased_until is not None
+        return await self.saving.save(job) if in_the_spool else job
 
     async def _order_from(
         self,
@@ -240,13 +241,13 @@ class Ordering:
             return await desk.commit(job, moves.unknown(job, clash, now=desk.now()))
 
     async def _delivered(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> GenerationJob:
-        """The provider answered with the video itself."""
+        """The provider answered with the video itself; once the spool has it, storing it may be cut short."""
         outcome = await self.saving.spooled(job, provider, outcome)
         try:
             finished = await self.saving.finish(job, outcome)
         except StorageUnavailable as error:
             raise Unrecorded(partial(self.saving.begin, job, outcome), error) from error
-        return await self.saving.save(finished, outcome.assets)
+        return await self.saving.save(finished, outcome.assets) if outcome.assets else finished
 
     async def _known(self, job: GenerationJob) -> GenerationJob | None:
         """The job with an answer that this machine kept when the row could not be written; None where there is none."""

@@ -45,13 +45,34 @@ async def orphans(store: ObjectStore, repository: JobRepository, *, before: date
     job_id = ""
     async for found in store.list(f"{OUTPUTS}/"):
         ours = _OURS.fullmatch(found.key)
-        if ours is None or found.modified_at is None or found.modified_at >= before:
+        if ours is None or not _older(found, before):
             continue
         if ours[1] != job_id:  # the objects of a job follow each other
             job_id = ours[1]
             job = await repository.get(job_id)
         if job is not None and _is_orphan(found, job):
             yield found
+
+
+async def removed(orphan: ObjectInfo, store: ObjectStore, repository: JobRepository, *, before: datetime) -> bool:
+    """Remove an orphan if it still is one: a failed job may have been ordered again since the bucket was listed.
+
+    Args:
+        orphan: One that `orphans` gave.
+        store: Where bytes live.
+        repository: Where rows live.
+        before: As it was given to `orphans`.
+    """
+    ours, there = _OURS.fullmatch(orphan.key), await store.stat(orphan.key)
+    job = await repository.get(ours[1]) if ours else None
+    if job is None or there is None or not _older(there, before) or not _is_orphan(there, job):
+        return False
+    await store.delete(orphan.key)
+    return True
+
+
+def _older(found: ObjectInfo, before: datetime) -> bool:
+    return found.modified_at is not None and found.modified_at < before
 
 
 def _is_orphan(found: ObjectInfo, job: GenerationJob) -> bool:

@@ -1,7 +1,7 @@
 """Plays a finished video once, with the extra `media`: does it play to its end, what is to be seen, a still picture.
 
 A short clip is decoded whole; of a long one, single pictures from all over it and its last second. What a file claims
-costs no memory: pictures larger than 8K are not decoded, and of smaller ones no more than a bound.
+costs no memory: pictures larger than 4K are not decoded, and of smaller ones no more than a bound.
 """
 
 # pyright: reportUnknownMemberType=false
@@ -9,6 +9,7 @@ costs no memory: pictures larger than 8K are not decoded, and of smaller ones no
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import io
 import logging
@@ -18,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nexiom_sdk.errors import ResultInvalid
+from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.sights import HEIGHT, WIDTH, Sights, brightness
 from nexiom_sdk.types import VideoProbe
 from nexiom_sdk.wording import printable
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MOST_PIXELS = 8192 * 4320
+MOST_PIXELS = 4096 * 2304  # a decoder may hold 17 pictures of this size, some 0.5 GiB
+_OURS = frozenset({errno.EMFILE, errno.ENFILE})  # errors of this machine, which say nothing of the video
 _WHOLE_SECONDS = 30.0
 _MOST_FRAMES = 30 * 120
 _PLACES = 24  # looks into a long clip
@@ -60,6 +62,12 @@ def can_play() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("av", "PIL"))
 
 
+def unreadable(error: OSError) -> StorageUnavailable:
+    """What is wrong with a file of this machine, and not with the video in it."""
+    msg = f"The video cannot be read on this machine: {error.strerror or error}."
+    return StorageUnavailable(msg, next_step="Mend that; the job tries again by itself.")
+
+
 def played(file: Path, found: VideoProbe) -> Examined:
     """Play a video; the extra `media` must be installed. It blocks and takes CPU time, so run it in a thread.
 
@@ -85,6 +93,8 @@ def played(file: Path, found: VideoProbe) -> Examined:
             viewer = _Viewer(poster_after=found.duration_seconds * _POSTER_AT)
             to_its_end = _watch(container, found.duration_seconds, viewer)
     except (FFmpegError, ArithmeticError, LookupError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _OURS:
+            raise unreadable(error) from error
         raise ResultInvalid("The video does not play to its end.") from error
     remarks = viewer.sights.remarks(found.duration_seconds)
     if not to_its_end:

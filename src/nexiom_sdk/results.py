@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from nexiom_sdk.disk import to_its_end
-from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
+from nexiom_sdk.errors import NexiomError, ResultInvalid, StorageUnavailable
 from nexiom_sdk.events import AssetStored, Sink
 from nexiom_sdk.hashed_files import HashedFile, sha256_of
 from nexiom_sdk.jobs import GenerationJob
@@ -27,6 +28,8 @@ from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.spool import Incoming, Spool
 from nexiom_sdk.storage import ObjectInfo, ObjectStore, SupportsFiles, in_chunks, output_key, read_file, result_path
 from nexiom_sdk.types import Asset, Container, Frozen, VideoProbe
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -70,14 +73,22 @@ class Results:
     sink: Sink
     _looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE), init=False)
 
-    async def fetch(self, job: GenerationJob, provider: VideoProvider, assets: Sequence[Asset]) -> tuple[Path, ...]:
+    async def fetch(
+        self, job: GenerationJob, provider: VideoProvider, assets: Sequence[Asset], *, bounded: bool = True
+    ) -> tuple[Path, ...]:
         """Fetch every asset of an order into the spool; they appear there all at once.
+
+        Args:
+            job: The job.
+            provider: Who gives them.
+            assets: What is fetched.
+            bounded: Whether a full spool refuses them.
 
         Raises:
             ProviderError: They cannot be fetched.
             StorageUnavailable: The spool cannot be written, or is full.
         """
-        async with self.spool.incoming(job) as incoming:
+        async with self.spool.incoming(job, bounded=bounded) as incoming:
             for index, asset in enumerate(assets):
                 with contextlib.closing(HashedFile(incoming.folder / f"{index:03}")) as file:
                     await self._write(file, incoming, provider, asset)
@@ -107,7 +118,7 @@ class Results:
             files = await incoming.publish()
             return tuple(
                 [
-                    await self._described(job, index, file, found, await storing)
+                    await self._described(job, index, file, found, await of_the_store(storing))
                     for index, (file, (found, storing)) in enumerate(zip(files, passing, strict=True))
                 ]
             )
@@ -172,9 +183,9 @@ class Results:
         found = await self._examined(file)
         if isinstance(self.store, SupportsFiles):
             key, media_type = _place(job, index, found.probe.container)
-            info = await self.store.put_file(key, file, media_type=media_type)
+            info = await of_the_store(self.store.put_file(key, file, media_type=media_type))
         else:
-            info = await self._put(job, index, found.probe.container, read_file(file))
+            info = await of_the_store(self._put(job, index, found.probe.container, read_file(file)))
         return await self._described(job, index, file, found, info)
 
     async def _described(
@@ -195,11 +206,29 @@ class Results:
     async def _poster(self, job: GenerationJob, picture: bytes, index: int) -> str | None:
         path = result_path(job.user_id, job.id, index, "jpg")
         try:
-            await self.store.put(output_key(path), in_chunks(picture), media_type="image/jpeg")
+            await of_the_store(self.store.put(output_key(path), in_chunks(picture), media_type="image/jpeg"))
         except StorageUnavailable:
             _log.warning("no poster for job %s: the store refused it", job.id, extra={"action": "poster_failed"})
             return None
         return path
+
+
+async def of_the_store(work: Awaitable[T]) -> T:
+    """What the store gives. Whatever it says instead, the video is made and paid for, so its job waits.
+
+    Raises:
+        StorageUnavailable: It gives nothing now.
+    """
+    try:
+        return await work
+    except StorageUnavailable:
+        raise
+    except NexiomError as error:
+        hint = f"{error.next_step} The job tries again by itself.".lstrip()
+        raise StorageUnavailable(f"The store does not take the video. {error.message}", next_step=hint) from error
+    except Exception as error:  # a store may be anybody's code
+        msg = f"The store does not take the video: it has a defect ({type(error).__name__})."
+        raise StorageUnavailable(msg, next_step="Mend it; the job tries again by itself.") from error
 
 
 def _place(job: GenerationJob, index: int, container: Container) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from nexiom_sdk.errors import (
     AuthenticationFailed,
     ConfigurationError,
     NexiomError,
+    PluginError,
     ProviderBusy,
     QuotaExhausted,
     ResultExpired,
@@ -24,14 +25,15 @@ from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.orphans import left_by
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
-from nexiom_sdk.results import Results, StoredVideo
-from nexiom_sdk.storage import output_key
+from nexiom_sdk.results import Results, StoredVideo, of_the_store
+from nexiom_sdk.storage import MOST_URL_SECONDS, output_key
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
 from nexiom_sdk.verification import differences
 
 _log = logging.getLogger(__name__)
 
 TRIES_FOR_A_USABLE_RESULT = 3
+WAIT_FOR_ANOTHER_MACHINE_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +53,17 @@ class Saving:
         return await self.save(await self.finish(job, outcome), outcome.assets)
 
     async def finish(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
-        """The provider is done: commit that."""
-        return await self.desk.commit(job, moves.finished(job, outcome, now=self.desk.now()))
+        """The provider is done: commit that, and where the video is if it is on this machine already."""
+        place = None if outcome.assets else self.results.spool.place
+        done = moves.finished(job, outcome, now=self.desk.now()).with_metadata(spooled=place)
+        return await self.desk.commit(job, done)
 
     async def spooled(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> Succeeded:
         """The answer to an order is the video itself: it goes into the spool first, for nobody may give it twice."""
         if not outcome.assets:
             return outcome
         try:
-            await self.results.fetch(job, provider, outcome.assets)
+            await self.results.fetch(job, provider, outcome.assets, bounded=False)
         except NexiomError:
             return outcome  # saving meets the same trouble, and knows what it means
         return replace(outcome, assets=())
@@ -76,7 +80,7 @@ class Saving:
                 assets = assets or await self._assets_again(job, provider)
                 videos = await self.results.bring(job, provider, assets)
             path = videos[0].path
-            url = await desk.store.url(output_key(path), ttl_seconds=desk.url_ttl_seconds)
+            url = await of_the_store(desk.store.url(output_key(path), ttl_seconds=desk.url_ttl_seconds))
         except NexiomError as error:
             if error.charged == "no" and job.cost_usd != 0:
                 error.charged = "yes"  # the call that failed was free; the video that it was for is made and paid
@@ -89,19 +93,21 @@ class Saving:
                 return await desk.later(job, error)
             if getattr(error, "retryable", False):  # its own words promise another try
                 error.next_step = ResultInvalid.default_next_step
-            return await self._tidied(job, await desk.end(job, error))
+            return await desk.end(job, error)
         done = moves.completed(
             job,
             [video.model_dump(mode="json") for video in videos],
             path=path,
             url=url or output_key(path),
-            url_until=desk.after(desk.url_ttl_seconds),
+            url_until=desk.after(min(desk.url_ttl_seconds, MOST_URL_SECONDS)),
             warnings=self._warnings(job, videos),
             now=desk.now(),
         )
         saved = await desk.commit(job, done)
         await spool.drop(job)
-        return await self._tidied(job, saved)
+        if job.attempts or job.order_no:
+            await self._tidy(saved)
+        return saved
 
     def _warnings(self, job: GenerationJob, videos: Sequence[StoredVideo]) -> list[str]:
         """What is odd about the videos, and where they differ from the order."""
@@ -111,25 +117,25 @@ class Saving:
         others = [differences(one.probe, asked=asked, card=card) for one in videos] if asked else ()
         return [text for remarks in (*(one.remarks for one in videos), *others) for text in remarks]
 
-    async def _tidied(self, before: GenerationJob, after: GenerationJob) -> GenerationJob:
-        """The job, without what earlier tries left in `outputs`: the row says by now what counts, and nobody has it."""
-        if before.attempts or before.order_no:
-            store = self.desk.store
-            try:
-                for orphan in [one async for one in left_by(after, store)]:
-                    await store.delete(orphan.key)
-            except StorageError as error:
-                _log.info("job %s: nothing was swept: %s", after.id, error.message, extra={"action": "not_swept"})
-        return after
+    async def _tidy(self, done: GenerationJob) -> None:
+        """Remove what earlier tries left in `outputs`: a completed job is never ordered again, so nobody puts more."""
+        store = self.desk.store
+        try:
+            for orphan in [one async for one in left_by(done, store)]:
+                await store.delete(orphan.key)
+        except StorageError as error:
+            _log.info("job %s: nothing was swept: %s", done.id, error.message, extra={"action": "not_swept"})
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
         late = self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
-        here = self.results.spool.place
+        spooled, here = job.provider_metadata.get("spooled"), self.results.spool.place
         match error:
+            case PluginError():
+                return not late  # a defect is seldom mended while the job waits
             case StorageUnavailable() | ConfigurationError() | ProviderBusy():
                 return True  # ours to mend, or not even asked: the job waits for it
-            case ResultExpired() if job.provider_metadata.get("spooled", here) != here:
-                return not late  # another machine has the file, and takes its turn
+            case ResultExpired() if spooled not in {None, here}:  # another machine has the file, and takes its turn
+                return not self.desk.past(job, "finished_at", WAIT_FOR_ANOTHER_MACHINE_SECONDS)
             case ResultInvalid() | ResultExpired():
                 return moves.times_unusable(job) < TRIES_FOR_A_USABLE_RESULT  # fetches and stores that broke saw none
             case _:

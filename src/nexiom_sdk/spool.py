@@ -42,8 +42,12 @@ class Spool:
         return await to_its_end(_files, order) if order.exists() else ()  # every order asks, and nearly none has any
 
     @contextlib.asynccontextmanager
-    async def incoming(self, job: GenerationJob) -> AsyncGenerator[Incoming, None]:
+    async def incoming(self, job: GenerationJob, *, bounded: bool = True) -> AsyncGenerator[Incoming, None]:
         """A place for the files of an order while they are fetched; nothing stays of what was not published.
+
+        Args:
+            job: The job.
+            bounded: Whether a full spool refuses them; what nobody gives twice has to come in.
 
         Raises:
             StorageUnavailable: The spool cannot be written, or is full.
@@ -53,7 +57,7 @@ class Spool:
         try:
             self._resting_bytes = await to_its_end(_begin, partial, tuple(self._coming_bytes))
             self._coming_bytes[partial] = 0
-            yield Incoming(self, partial, self._order(job))
+            yield Incoming(self, partial, self._order(job), bounded=bounded)
         except OSError as error:
             msg = f"The video cannot be written to the spool {self.folder}: {error.strerror or error}."
             hint = "Free some space or set NEXIOM_HOME to a folder that can be written; the job tries again by itself."
@@ -62,15 +66,17 @@ class Spool:
             self._coming_bytes.pop(partial, None)
             await to_its_end(_remove, partial)
 
-    def take(self, partial: Path, size_bytes: int) -> None:
+    def take(self, partial: Path, size_bytes: int, *, bounded: bool) -> None:
         """So many bytes come into the spool.
 
         Raises:
             StorageUnavailable: There is no room for them.
         """
         self._coming_bytes[partial] += size_bytes
-        if self._resting_bytes + sum(self._coming_bytes.values()) > self._most_bytes:
+        if bounded and self._resting_bytes + sum(self._coming_bytes.values()) > self._most_bytes:
             msg = f"The spool {self.folder} is full: {size(self._resting_bytes)} of videos wait for the store."
+            if self._coming_bytes[partial] > self._most_bytes:
+                msg = f"The video has more than {size(self._most_bytes)}, which is all that the spool takes."
             hint = (
                 "Mend the store, and they are stored by themselves; or set NEXIOM_SPOOL_MAX_BYTES to more. "
                 "The job stays as it is and tries again by itself."
@@ -109,9 +115,11 @@ class Incoming:
         spool: Where they will rest.
         folder: Where they are written.
         order: The folder that they will be in.
+        bounded: Whether a full spool refuses them.
     """
 
-    def __init__(self, spool: Spool, folder: Path, order: Path) -> None:
+    def __init__(self, spool: Spool, folder: Path, order: Path, *, bounded: bool) -> None:
+        self._bounded = bounded
         self.folder = folder
         self._spool = spool
         self._order = order
@@ -122,7 +130,7 @@ class Incoming:
         Raises:
             StorageUnavailable: The spool is full.
         """
-        self._spool.take(self.folder, size_bytes)
+        self._spool.take(self.folder, size_bytes, bounded=self._bounded)
 
     async def publish(self) -> tuple[Path, ...]:
         """The files are whole: from now on they rest in the spool, in order."""

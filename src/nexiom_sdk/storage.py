@@ -19,6 +19,7 @@ INPUTS = "inputs"
 OUTPUTS = "outputs"
 ANYBODY = "_"  # the folder of jobs without a user
 CHUNK_BYTES = 256 * 1024
+MOST_URL_SECONDS = 7 * 24 * 3600.0  # stores of clouds sign for a week at most, whatever they are asked for
 _LONGEST_KEY = 1024
 
 

@@ -510,13 +510,13 @@ class Studio(Rooms):
         Raises:
             StorageError: The store or the rows cannot be used.
         """
-        from nexiom_sdk.orphans import ORPHAN_SECONDS, orphans
+        from nexiom_sdk.orphans import ORPHAN_SECONDS, orphans, removed
 
         before = self._clock.now() - timedelta(seconds=ORPHAN_SECONDS)
         found = [one async for one in orphans(self.store, self.repository, before=before)]
-        for one in found if delete else ():
-            await self.store.delete(one.key)
-        return found
+        if not delete:
+            return found
+        return [one for one in found if await removed(one, self.store, self.repository, before=before)]
 
     async def _first_of(self, step: asyncio.Task[GenerationJob], seconds: float) -> None:
         glance = asyncio.create_task(self._clock.sleep(seconds))
