@@ -17,7 +17,8 @@ def hush() -> None:
 class Quietly:
     """Drops the debug lines that httpcore writes meanwhile; those of a program that uses it beside us stay.
 
-    A class, and no generator with `contextmanager`: it is entered for each chunk of a video, and takes a quarter of the time.
+    A class, and no generator with `contextmanager`: it is entered for each chunk of a video, and so takes a quarter of
+    the time.
     """
 
     __slots__ = ("_token",)
