@@ -5,32 +5,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import fcntl
 import hashlib
 import hmac
-import json
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
-import pytest
+
+from npm_rig import free_port, installed, wait_for
 
 ACCESS_KEY = "AKIACANARYCANARY0001"
 SECRET_KEY = "canary/Secret+of+S3/0123456789abcdefghij"
 AZURE_ACCOUNT = "devstoreaccount1"  # the emulator's own, which everybody knows
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-_AZURITE = "3.37.0"
-_START_SECONDS = 60
+_AZURITE = {"azurite": "3.37.0"}
 _MOTO = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -82,23 +75,13 @@ def moto() -> Iterator[S3Server]:
 @contextlib.contextmanager
 def azurite() -> Iterator[str]:
     """The endpoint of Azure's emulator; skips where it cannot be installed."""
-    program = _azurite()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    program, port = installed(_AZURITE, "azurite/dist/src/blob/main.js"), free_port()
     where = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
     command = ["node", str(program), *where, "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
         try:
-            deadline = time.monotonic() + _START_SECONDS
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                    break
-                except OSError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.05)
+            wait_for(port)
             yield f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
         finally:
             process.kill()
@@ -177,23 +160,3 @@ async def _down(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65_536):
         writer.write(data)
         await writer.drain()
-
-
-def _azurite() -> Path:
-    """The emulator's program, installed once for all runs on this machine; skips where that cannot be done."""
-    npm = shutil.which("npm")
-    if shutil.which("node") is None or npm is None:
-        pytest.skip("node and npm are not installed here")
-    folder = Path(tempfile.gettempdir()) / f"nexiom-azurite-{_AZURITE}"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:  # one process installs, the others wait for it
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = folder / "done"
-        if not done.exists():
-            (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": {"azurite": _AZURITE}}))
-            install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-            result = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False, timeout=500)
-            if result.returncode:
-                pytest.skip(f"npm cannot install azurite here: {result.stderr.strip()[-200:]}")
-            done.touch()
-    return folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
