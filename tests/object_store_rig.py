@@ -1,4 +1,7 @@
-"""Object stores on loopback: moto's S3 server, Azure's own emulator from npm, and a wire that a test can cut."""
+"""Object stores on loopback: moto's S3 server, Azure's own emulator from npm, and a wire that a test can cut.
+
+The fixtures at the end are for every file that imports them.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,26 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import os
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import httpx
+import pytest
 
+from nexiom_sdk.backends.object_store import CloudStore
+from nexiom_sdk.backends.object_store_upload import PART_BYTES
+from nexiom_sdk.backends.urls import store_of
+from nexiom_sdk.testing.clock import VirtualClock
 from npm_rig import free_port, installed, wait_for
 
+LARGE = b"0123456789abcdef" * (PART_BYTES // 16 * 5 // 2)  # two parts and a half
 ACCESS_KEY = "AKIACANARYCANARY0001"
 SECRET_KEY = "canary/Secret+of+S3/0123456789abcdefghij"
 AZURE_ACCOUNT = "devstoreaccount1"  # the emulator's own, which everybody knows
@@ -26,6 +37,7 @@ AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZ
 _AZURITE = {"azurite": "3.37.0"}
 _MOTO = """
 import sys
+import uuid
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
 server.start()
@@ -160,3 +172,49 @@ async def _down(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65_536):
         writer.write(data)
         await writer.drain()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[str]:
+    with azurite() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of all three, so that nobody asks a machine of the cloud for some; and no proxy in between."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "GOOGLE_", "AZURE_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "ya29.canary-of-google-0123456789")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
+
+
+@pytest.fixture
+def bucket(s3: S3Server) -> str:
+    name = f"films{uuid.uuid4().hex}"  # Google's client escapes a hyphen, and moto does not read that
+    s3.make_bucket(name)
+    return name
+
+
+@pytest.fixture
+def store(s3: S3Server, bucket: str) -> CloudStore:
+    return opened(f"s3://{bucket}/nexiom/here?endpoint={s3.origin}")
+
+
+def opened(url: str) -> CloudStore:
+    store = store_of(url, clock=VirtualClock())
+    assert isinstance(store, CloudStore)
+    return store
+
+
+async def listed(store: CloudStore) -> list[str]:
+    return [info.key async for info in store.list()]
