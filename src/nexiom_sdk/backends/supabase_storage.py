@@ -15,11 +15,12 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import SecretStr
 
+from nexiom_sdk.backends.supabase_errors import NO_PROJECT
 from nexiom_sdk.backends.supabase_json import fields
 from nexiom_sdk.backends.supabase_project import check_secret, checked_url
 from nexiom_sdk.backends.supabase_wire import Body, StorageWire
 from nexiom_sdk.errors import ObjectNotFound, StorageUnavailable
-from nexiom_sdk.storage import BUCKETS, ObjectInfo, checked_key, read_file, size_of
+from nexiom_sdk.storage import BUCKETS, ObjectInfo, checked_key, read_file, size_of, unusable
 
 PAGE_ENTRIES = 1000  # the service gives 1,500 at most
 _BY_NAME = {"column": "name", "order": "asc"}
@@ -94,8 +95,7 @@ class SupabaseStorage:
         # Hosted, the path in the answer may be encoded or not; the token is what counts.
         tokens = parse_qs(urlsplit(str(signed.get("signedURL") or signed.get("signedUrl"))).query).get("token")
         if not tokens:
-            msg = f"The storage of {self._wire.base_url} signed no address for '{key}'."
-            raise StorageUnavailable(msg)
+            raise unusable(self._wire.base_url, f"it signed no address for '{key}'", NO_PROJECT)
         return f"{where}/sign/{path}?token={quote(tokens[0], safe='')}"
 
     async def delete(self, key: str, /) -> None:
