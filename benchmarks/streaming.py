@@ -18,10 +18,8 @@ import hashlib
 import multiprocessing
 import os
 import re
-import socket
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -46,7 +44,7 @@ from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.runway import RunwayProvider
 from nexiom_sdk.results import Results
 from nexiom_sdk.spool import Spool
-from nexiom_sdk.storage import ObjectStore
+from nexiom_sdk.storage import BUCKETS, ObjectStore
 from nexiom_sdk.testing.fake_provider import sample_video
 from nexiom_sdk.testing.sample_jobs import sample_job
 from nexiom_sdk.types import Asset
@@ -197,8 +195,12 @@ def served(kind: str) -> Iterator[Place]:
     with tempfile.TemporaryDirectory() as folder:
         match kind:
             case "s3":
-                with _moto() as url:
-                    yield Place("s3", url)
+                from object_store_rig import moto
+
+                with moto() as server:
+                    for bucket in BUCKETS:
+                        server.make_bucket(bucket)
+                    yield Place("s3", server.origin)
             case "supabase":
                 from lite_rig import lite
 
@@ -206,25 +208,6 @@ def served(kind: str) -> Iterator[Place]:
                     yield Place("supabase", project.url, project.secret_key)
             case _:
                 yield Place("folder")
-
-
-@contextlib.contextmanager
-def _moto() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "moto.server", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            for _ in range(200):
-                with contextlib.suppress(httpx.TransportError):
-                    for bucket in ("inputs", "outputs"):
-                        httpx.put(f"{url}/{bucket}").raise_for_status()
-                    break
-                time.sleep(0.1)
-            yield url
-        finally:
-            process.kill()
 
 
 def main() -> None:

@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import json
 import os
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from nexiom_sdk.backends import postgres_upgrade
 from nexiom_sdk.cli.app import run
+from npm_rig import free_port, installed, wait_for
 from schema_rig import as_url, roles_database
 from supabase_steps import Project
 
@@ -63,34 +58,12 @@ file_size_limit = "{largest_file}"
 """
 
 
-def installed() -> Path:
-    """The server's program, installed once for all runs on this machine; skips where that cannot be done."""
-    npm = shutil.which("npm")
-    if shutil.which("node") is None or npm is None:
-        pytest.skip("node and npm are not installed here")
-    folder = Path(tempfile.gettempdir()) / f"nexiom-supabase-lite-{_PACKAGES['@supabase/lite']}"
-    folder.mkdir(exist_ok=True)
-    program = folder / "node_modules" / "@supabase" / "lite" / "dist" / "cli" / "index.js"
-    with (folder / "lock").open("w") as lock:  # one process installs, the others wait for it
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = folder / "done"
-        if not done.exists():
-            (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": _PACKAGES}))
-            install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-            result = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False, timeout=500)
-            if result.returncode:
-                pytest.skip(f"npm cannot install @supabase/lite here: {result.stderr.strip()[-200:]}")
-            done.touch()
-    return program
-
-
 @contextlib.contextmanager
 def lite(folder: Path, *, largest_file: str = "80MiB") -> Iterator[Project]:
     """A project as a user sets one up: the migration is written into its folder, applied by Supabase's tool, served."""
-    program = installed()
-    with roles_database() as conninfo, _bridge(conninfo) as database, socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        free.close()
+    program = installed(_PACKAGES, "@supabase/lite/dist/cli/index.js")
+    with roles_database() as conninfo, _bridge(conninfo) as database:
+        port = free_port()
         (folder / "supabase").mkdir()
         (folder / "supabase" / "config.toml").write_text(
             _CONFIG.format(port=port, database=database, largest_file=largest_file)
@@ -105,7 +78,7 @@ def lite(folder: Path, *, largest_file: str = "80MiB") -> Iterator[Project]:
         with subprocess.Popen(serve, cwd=folder, env=env, stdin=quiet, stdout=quiet, stderr=quiet) as process:
             try:
                 url = f"http://127.0.0.1:{port}"
-                _wait_until_it_answers(url)
+                wait_for(port)
                 httpx.get(f"{url}/rest/v1/generation_jobs", headers={"apikey": "sb_publishable_loopback"}, timeout=30)
                 asyncio.run(postgres_upgrade.apply(SecretStr(conninfo)))
                 yield Project(
@@ -116,18 +89,6 @@ def lite(folder: Path, *, largest_file: str = "80MiB") -> Iterator[Project]:
                 )
             finally:
                 process.kill()
-
-
-def _wait_until_it_answers(url: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            httpx.get(f"{url}/auth/v1/health", timeout=5)
-            return
-        except httpx.TransportError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ class WebStore(MemoryStore):
         return f"https://store.example/{key}?for={ttl_seconds:.0f}"
 
 
-class CloudStore(MemoryStore):
+class GoogleStore(MemoryStore):
     """A store on Google Cloud Storage, or one that could be."""
 
     def __init__(self, place: str | None) -> None:

@@ -1,38 +1,43 @@
-"""Object stores on loopback: moto's S3 server, Azure's own emulator from npm, and a wire that a test can cut."""
+"""Object stores on loopback: moto's S3 server, Azure's own emulator from npm, and a wire that a test can cut.
+
+The fixtures at the end are for every file that imports them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import contextlib
-import fcntl
 import hashlib
 import hmac
-import json
+import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
 import pytest
 
+from nexiom_sdk.backends.object_store import CloudStore
+from nexiom_sdk.backends.object_store_upload import PART_BYTES
+from nexiom_sdk.backends.urls import store_of
+from nexiom_sdk.testing.clock import VirtualClock
+from npm_rig import free_port, installed, wait_for
+
+LARGE = b"0123456789abcdef" * (PART_BYTES // 16 * 5 // 2)  # two parts and a half
 ACCESS_KEY = "AKIACANARYCANARY0001"
 SECRET_KEY = "canary/Secret+of+S3/0123456789abcdefghij"
 AZURE_ACCOUNT = "devstoreaccount1"  # the emulator's own, which everybody knows
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-_AZURITE = "3.37.0"
-_START_SECONDS = 60
+_AZURITE = {"azurite": "3.37.0"}
 _MOTO = """
 import sys
+import uuid
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
 server.start()
@@ -82,23 +87,13 @@ def moto() -> Iterator[S3Server]:
 @contextlib.contextmanager
 def azurite() -> Iterator[str]:
     """The endpoint of Azure's emulator; skips where it cannot be installed."""
-    program = _azurite()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    program, port = installed(_AZURITE, "azurite/dist/src/blob/main.js"), free_port()
     where = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
     command = ["node", str(program), *where, "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
         try:
-            deadline = time.monotonic() + _START_SECONDS
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                    break
-                except OSError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.05)
+            wait_for(port)
             yield f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
         finally:
             process.kill()
@@ -179,21 +174,47 @@ async def _down(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
-def _azurite() -> Path:
-    """The emulator's program, installed once for all runs on this machine; skips where that cannot be done."""
-    npm = shutil.which("npm")
-    if shutil.which("node") is None or npm is None:
-        pytest.skip("node and npm are not installed here")
-    folder = Path(tempfile.gettempdir()) / f"nexiom-azurite-{_AZURITE}"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:  # one process installs, the others wait for it
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = folder / "done"
-        if not done.exists():
-            (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": {"azurite": _AZURITE}}))
-            install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-            result = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False, timeout=500)
-            if result.returncode:
-                pytest.skip(f"npm cannot install azurite here: {result.stderr.strip()[-200:]}")
-            done.touch()
-    return folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[str]:
+    with azurite() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of all three, so that nobody asks a machine of the cloud for some; and no proxy in between."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "GOOGLE_", "AZURE_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "ya29.canary-of-google-0123456789")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
+
+
+@pytest.fixture
+def bucket(s3: S3Server) -> str:
+    name = f"films{uuid.uuid4().hex}"  # Google's client escapes a hyphen, and moto does not read that
+    s3.make_bucket(name)
+    return name
+
+
+@pytest.fixture
+def store(s3: S3Server, bucket: str) -> CloudStore:
+    return opened(f"s3://{bucket}/nexiom/here?endpoint={s3.origin}")
+
+
+def opened(url: str) -> CloudStore:
+    store = store_of(url, clock=VirtualClock())
+    assert isinstance(store, CloudStore)
+    return store
+
+
+async def listed(store: CloudStore) -> list[str]:
+    return [info.key async for info in store.list()]

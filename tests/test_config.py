@@ -136,10 +136,17 @@ def test_everything_lives_below_home_by_default(tmp_path: Path) -> None:
 def test_bytes_live_in_supabase_where_it_is_set_and_no_other_store_is() -> None:
     both = {"NEXIOM_SUPABASE_URL": "https://abc.supabase.co", "NEXIOM_SUPABASE_SECRET_KEY": "CANARY"}
     settings = Settings.from_env(both)
-    assert settings.supabase == ("https://abc.supabase.co", SecretStr("CANARY"))
-    assert "CANARY" not in repr(settings)
-    assert Settings.from_env({**both, "NEXIOM_STORE_URL": "file:///srv"}).supabase is None
-    assert Settings().supabase is None
+    assert settings.store == ("https://abc.supabase.co", SecretStr("CANARY"))
+    assert "CANARY" not in f"{settings!r} {settings.store!r}"
+    assert Settings.from_env({**both, "NEXIOM_STORE_URL": "file:///srv"}).store == "file:///srv"
+
+
+def test_only_a_folder_of_this_machine_keeps_files_here() -> None:
+    project = Settings(supabase_url="https://abc.supabase.co", supabase_secret_key=SecretStr("CANARY"))
+    assert Settings().keeps_files_here
+    assert not project.keeps_files_here
+    assert project.evolve(store_url="file:///srv").keeps_files_here
+    assert not project.evolve(store_url="s3://films").keeps_files_here
 
 
 @pytest.mark.parametrize("missing", ["NEXIOM_SUPABASE_URL", "NEXIOM_SUPABASE_SECRET_KEY"])
@@ -147,10 +154,10 @@ def test_half_of_supabase_is_a_mistake_once_the_store_is_needed(missing: str) ->
     both = {"NEXIOM_SUPABASE_URL": "https://abc.supabase.co", "NEXIOM_SUPABASE_SECRET_KEY": "CANARY"}
     settings = Settings.from_env({name: value for name, value in both.items() if name != missing})
     with pytest.raises(ConfigurationError, match=f"and {missing} is not") as caught:
-        _ = settings.supabase
+        _ = settings.store
     assert missing in caught.value.next_step
     assert "CANARY" not in str(caught.value)
-    assert Settings(store_url="file:///srv", supabase_url=settings.supabase_url).supabase is None
+    assert settings.evolve(store_url="file:///srv").store == "file:///srv"
 
 
 def test_home_follows_the_user_data_folder_of_the_environment() -> None:

@@ -16,8 +16,8 @@ from media_rig import (
     FOX,
     URL,
     ChoosyStore,
-    CloudStore,
     FileStore,
+    GoogleStore,
     Web,
     WebFiles,
     WebStore,
@@ -143,7 +143,7 @@ async def test_a_model_that_reads_google_s_store_gets_what_lies_there_by_its_add
     place: str | None, rig_of: RigOf, clock: VirtualClock
 ) -> None:
     fake = FakeProvider("acme", models=[card_for("bytes", "gs")], clock=clock).succeed()
-    rig = rig_of(fake, store=CloudStore(place))
+    rig = rig_of(fake, store=GoogleStore(place))
     await put(rig.store, "u1/fox.png", FOX)
     await rig.steps(await rig.studio.submit(asked_for(Media.from_input("u1/fox.png")), defer=True))
     [sent] = fake.submissions[0].spec.media
@@ -157,7 +157,7 @@ async def test_models_that_do_not_read_google_s_store_get_nothing_from_there(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
     fake = FakeProvider("acme", models=[card_for("bytes")], clock=clock).succeed()
-    rig = rig_of(fake, store=CloudStore("gs://our-bucket"))
+    rig = rig_of(fake, store=GoogleStore("gs://our-bucket"))
     await rig.steps(await rig.studio.submit(asked_for(Media.from_bytes(FOX)), defer=True))
     assert form_of(fake.submissions[0].spec.media[0]) == "the bytes"
 
@@ -165,7 +165,7 @@ async def test_models_that_do_not_read_google_s_store_get_nothing_from_there(
 async def test_a_fitted_picture_goes_to_google_by_the_address_of_its_copy(rig_of: RigOf, clock: VirtualClock) -> None:
     limits = {"image": MediaLimits(max_side_pixels=11)}
     fake = FakeProvider("acme", models=[card_for("bytes", "gs", media_limits=limits)], clock=clock).succeed()
-    rig = rig_of(fake, store=CloudStore("gs://our-bucket"))
+    rig = rig_of(fake, store=GoogleStore("gs://our-bucket"))
     await put(rig.store, "u1/fox.png", FOX)
     await rig.steps(await rig.studio.submit(asked_for(Media.from_input("u1/fox.png", fit=True)), defer=True))
     key = (fake.submissions[0].spec.media[0].url or "").removeprefix("gs://our-bucket/")

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 from PIL import Image
 
-from media_rig import FOX, URL, CloudStore, Web, WebStore, asked_for, card_for, picture, put
+from media_rig import FOX, URL, GoogleStore, Web, WebStore, asked_for, card_for, picture, put
 from nexiom_sdk import JobStatus, Media, VideoRequest
 from nexiom_sdk.errors import InvalidInput, ModelRetired, UnsupportedFeature
 from nexiom_sdk.jobs import GenerationJob
@@ -111,7 +111,7 @@ async def test_no_clean_copy_is_kept_for_an_address_that_the_store_does_not_have
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
     fake = FakeProvider("acme", models=[card_for("bytes", "gs")], clock=clock).succeed()
-    rig = rig_of(fake, store=CloudStore(None))
+    rig = rig_of(fake, store=GoogleStore(None))
     await put(rig.store, "u1/shot.png", SHOT)
     await made(rig, asked_for(Media.from_input("u1/shot.png")))
     assert fake.submissions[0].spec.media[0].data == FOX

@@ -8,7 +8,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nexiom_sdk.errors import InvalidInput, StorageUnavailable
-from nexiom_sdk.storage import CHUNK_BYTES, checked_key, input_key, output_key, read_file, result_path
+from nexiom_sdk.storage import (
+    CHUNK_BYTES,
+    checked_key,
+    input_key,
+    output_key,
+    read_file,
+    result_folder,
+    result_path,
+    size_of,
+    unusable,
+)
 from nexiom_sdk.testing.store_contract import BAD_KEYS
 
 # Mostly made of what is dangerous, so that good and bad keys are both met often.
@@ -65,6 +75,12 @@ def test_the_same_result_always_has_the_same_path_and_no_two_results_share_one()
     assert [output_key(path) for path in paths] == [f"outputs/{path}" for path in paths]
 
 
+@pytest.mark.parametrize("user", [None, "u1"])
+def test_all_results_of_a_job_lie_in_its_folder(user: str | None) -> None:
+    for index, extension in ((0, "mp4"), (0, "jpg"), (1, "webm")):
+        assert result_path(user, "j1", index, extension).rpartition("/")[0] == result_folder(user, "j1")
+
+
 def test_a_result_has_the_suffix_of_its_container() -> None:
     assert result_path("u1", "j1", 0, "webm") == "u1/j1/0.webm"
 
@@ -74,3 +90,16 @@ async def test_a_file_is_read_in_pieces_and_its_trouble_is_named(tmp_path: Path)
     assert [len(piece) async for piece in read_file(tmp_path / "film")] == [CHUNK_BYTES, 1]
     with pytest.raises(StorageUnavailable, match=r"The file gone cannot be read: No such file"):
         await anext(read_file(tmp_path / "gone"))
+
+
+async def test_the_length_of_a_file_is_that_of_its_pieces_and_its_trouble_is_named_the_same(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"x" * (CHUNK_BYTES + 1))
+    assert await size_of(tmp_path / "film") == CHUNK_BYTES + 1
+    with pytest.raises(StorageUnavailable, match=r"The file gone cannot be read: No such file"):
+        await size_of(tmp_path / "gone")
+
+
+def test_a_store_that_cannot_be_used_says_where_why_and_what_to_do() -> None:
+    error = unusable("s3://films", "it is full", "Make room")
+    assert error.message == "The store in s3://films cannot be used: it is full."
+    assert error.next_step.startswith("Make room, or set NEXIOM_STORE_URL to another place; jobs stay as they are")

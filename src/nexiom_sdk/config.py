@@ -174,19 +174,14 @@ class Settings(Frozen):
         return self.database_url or (self.home.absolute() / "nexiom.db").as_uri().replace("file:", "sqlite:", 1)
 
     @property
-    def store(self) -> str:
-        """URL of the place where bytes live, unless that is `supabase`."""
-        return self.store_url or self.home.absolute().as_uri()
-
-    @property
-    def supabase(self) -> tuple[str, SecretStr] | None:
-        """Address and secret key of the project whose storage is used; None where bytes live elsewhere.
+    def store(self) -> str | tuple[str, SecretStr]:
+        """Where bytes live: a URL, or address and secret key of the project of Supabase whose storage is used.
 
         Raises:
-            ConfigurationError: One of the two is set without the other.
+            ConfigurationError: One of these two is set without the other, and no other store.
         """
         if self.store_url is not None or (self.supabase_url is None and self.supabase_secret_key is None):
-            return None
+            return self.store_url or self.home.absolute().as_uri()
         if self.supabase_url is not None and self.supabase_secret_key is not None:
             return self.supabase_url, self.supabase_secret_key
         given, missing = "NEXIOM_SUPABASE_URL", "NEXIOM_SUPABASE_SECRET_KEY"
@@ -194,6 +189,11 @@ class Settings(Frozen):
             given, missing = missing, given
         msg = f"{given} is set and {missing} is not: the storage of Supabase needs both."
         raise ConfigurationError(msg, next_step=f"Set {missing}, or NEXIOM_STORE_URL to another store.")
+
+    @property
+    def keeps_files_here(self) -> bool:
+        """Whether bytes live in a folder of this machine."""
+        return isinstance(self.store, str) and self.store.startswith("file:")
 
     @property
     def spool(self) -> Path:

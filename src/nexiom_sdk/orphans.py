@@ -13,7 +13,7 @@ from datetime import datetime
 
 from nexiom_sdk.finished import videos_of
 from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, Phase
-from nexiom_sdk.storage import OUTPUTS, ObjectInfo, ObjectStore, output_key, result_path
+from nexiom_sdk.storage import OUTPUTS, ObjectInfo, ObjectStore, output_key, result_folder
 
 ORPHAN_SECONDS = 24 * 3600.0
 
@@ -27,7 +27,7 @@ async def left_by(job: GenerationJob, store: ObjectStore) -> AsyncIterator[Objec
         job: Its row, as it is now.
         store: Where bytes live.
     """
-    folder = output_key(result_path(job.user_id, job.id, 0)).rpartition("/")[0]
+    folder = output_key(result_folder(job.user_id, job.id))
     async for found in store.list(f"{folder}/"):
         if _is_orphan(found, job):
             yield found
@@ -78,6 +78,6 @@ def _older(found: ObjectInfo, before: datetime) -> bool:
 def _is_orphan(found: ObjectInfo, job: GenerationJob) -> bool:
     named = {one for video in videos_of(job) for one in (video.path, video.poster_path) if one is not None}
     over = job.phase is Phase.DONE and (bool(named) or job.status is JobStatus.FAILED)
-    folder = output_key(result_path(job.user_id, job.id, 0)).rpartition("/")[0]
+    folder = output_key(result_folder(job.user_id, job.id))
     in_its_folder = found.key.rpartition("/")[0] == folder and _OURS.fullmatch(found.key) is not None
     return over and in_its_folder and found.key not in map(output_key, named)

@@ -74,11 +74,12 @@ class Rooms:
 
         if self._given_store is not None:
             return self._given_store
-        if self.settings.supabase is not None:
-            from nexiom_sdk.backends.supabase_storage import SupabaseStorage
+        where = self.settings.store
+        if isinstance(where, str):
+            return store_of(where, clock=self._clock)
+        from nexiom_sdk.backends.supabase_storage import SupabaseStorage
 
-            return SupabaseStorage(*self.settings.supabase)
-        return store_of(self.settings.store, clock=self._clock)
+        return SupabaseStorage(*where)
 
     @cached_property
     def policy(self) -> Policy:

@@ -5,7 +5,8 @@ A key is `bucket/path`. Two buckets exist: `inputs` holds what users upload, `ou
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from nexiom_sdk.wording import printable
 
 INPUTS = "inputs"
 OUTPUTS = "outputs"
+BUCKETS = (INPUTS, OUTPUTS)
 ANYBODY = "_"  # the folder of jobs without a user
 CHUNK_BYTES = 256 * 1024
 MOST_URL_SECONDS = 7 * 24 * 3600.0  # stores of clouds sign for a week at most, whatever they are asked for
@@ -169,7 +171,17 @@ def result_path(user_id: str | None, job_id: str, index: int, extension: str = "
         >>> result_path(None, "j1", 0), result_path("u1", "j1", 0, "jpg")
         ('_/j1/0.mp4', 'u1/j1/0.jpg')
     """
-    return f"{user_id or ANYBODY}/{job_id}/{index}.{extension}"
+    return f"{result_folder(user_id, job_id)}/{index}.{extension}"
+
+
+def result_folder(user_id: str | None, job_id: str) -> str:
+    """Path of the folder in the bucket `outputs` that holds all results of a job, and nothing else.
+
+    Example:
+        >>> result_folder(None, "j1")
+        '_/j1'
+    """
+    return f"{user_id or ANYBODY}/{job_id}"
 
 
 def output_key(path: str) -> str:
@@ -187,16 +199,47 @@ async def in_chunks(data: bytes) -> AsyncGenerator[bytes, None]:
         yield data[start : start + CHUNK_BYTES]
 
 
-async def read_file(file: Path) -> AsyncIterator[bytes]:
+async def read_file(file: Path) -> AsyncGenerator[bytes, None]:
     """The bytes of a file, as a store takes them, read off the event loop.
 
     Raises:
         StorageUnavailable: It cannot be read.
     """
+    with _readable(file), await to_its_end(file.open, "rb", 0) as reading:
+        while piece := await to_its_end(reading.read, CHUNK_BYTES):
+            yield piece
+
+
+async def size_of(file: Path) -> int:
+    """How many bytes `read_file` will give of a file that nobody changes.
+
+    Raises:
+        StorageUnavailable: It cannot be looked at.
+    """
+    with _readable(file):
+        return (await to_its_end(file.stat)).st_size
+
+
+def unusable(place: str, cause: str, remedy: str) -> StorageUnavailable:
+    """The error for a store that cannot be used at the moment.
+
+    Args:
+        place: Where the store is.
+        cause: What is wrong there, without a full stop.
+        remedy: What ends that, as an order without a full stop.
+
+    Example:
+        >>> unusable("s3://films", "it is full", "Make room").message
+        'The store in s3://films cannot be used: it is full.'
+    """
+    hint = f"{remedy}, or set NEXIOM_STORE_URL to another place; jobs stay as they are and go on by themselves."
+    return StorageUnavailable(f"The store in {place} cannot be used: {cause}.", next_step=hint)
+
+
+@contextmanager
+def _readable(file: Path) -> Generator[None]:
     try:
-        with await to_its_end(file.open, "rb", 0) as reading:
-            while piece := await to_its_end(reading.read, CHUNK_BYTES):
-                yield piece
+        yield
     except OSError as error:
         msg = f"The file {file.name} cannot be read: {error.strerror or error}."
         raise StorageUnavailable(msg) from error

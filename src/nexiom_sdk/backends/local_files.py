@@ -24,13 +24,12 @@ from nexiom_sdk.backends.partial_file import PartialFile
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.disk import sweep_beside, to_its_end
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
-from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
+from nexiom_sdk.storage import BUCKETS, CHUNK_BYTES, ObjectInfo, checked_key, unusable
 from nexiom_sdk.wording import printable
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-BUCKETS = (INPUTS, OUTPUTS)
 DROPS_ENDS = os.name == "nt"  # Windows takes "fox." and "fox " for "fox"
 _PARTIAL = ".partial"
 _MISSING = (FileNotFoundError, NotADirectoryError)
@@ -219,9 +218,7 @@ class LocalFiles:
             return InvalidInput(f"A name in this path is too long for {self._root}.")
         cause, remedy = _CAUSES.get(error.errno or 0, (error.strerror or str(error), "Mend that"))
         where = f" ({error.filename})" if error.filename else ""
-        msg = f"The store in {self._root} cannot be used: {cause}{where}."
-        hint = f"{remedy}, or set NEXIOM_STORE_URL to another place; jobs stay as they are and go on by themselves."
-        return StorageUnavailable(msg, next_step=hint)
+        return unusable(str(self._root), f"{cause}{where}", remedy)
 
 
 def _info(key: str, found: os.stat_result) -> ObjectInfo:

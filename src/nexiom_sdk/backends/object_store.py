@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 from pydantic import SecretStr
 
 from nexiom_sdk.backends.object_store_address import StoreAddress
-from nexiom_sdk.backends.object_store_trouble import is_missing, refuses, trouble
+from nexiom_sdk.backends.object_store_errors import is_missing, refuses, trouble
 from nexiom_sdk.backends.object_store_upload import PART_BYTES, beginning, in_pieces, send
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound, StorageUnavailable
-from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
+from nexiom_sdk.storage import BUCKETS, CHUNK_BYTES, OUTPUTS, ObjectInfo, checked_key
 from nexiom_sdk.wording import printable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _log = logging.getLogger("nexiom_sdk")
 
 ANSWER_SECONDS = 30.0
 MOST_URL_SECONDS = 7 * 24 * 3600  # longer is refused by S3 and by Google, and by Azure where no account key signs
-_PARTS_AT_ONCE = 2  # with what is on its way to them, some 11 MiB of memory
+_PARTS_AT_ONCE = 2  # with what is on its way to them, at most 16 MiB of memory
 _LAST_WORDS_SECONDS = 0.05
 _AT_A_TIME = 1000
 _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9/._~-]+")
@@ -83,7 +83,7 @@ class CloudStore:
         try:
             if address.bucket:
                 return cls(address.connect(address.bucket), prefix=address.prefix, place=address.place)
-            return cls({name: address.connect(name) for name in (INPUTS, OUTPUTS)}, place=address.place)
+            return cls({name: address.connect(name) for name in BUCKETS}, place=address.place)
         except ImportError as error:
             msg = f"A store with an address that begins with {address.scheme}: needs one more package."
             raise ConfigurationError(msg, next_step='Install it: pip install "nexiom_sdk[object-store]".') from error
@@ -165,7 +165,7 @@ class CloudStore:
         Where the prefix names no bucket, only `inputs` and `outputs` are looked at: the place may hold other things.
         """
         bucket, slash, inside = prefix.partition("/")
-        for one in (bucket,) if slash else (INPUTS, OUTPUTS):
+        for one in (bucket,) if slash else BUCKETS:
             if one.startswith(bucket):
                 async for info in self._listed(one, inside):
                     yield info
@@ -184,7 +184,7 @@ class CloudStore:
             return self._buckets, self._prefix + key
         if name not in self._buckets:
             msg = f"'{printable(key, 80)}' is in no bucket of {self._place}."
-            raise InvalidInput(msg, next_step=f"Keys begin with {INPUTS}/ or {OUTPUTS}/.")
+            raise InvalidInput(msg, next_step=f"Keys begin with {'/ or '.join(BUCKETS)}/.")
         return self._buckets[name], self._prefix + path
 
     def _upload(self, key: str, media_type: str) -> Callable[[Body], Awaitable[object]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import json
 import re
 from contextlib import suppress
-from typing import cast
 
 from pydantic import SecretStr
 
+from nexiom_sdk.backends.supabase_json import read_fields
 from nexiom_sdk.errors import ConfigurationError
 
 _ADDRESS = re.compile(
@@ -65,6 +64,5 @@ def _role(key: SecretStr) -> object:
     """The role that a token claims; None where the key is none."""
     with suppress(ValueError, IndexError):
         claims = key.get_secret_value().split(".")[1]
-        said = cast("object", json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))))
-        return cast("dict[str, object]", said).get("role") if isinstance(said, dict) else None
+        return read_fields(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))).get("role")
     return None

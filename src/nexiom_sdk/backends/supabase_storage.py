@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, ClassVar, cast
+from typing import ClassVar, cast
 from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import SecretStr
 
+from nexiom_sdk.backends.supabase_errors import NO_PROJECT
+from nexiom_sdk.backends.supabase_json import fields
 from nexiom_sdk.backends.supabase_project import check_secret, checked_url
 from nexiom_sdk.backends.supabase_wire import Body, StorageWire
-from nexiom_sdk.disk import to_its_end
 from nexiom_sdk.errors import ObjectNotFound, StorageUnavailable
-from nexiom_sdk.storage import CHUNK_BYTES, INPUTS, OUTPUTS, ObjectInfo, checked_key
+from nexiom_sdk.storage import BUCKETS, ObjectInfo, checked_key, read_file, size_of, unusable
 
 PAGE_ENTRIES = 1000  # the service gives 1,500 at most
+_BY_NAME = {"column": "name", "order": "asc"}
 
 
 class SupabaseStorage:
@@ -59,13 +60,9 @@ class SupabaseStorage:
     async def put_file(self, key: str, file: Path, /, *, media_type: str) -> ObjectInfo:
         """Sent with its length, so that a limit on sizes is known before it is all sent."""
         checked_key(key)
-        try:
-            opened, size_bytes = await to_its_end(_opened, file)
-            with opened:
-                return await self._put(key, _read(opened), media_type, size_bytes)
-        except OSError as error:
-            msg = f"The file {file} cannot be read: {error.strerror or error}."
-            raise StorageUnavailable(msg, next_step="Make it readable; jobs go on by themselves.") from error
+        size_bytes = await size_of(file)
+        async with contextlib.aclosing(read_file(file)) as chunks:
+            return await self._put(key, chunks, media_type, size_bytes)
 
     async def open(self, key: str, /) -> AsyncIterator[bytes]:
         async with contextlib.aclosing(self._wire.chunks(f"/object/{_path(key)}", about=key)) as chunks:
@@ -74,7 +71,7 @@ class SupabaseStorage:
 
     async def stat(self, key: str, /) -> ObjectInfo | None:
         try:
-            found = _fields(await self._wire.ask("GET", f"/object/info/{_path(key)}", about=key))
+            found = fields(await self._wire.ask("GET", f"/object/info/{_path(key)}", about=key))
         except ObjectNotFound:
             return None
         return _info(key, found)
@@ -88,18 +85,17 @@ class SupabaseStorage:
         """
         path, bucket = _path(key), key.partition("/")[0]
         if bucket not in self._public:
-            found = _fields(await self._wire.ask("GET", f"/bucket/{quote(bucket, safe='')}", about=bucket))
+            found = fields(await self._wire.ask("GET", f"/bucket/{quote(bucket, safe='')}", about=bucket))
             self._public[bucket] = found.get("public") is True
         where = f"{self._wire.base_url}/storage/v1/object"
         if self._public[bucket]:
             return f"{where}/public/{path}"
         wanted = {"expiresIn": max(1, math.ceil(ttl_seconds))}
-        signed = _fields(await self._wire.ask("POST", f"/object/sign/{path}", wanted, about=key))
+        signed = fields(await self._wire.ask("POST", f"/object/sign/{path}", wanted, about=key))
         # Hosted, the path in the answer may be encoded or not; the token is what counts.
         tokens = parse_qs(urlsplit(str(signed.get("signedURL") or signed.get("signedUrl"))).query).get("token")
         if not tokens:
-            msg = f"The storage of {self._wire.base_url} signed no address for '{key}'."
-            raise StorageUnavailable(msg)
+            raise unusable(self._wire.base_url, f"it signed no address for '{key}'", NO_PROJECT)
         return f"{where}/sign/{path}?token={quote(tokens[0], safe='')}"
 
     async def delete(self, key: str, /) -> None:
@@ -112,7 +108,7 @@ class SupabaseStorage:
 
         The service sees no difference between names that differ in case only: of two such folders it lists one.
         """
-        for bucket in (INPUTS, OUTPUTS):
+        for bucket in BUCKETS:
             if f"{bucket}/".startswith(prefix) or prefix.startswith(f"{bucket}/"):
                 inside = prefix[len(bucket) + 1 :]
                 async for info in self._below(bucket, inside[: inside.rfind("/") + 1], prefix):
@@ -158,7 +154,7 @@ class SupabaseStorage:
         while True:
             asked = {"prefix": folder, "limit": PAGE_ENTRIES, "offset": offset, "sortBy": _BY_NAME}
             page = await self._wire.ask("POST", f"/object/list/{bucket}", asked, about=f"{bucket}/{folder}")
-            entries = [_fields(one) for one in cast("list[object]", page)] if isinstance(page, list) else []
+            entries = [fields(one) for one in cast("list[object]", page)] if isinstance(page, list) else []
             for entry in entries:
                 name = str(entry.get("name"))
                 # Hosted, a name is the one in the folder; `@supabase/lite` gives whole paths, also of subfolders.
@@ -169,27 +165,14 @@ class SupabaseStorage:
             offset += len(entries)
 
 
-_BY_NAME = {"column": "name", "order": "asc"}
-
-
 def _path(key: str) -> str:
     """A key as it stands in an address: what may stand there as it is does, for not every server would decode it."""
     return quote(checked_key(key), safe="/!$&'()*+,;=:@~")
 
 
-def _opened(file: Path) -> tuple[BinaryIO, int]:
-    opened = file.open("rb")
-    return opened, os.fstat(opened.fileno()).st_size
-
-
-async def _read(file: BinaryIO) -> AsyncGenerator[bytes, None]:
-    while chunk := await to_its_end(file.read, CHUNK_BYTES):
-        yield chunk
-
-
 def _info(key: str, found: Mapping[str, object]) -> ObjectInfo:
     """What an answer says of an object: hosted, flat in `info`; in lists, and with `@supabase/lite`, in `metadata`."""
-    within = _fields(found.get("metadata"))
+    within = fields(found.get("metadata"))
     size = found.get("size", within.get("size"))
     media_type = found.get("content_type", within.get("mimetype"))
     return ObjectInfo(
@@ -205,7 +188,3 @@ def _moment(text: object) -> datetime | None:
         moment = datetime.fromisoformat(str(text))
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None
-
-
-def _fields(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}

@@ -19,10 +19,11 @@ from typing import cast
 import httpx
 from pydantic import SecretStr
 
-from nexiom_sdk.backends.supabase_refusals import refused
+from nexiom_sdk.backends.supabase_errors import NO_PROJECT, refused
 from nexiom_sdk.errors import StorageError, StorageUnavailable
-from nexiom_sdk.providers.exchange import Quietly, hush
+from nexiom_sdk.providers.quiet_logs import Quietly, hush
 from nexiom_sdk.redaction import redact
+from nexiom_sdk.storage import unusable
 
 MOST_JSON_BYTES = 8 * 1024 * 1024  # of a page of a list; everything else is far smaller
 _MOST_COMPLAINT_BYTES = 64 * 1024
@@ -224,8 +225,7 @@ class StorageWire:
         )
 
     def _unreachable(self, words: str) -> StorageUnavailable:
-        hint = "Check the network and NEXIOM_SUPABASE_URL; jobs stay as they are and go on by themselves."
-        return StorageUnavailable(f"The storage of {self.base_url} cannot be used: {words}.", next_step=hint)
+        return unusable(self.base_url, words, "Check the network and NEXIOM_SUPABASE_URL")
 
 
 def _signature(key: str) -> dict[str, str]:
@@ -243,5 +243,4 @@ def _parsed(data: bytes, base_url: str) -> object:
     except (ValueError, RecursionError):
         pass  # raised below, without the answer in the context
     del data
-    msg = f"The storage of {base_url} cannot be used: its answer cannot be read."
-    raise StorageUnavailable(msg, next_step="Check that NEXIOM_SUPABASE_URL is the address of a project of Supabase.")
+    raise unusable(base_url, "its answer cannot be read", NO_PROJECT)

@@ -160,8 +160,7 @@ async def work(session: Session, *, concurrency: int, drain_seconds: float, once
     kind = session.studio.settings.database.partition(":")[0]  # the rest of the address may hold a password
     start: dict[str, JsonValue] = {"concurrency": concurrency, "once": once, "database": kind}
     session.output.event("worker_started", f"worker started: up to {concurrency} steps at once, rows in {kind}", start)
-    settings = session.studio.settings
-    if kind.startswith("postgres") and settings.supabase is None and settings.store.startswith("file:"):
+    if kind.startswith("postgres") and session.studio.settings.keeps_files_here:
         session.output.notice("Videos are stored in a folder of this machine; others reach them only if they share it.")
     await worker.run(once=once)
     session.output.event("worker_stopped", "worker stopped", {})

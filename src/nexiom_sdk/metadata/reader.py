@@ -55,7 +55,7 @@ class Reader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.size = file.seek(0, io.SEEK_END)
+        self.size: int = file.seek(0, io.SEEK_END)
         self._reads_left = min(_FREE_READS + self.size // _BYTES_A_READ, _MAX_READS)
 
     def take(self, at: int, count: int) -> bytes:

@@ -7,7 +7,6 @@ says whether the request went out.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import ssl
 import zlib
@@ -20,6 +19,7 @@ import httpcore
 from nexiom_sdk.errors import UnsafeUrl
 from nexiom_sdk.providers.guard import Origin, Resolver, public_addresses
 from nexiom_sdk.providers.inflate import ENCODINGS, inflated
+from nexiom_sdk.providers.quiet_logs import Quietly, hush
 from nexiom_sdk.providers.wire import Head, Trouble
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.wording import printable
@@ -233,31 +233,6 @@ def pool_of(tls: ssl.SSLContext, network: GuardedNetwork) -> httpcore.AsyncConne
         keepalive_expiry=_IDLE_SECONDS,
         network_backend=network,
     )
-
-
-def hush() -> None:
-    """Let `Quietly` decide what httpcore logs; needed once before its first use."""
-    for name in ("httpcore.connection", "httpcore.http11"):
-        logging.getLogger(name).addFilter(_not_ours)  # the same filter is not added twice
-
-
-_ours: contextvars.ContextVar[bool] = contextvars.ContextVar("nexiom_sdk_http", default=False)
-
-
-class Quietly:
-    """Drops the debug lines that httpcore writes meanwhile: they show headers. One line of ours replaces them."""
-
-    __slots__ = ("_token",)
-
-    def __enter__(self) -> None:
-        self._token = _ours.set(True)
-
-    def __exit__(self, *_: object) -> None:
-        _ours.reset(self._token)
-
-
-def _not_ours(_record: logging.LogRecord) -> bool:
-    return not _ours.get()
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -17,9 +17,10 @@ import httpx
 
 from nexiom_sdk.errors import InvalidInput, UnsafeUrl
 from nexiom_sdk.providers.auth import Auth, Unsigned
-from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, Outgoing, Quietly, pool_of
+from nexiom_sdk.providers.exchange import Exchange, GuardedNetwork, Outgoing, pool_of
 from nexiom_sdk.providers.guard import USUAL_PORTS, Origin, check_origin, system_resolver
 from nexiom_sdk.providers.protocol import HttpOptions
+from nexiom_sdk.providers.quiet_logs import Quietly
 from nexiom_sdk.providers.wire import Call, Head, Reply, Trouble
 
 

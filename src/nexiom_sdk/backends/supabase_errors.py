@@ -6,32 +6,31 @@ It answers `{"statusCode": "404", "error": "not_found", "code": "NoSuchKey", "me
 
 from __future__ import annotations
 
-import json
-from typing import cast
-
-from nexiom_sdk.errors import ObjectNotFound, StorageError, StorageUnavailable
-from nexiom_sdk.storage import INPUTS, OUTPUTS
+from nexiom_sdk.backends.supabase_json import read_fields
+from nexiom_sdk.errors import ObjectNotFound, StorageError
+from nexiom_sdk.storage import BUCKETS, unusable
 from nexiom_sdk.wording import printable
 
+NO_PROJECT = "Check that NEXIOM_SUPABASE_URL is the address of a project of Supabase"
 _LONGEST_COMPLAINT = 200
 _NO_OBJECT = {"not_found", "nosuchkey"}
 _NO_BUCKET = {"bucket not found", "nosuchbucket"}
 _REMEDIES: tuple[tuple[frozenset[str], str], ...] = (  # by what the service calls it, or by the status
     (
         frozenset({"413", "payload too large", "entitytoolarge"}),
-        "Raise the limit on file sizes in the project's Storage settings, and that of the bucket '{bucket}'.",
+        "Raise the limit on file sizes in the project's Storage settings, and that of the bucket '{bucket}'",
     ),
     (
         frozenset({"invalidkey", "invalid key"}),
-        "Supabase takes names of plain letters, digits, spaces and some signs: set NEXIOM_STORE_URL to another store.",
+        "Use names of plain letters, digits, spaces and some signs",
     ),
     (
         frozenset({"415", "invalid_mime_type", "invalidmimetype"}),
-        "Allow this media type in the settings of the bucket '{bucket}'.",
+        "Allow this media type in the settings of the bucket '{bucket}'",
     ),
     (
         frozenset({"401", "403", "unauthorized", "accessdenied", "invalidjwt"}),
-        "Check that NEXIOM_SUPABASE_SECRET_KEY is a secret key (sb_secret_... or service_role) of this project.",
+        "Check that NEXIOM_SUPABASE_SECRET_KEY is a secret key (sb_secret_... or service_role) of this project",
     ),
 )
 
@@ -45,33 +44,21 @@ def refused(status: int, said: str, *, base_url: str, about: str) -> StorageErro
         base_url: Address of the project.
         about: The key or bucket that was asked for.
     """
-    body = _fields(said)
+    body = {name: str(value) for name, value in read_fields(said).items() if isinstance(value, str | int)}
     real = int(body["statusCode"]) if body.get("statusCode", "").isdecimal() else status
     names = {body[name].lower() for name in ("error", "code") if name in body} | {str(real)}
     words = printable(body.get("message") or said or f"status {status}", _LONGEST_COMPLAINT).rstrip(".")
     if names & _NO_OBJECT:
         return ObjectNotFound(f"There is no object '{about}' in {base_url}.")
-    told = f"The storage of {base_url} refused '{about}' ({real}): {words}."
-    hint = _remedy(real, names, about.partition("/")[0])
-    return StorageUnavailable(told, next_step=f"{hint} Jobs stay as they are and go on by themselves.")
+    return unusable(base_url, f"it refused '{about}' ({real}): {words}", _remedy(real, names, about.partition("/")[0]))
 
 
 def _remedy(status: int, names: set[str], bucket: str) -> str:
     if names & _NO_BUCKET:
-        ours = bucket in {INPUTS, OUTPUTS}
-        return "Make the buckets with `nexiom migrate --apply`." if ours else f"Make the bucket '{bucket}'."
+        return "Make the buckets with `nexiom migrate --apply`" if bucket in BUCKETS else f"Make the bucket '{bucket}'"
     for known, remedy in _REMEDIES:
         if names & known:
             return remedy.format(bucket=bucket)
     if status == 429 or status >= 500:
-        return "The service is busy or down: nothing has to be done."
-    return "Check that NEXIOM_SUPABASE_URL is the address of a project of Supabase."
-
-
-def _fields(said: str) -> dict[str, str]:
-    try:
-        parsed = cast("object", json.loads(said))
-    except (ValueError, RecursionError):
-        return {}
-    fields = cast("dict[str, object]", parsed) if isinstance(parsed, dict) else {}
-    return {name: str(value) for name, value in fields.items() if isinstance(value, str | int)}
+        return "Wait until the service answers again"
+    return NO_PROJECT

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexiom_sdk.backends.supabase_refusals import refused
+from nexiom_sdk.backends.supabase_errors import refused
 from nexiom_sdk.errors import ObjectNotFound, StorageUnavailable
 
 URL, KEY = "https://abc.supabase.co", "outputs/u1/j1/0.mp4"
@@ -36,12 +36,12 @@ def test_an_object_that_is_not_there_is_not_found(status: int, body: str) -> Non
         (400, said("415", "invalid_mime_type", code="InvalidMimeType"), "bucket 'outputs'"),
         (400, said("403", "Unauthorized", code="AccessDenied"), "NEXIOM_SUPABASE_SECRET_KEY"),
         (400, said("403", "Forbidden"), "NEXIOM_SUPABASE_SECRET_KEY"),
-        (400, said("503", "Down"), "nothing has to be done"),
+        (400, said("503", "Down"), "Wait until"),
         (401, '{"message": "Invalid API key"}', "NEXIOM_SUPABASE_SECRET_KEY"),
-        (429, said("429", "too_many_connections", code="SlowDown"), "nothing has to be done"),
-        (544, said("544", "DatabaseTimeout"), "nothing has to be done"),
-        (500, said("500", "server_error"), "nothing has to be done"),
-        (502, "<html>bad gateway</html>", "nothing has to be done"),
+        (429, said("429", "too_many_connections", code="SlowDown"), "Wait until"),
+        (544, said("544", "DatabaseTimeout"), "Wait until"),
+        (500, said("500", "server_error"), "Wait until"),
+        (502, "<html>bad gateway</html>", "Wait until"),
         (404, "<html>not found</html>", "NEXIOM_SUPABASE_URL"),
         (302, "", "NEXIOM_SUPABASE_URL"),
     ],
@@ -50,7 +50,7 @@ def test_every_other_refusal_says_what_is_to_be_done_and_that_jobs_go_on(status:
     error = refused(status, body, base_url=URL, about=KEY)
     assert isinstance(error, StorageUnavailable)
     assert step in error.next_step
-    assert "Jobs stay as they are" in error.next_step
+    assert "jobs stay as they are" in error.next_step
     assert URL in error.message
 
 

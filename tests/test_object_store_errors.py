@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nexiom_sdk.backends.object_store_trouble import is_missing, refuses, trouble
+from nexiom_sdk.backends.object_store_errors import is_missing, refuses, trouble
 
 # Words of obstore 0.12.1, as it said them on the way to servers of each kind.
 AWAY = "Generic S3 error: Error performing HEAD http://127.0.0.1:1/b/a in 129ms, after 2 retries, max_retries: 2, "

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.storage import unusable
 
 Words: TypeAlias = tuple[str, str]
 
@@ -88,9 +89,7 @@ def trouble(error: Exception, place: str) -> StorageUnavailable:
     status, code = _STATUS.search(text), _CODE.search(text)
     said = " ".join(found[1] for found in (status, code) if found)
     cause, remedy = _words(error, text, int(status[1]) if status else 0, code[1] if code else "")
-    msg = f"The store in {place} cannot be used: {cause}{f' ({said})' if said else ''}."
-    hint = f"{remedy}, or set NEXIOM_STORE_URL to another place; jobs stay as they are and go on by themselves."
-    return StorageUnavailable(msg, next_step=hint)
+    return unusable(place, f"{cause} ({said})" if said else cause, remedy)
 
 
 def _words(error: Exception, text: str, status: int, code: str) -> Words:
