@@ -257,6 +257,19 @@ async def test_a_store_that_fails_meanwhile_leaves_the_whole_order_in_the_spool(
     assert [file.read_bytes() for file in await rig.spool.files(rig.job)] == [sample_video()] * 2
 
 
+async def test_a_store_that_has_less_than_it_got_does_not_have_the_video(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def less(key: str, *_: object, media_type: str) -> ObjectInfo:
+        return ObjectInfo(key=key, size_bytes=10, media_type=media_type)
+
+    for verb in ("put", "put_file"):
+        monkeypatch.setattr(rig.store, verb, less, raising=False)
+    with pytest.raises(StorageUnavailable, match="10 of the"):
+        await rig.results.bring(rig.job, rig.provider, [THERE])
+    assert len(await rig.spool.files(rig.job)) == 1
+
+
 async def test_a_cancel_while_it_is_stored_leaves_it_in_the_spool_and_no_task_behind(slow: Rig) -> None:
     bringing = asyncio.ensure_future(slow.results.bring(slow.job, slow.provider, [THERE]))
     while not await slow.spool.files(slow.job):

@@ -284,7 +284,7 @@ async def test_what_was_passed_in_is_not_closed_and_what_was_made_is(tmp_path: P
     assert len(await rig.repository.list(JobQuery())) == 1
 
 
-@pytest.mark.parametrize("user_id", ["", "..", ".", "u1/x", "a\\b", "user:1", "a\0b", "_", "x" * 2000])
+@pytest.mark.parametrize("user_id", ["u" * 256, "", "..", ".", "u1/x", "a\\b", "user:1", "a\0b", "_", "x" * 2000])
 async def test_a_user_id_that_is_no_folder_is_refused_before_anything_is_spent(
     user_id: str, rig_of: RigOf, clock: VirtualClock
 ) -> None:

@@ -64,3 +64,8 @@ def test_any_answer_becomes_a_sentence(status: int, body: str) -> None:
     error = refused(status, body, base_url=URL, about=KEY)
     assert len(error.message) < 400
     assert not any(unicodedata.category(one) in {"Cc", "Cf"} for one in error.message if one != "\u200d")
+
+
+@pytest.mark.parametrize("status", ["9" * 5000, "-1", "4٠4", "40", "999"])
+def test_a_status_that_is_none_is_not_believed(status: str) -> None:
+    assert "(400)" in refused(400, said(status, "odd"), base_url=URL, about=KEY).message

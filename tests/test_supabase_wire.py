@@ -212,6 +212,12 @@ async def test_a_new_key_goes_alone_and_an_older_one_is_a_token_too(key: str, as
     assert headers.get("authorization") == (f"Bearer {key}" if as_token else None)
 
 
+async def test_an_answer_to_an_upload_that_drips_is_waited_for_within_bounds(tmp_path: Path) -> None:
+    async with talking_to(Script(then=Drip(Answer(body=b"x" * 4000), 1, 0.01)), silence_seconds=0.05) as (store, _):
+        with pytest.raises(StorageUnavailable, match="names no object"):
+            await store.put_file(KEY, given(tmp_path), media_type="image/png")
+
+
 async def test_nothing_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login alice password CANARY\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))

@@ -26,7 +26,16 @@ from nexiom_sdk.playing import Examined
 from nexiom_sdk.providers.calls import Door, fetch
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.spool import Incoming, Spool
-from nexiom_sdk.storage import ObjectInfo, ObjectStore, SupportsFiles, in_chunks, output_key, read_file, result_path
+from nexiom_sdk.storage import (
+    ObjectInfo,
+    ObjectStore,
+    SupportsFiles,
+    in_chunks,
+    output_key,
+    read_file,
+    result_path,
+    size_of,
+)
 from nexiom_sdk.types import Asset, Container, Frozen, VideoProbe
 
 T = TypeVar("T")
@@ -193,6 +202,10 @@ class Results:
     ) -> StoredVideo:
         """The row's memory of a file that the store has; its still picture is put beside it."""
         path, sha256 = result_path(job.user_id, job.id, index, found.probe.container), sha256_of(file)
+        size_bytes = await size_of(file)
+        if info.size_bytes != size_bytes:
+            msg = f"The store says that it has {info.size_bytes:,} of the {size_bytes:,} bytes of the video."
+            raise StorageUnavailable(msg, next_step="It is put there once more by itself.")
         self.sink(AssetStored(job_id=job.id, result_path=path, size_bytes=info.size_bytes, sha256=sha256))
         return StoredVideo(
             path=path,

@@ -23,6 +23,7 @@ ANYBODY = "_"  # the folder of jobs without a user
 CHUNK_BYTES = 256 * 1024
 MOST_URL_SECONDS = 7 * 24 * 3600.0  # stores of clouds sign for a week at most, whatever they are asked for
 _LONGEST_KEY = 1024
+_LONGEST_NAME = 255  # of a folder, on most systems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +159,9 @@ def checked_user(user_id: str | None) -> str | None:
         except InvalidInput as error:
             msg = f"The user id '{printable(user_id, 80)}' cannot be the name of a folder."
             raise InvalidInput(msg, next_step="Use an id without '/', '\\', ':' and control characters.") from error
-        if "/" in user_id or user_id == ANYBODY:
+        if "/" in user_id or user_id == ANYBODY or len(user_id.encode()) > _LONGEST_NAME:
             msg = f"The user id '{printable(user_id, 80)}' cannot be the name of a folder of one user's own."
-            raise InvalidInput(msg, next_step="Use an id without '/', and not '_'.")
+            raise InvalidInput(msg, next_step="Use an id without '/', of at most 255 bytes, and not '_'.")
     return user_id
 
 

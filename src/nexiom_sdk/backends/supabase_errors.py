@@ -6,6 +6,8 @@ It answers `{"statusCode": "404", "error": "not_found", "code": "NoSuchKey", "me
 
 from __future__ import annotations
 
+import re
+
 from nexiom_sdk.backends.supabase_json import read_fields
 from nexiom_sdk.errors import ObjectNotFound, StorageError
 from nexiom_sdk.storage import BUCKETS, unusable
@@ -45,7 +47,7 @@ def refused(status: int, said: str, *, base_url: str, about: str) -> StorageErro
         about: The key or bucket that was asked for.
     """
     body = {name: str(value) for name, value in read_fields(said).items() if isinstance(value, str | int)}
-    real = int(body["statusCode"]) if body.get("statusCode", "").isdecimal() else status
+    real = int(body["statusCode"]) if re.fullmatch("[1-5][0-9]{2}", body.get("statusCode", "")) else status
     names = {body[name].lower() for name in ("error", "code") if name in body} | {str(real)}
     words = printable(body.get("message") or said or f"status {status}", _LONGEST_COMPLAINT).rstrip(".")
     if names & _NO_OBJECT:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import cast
 
@@ -98,10 +98,20 @@ class StorageWire:
         Raises:
             StorageError: It is not stored, or nobody who would know says that it is.
         """
-        async with self._answer("POST", path, body, about, upload=True) as response:
-            said = _parsed(await self._read(response, MOST_JSON_BYTES), self.base_url)
+        said: object = None
+        try:
+            async with asyncio.timeout(None) as limit:
+                sent = replace(body, chunks=_then(body.chunks, partial(self._begin_to_wait, limit)))
+                async with self._answer("POST", path, sent, about, upload=True) as response:
+                    said = _parsed(await self._read(response, MOST_JSON_BYTES), self.base_url)
+        except TimeoutError:
+            pass  # raised below, without frames that hold the key
         if not isinstance(said, dict) or "Key" not in said:
             raise self._unreachable("its answer to an upload names no object")
+
+    def _begin_to_wait(self, limit: asyncio.Timeout) -> None:
+        """All is sent: an answer that drips must not keep a worker for ever."""
+        limit.reschedule(asyncio.get_running_loop().time() + _PATIENCE_AFTER_AN_UPLOAD * self._silence_seconds)
 
     async def chunks(self, path: str, *, about: str) -> AsyncGenerator[bytes, None]:
         """Download."""
@@ -226,6 +236,12 @@ class StorageWire:
 
     def _unreachable(self, words: str) -> StorageUnavailable:
         return unusable(self.base_url, words, "Check the network and NEXIOM_SUPABASE_URL")
+
+
+async def _then(chunks: AsyncIterator[bytes], told: Callable[[], None]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        yield chunk
+    told()
 
 
 def _signature(key: str) -> dict[str, str]:
