@@ -9,13 +9,14 @@ import io
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
+from nexiom_sdk.orientation import EXIF_MARK, MOST_EXIF_BYTES, ON_ITS_SIDE, orientation
+
 Size = tuple[int, int]
 
+WEBP_EXIF_FLAG = 0x08  # without it nobody heeds the notes that may be there
+
 _MOST_SEGMENTS = 4096  # a photo has a few dozen before its frame
-_ORIENTATION = 0x0112
-_ON_ITS_SIDE = range(5, 9)
-_EXIF = b"Exif\0\0"
-_MOST_EXIF_BYTES = 65_536
+_MOST_CHUNKS = 65_536  # 50 MiB in pieces of 800 bytes
 
 
 def picture_size(file: BinaryIO, media_type: str) -> Size | None:
@@ -48,7 +49,20 @@ def _png(file: BinaryIO) -> Size | None:
     head = _bytes(file, 0, 24)
     if head[12:16] != b"IHDR" or b"IEND" not in _end(file, 64):
         return None
-    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    return _as_shown((int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")), _png_exif(file))
+
+
+def _png_exif(file: BinaryIO) -> bytes:
+    at = 8
+    for _ in range(_MOST_CHUNKS):
+        head = _bytes(file, at, 8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"eXIf":
+            return _bytes(file, at + 8, min(length, MOST_EXIF_BYTES))
+        if kind == b"IEND" or len(head) < 8:
+            break
+        at += 12 + length
+    return b""
 
 
 def _gif(file: BinaryIO) -> Size | None:
@@ -64,7 +78,8 @@ def _webp(file: BinaryIO) -> Size | None:
         return None
     chunk, body = head[12:16], head[20:]
     if chunk == b"VP8X":
-        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+        size = 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+        return _as_shown(size, _webp_exif(file)) if body[0] & WEBP_EXIF_FLAG else size
     if chunk == b"VP8L" and body[:1] == b"\x2f":
         bits = int.from_bytes(body[1:5], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
@@ -73,11 +88,24 @@ def _webp(file: BinaryIO) -> Size | None:
     return None
 
 
+def _webp_exif(file: BinaryIO) -> bytes:
+    at = 12
+    for _ in range(_MOST_CHUNKS):
+        head = _bytes(file, at, 8)
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] == b"EXIF":
+            return _bytes(file, at + 8, min(length, MOST_EXIF_BYTES))
+        if len(head) < 8:
+            break
+        at += 8 + length + length % 2
+    return b""
+
+
 def _jpeg(file: BinaryIO) -> Size | None:
     """From the first frame header; segments before it, such as a camera's own data, are stepped over."""
     if b"\xff\xd9" not in _end(file, 4096):  # the end mark; some cameras write a little after it
         return None
-    at, turned = 2, False
+    at, exif = 2, b""
     for _ in range(_MOST_SEGMENTS):
         head = _bytes(file, at, 9)
         if len(head) < 9 or head[0] != 0xFF:
@@ -87,31 +115,18 @@ def _jpeg(file: BinaryIO) -> Size | None:
             at += 1
         elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             width, height = int.from_bytes(head[7:9], "big"), int.from_bytes(head[5:7], "big")
-            return (height, width) if turned else (width, height)
+            return _as_shown((width, height), exif)
         elif length < 2:
             return None
         else:
-            if marker == 0xE1:
-                turned = turned or _on_its_side(_bytes(file, at + 4, min(length - 2, _MOST_EXIF_BYTES)))
+            if marker == 0xE1 and not exif and _bytes(file, at + 4, min(length - 2, 6)) == EXIF_MARK:
+                exif = _bytes(file, at + 4, length - 2)
             at += 2 + length
     return None
 
 
-def _on_its_side(segment: bytes) -> bool:
-    """Whether a camera was held upright, so that the picture is shown turned by a quarter."""
-    if not segment.startswith(_EXIF):
-        return False
-    tiff = segment[len(_EXIF) :]
-    order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
-    if order is None:
-        return False
-
-    def number(start: int, count: int) -> int:
-        return int.from_bytes(tiff[start : start + count], "little" if order == "little" else "big")
-
-    first = number(4, 4)
-    entries = (first + 2 + 12 * entry for entry in range(number(first, 2)))
-    return any(number(at, 2) == _ORIENTATION and number(at + 8, 2) in _ON_ITS_SIDE for at in entries)
+def _as_shown(size: Size, exif: bytes) -> Size:
+    return size[::-1] if orientation(exif) in ON_ITS_SIDE else size
 
 
 _MEASURES: Mapping[str, Callable[[BinaryIO], Size | None]] = {

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from nexiom_sdk.metadata.exif import only_orientation
 from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
+from nexiom_sdk.orientation import MOST_EXIF_BYTES
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 # Colours, transparency, shape of the points, and the pictures of an animation.
 _KEPT = frozenset(b"tRNS gAMA cHRM sRGB iCCP sBIT bKGD hIST pHYs sPLT acTL fcTL fdAT cICP mDCV mDCv cLLI cLLi".split())
-_MAX_EXIF_BYTES = 1024 * 1024
 
 
 def png_parts(reader: Reader) -> Iterator[Part]:
@@ -37,7 +37,7 @@ def png_parts(reader: Reader) -> Iterator[Part]:
             yield Kept(at, end)
         elif kind == b"eXIf" and not exif_seen:
             exif_seen = True
-            turned = only_orientation(reader.take(at + 8, min(length, _MAX_EXIF_BYTES)))
+            turned = only_orientation(reader.take(at + 8, min(length, MOST_EXIF_BYTES)))
             if turned:
                 yield _chunk(kind, turned)
         at = end

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from nexiom_sdk.metadata.exif import only_orientation
 from nexiom_sdk.metadata.reader import Kept, Part, Reader, Zeros, damaged
+from nexiom_sdk.orientation import MOST_EXIF_BYTES
+from nexiom_sdk.picture_headers import WEBP_EXIF_FLAG
 
 _WEBP_PICTURES = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ICCP"})
 _FRAME, _EXTENDED = b"ANMF", b"VP8X"
-_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04
+_XMP_FLAG = 0x04
 _WAV_SOUND = frozenset({b"fmt ", b"fact", b"data"})
 _LONG_HEADS = (b"RF64", b"BW64")  # WAV of more than 4 GiB: the lengths stand in a chunk "ds64"
 _OPEN = 0xFFFFFFFF  # a length that was not known when the head was written
-_MAX_EXIF_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def webp_parts(reader: Reader) -> Iterator[Part]:
     limit = 8 + int.from_bytes(head[4:8], "little")
     if head[:4] != b"RIFF" or head[8:] != b"WEBP" or not 12 < limit <= reader.size:
         raise damaged("it is not a whole WebP")
-    turned = next((_turned(reader, chunk) for chunk in _chunks(reader, 12, limit) if chunk.kind == b"EXIF"), None)
+    turned = _turned(reader, limit)
     # What is written first depends on what comes after: go through it once for the length, and once to copy it.
     length = sum(_length(part) for part in _webp_chunks(reader, limit, turned))
     if not length:
@@ -101,7 +102,7 @@ def _webp_chunks(reader: Reader, limit: int, turned: bytes | None) -> Iterator[P
         if chunk.kind in _WEBP_PICTURES:
             yield from _whole(chunk)
         elif chunk.kind == _EXTENDED:
-            flags = reader.take(chunk.start, 10)[0] & ~(_EXIF_FLAG | _XMP_FLAG) | (_EXIF_FLAG if turned else 0)
+            flags = reader.take(chunk.start, 10)[0] & ~(WEBP_EXIF_FLAG | _XMP_FLAG) | (WEBP_EXIF_FLAG if turned else 0)
             yield _EXTENDED + (10).to_bytes(4, "little") + bytes((flags,))
             yield Kept(chunk.start + 1, chunk.start + 10)
         elif chunk.kind == _FRAME:
@@ -132,8 +133,13 @@ def _whole(chunk: _Chunk) -> Iterator[Part]:
         yield b"\0"
 
 
-def _turned(reader: Reader, chunk: _Chunk) -> bytes | None:
-    return only_orientation(reader.take(chunk.start, min(chunk.end - chunk.start, _MAX_EXIF_BYTES)))
+def _turned(reader: Reader, limit: int) -> bytes | None:
+    head = reader.some(12, 9)
+    if head[:4] == _EXTENDED and head[8:] and head[8] & WEBP_EXIF_FLAG:
+        for chunk in _chunks(reader, 12, limit):
+            if chunk.kind == b"EXIF":
+                return only_orientation(reader.take(chunk.start, min(chunk.end - chunk.start, MOST_EXIF_BYTES)))
+    return None
 
 
 def _length(part: Part) -> int:
