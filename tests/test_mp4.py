@@ -3,9 +3,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from pathlib import Path
-from typing import cast
 from uuid import UUID
 
 import av
@@ -28,7 +27,7 @@ C2PA = UUID("d8fec3d6-1b0e-483c-9297-5828877ec481").bytes
 
 
 def read(data: bytes) -> VideoProbe:
-    return read_mp4(cast("BufferedReader", BytesIO(data)), len(data))
+    return read_mp4(BytesIO(data), len(data))
 
 
 def box(kind: bytes, content: bytes, *, long: bool = False) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from io import BufferedReader
 from typing import NamedTuple
 
-from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in, content_of
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in
 from nexiom_sdk.mp4_samples import entries
 
 
@@ -23,11 +23,11 @@ class Fragments(NamedTuple):
     ticks: int
 
 
-def fragments_of(file: BufferedReader, top: Iterable[Box], *, track: int, usual_ticks: int) -> Fragments:
+def fragments_of(reader: Reader, top: Iterable[Box], *, track: int, usual_ticks: int) -> Fragments:
     """Add up what the fragments of a file say of a track.
 
     Args:
-        file: The file, opened for reading.
+        reader: The file.
         top: Its boxes.
         track: Number of the track.
         usual_ticks: Length of a sample of which no fragment says it.
@@ -39,7 +39,7 @@ def fragments_of(file: BufferedReader, top: Iterable[Box], *, track: int, usual_
     samples = ticks = 0
     for box in top:
         if box.kind == b"moof":
-            for kind, content in boxes_in(content_of(file, box)):
+            for kind, content in boxes_in(reader.take(box.start, box.end - box.start)):
                 if kind == b"traf":
                     more = _of_one(list(boxes_in(content)), track, usual_ticks)
                     samples, ticks = samples + more.samples, ticks + more.ticks

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.metadata.parts import Kept, Part, damaged
 
 _PICTURE, _EXTENSION, _END = 0x2C, 0x21, 0x3B
 _PLAIN_TEXT, _CONTROL, _APPLICATION = 0x01, 0xF9, 0xFF

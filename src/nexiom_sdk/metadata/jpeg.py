@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.metadata.exif import only_orientation
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
+from nexiom_sdk.metadata.parts import Kept, Part, damaged
 from nexiom_sdk.orientation import EXIF_MARK
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.metadata.parts import Kept, Part, damaged
 
 # Kilobits a second by the number in the head of a frame; 0 and 15 say nothing that can be measured.
 _KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.metadata.exif import only_orientation
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
+from nexiom_sdk.metadata.parts import Kept, Part, damaged
 from nexiom_sdk.orientation import MOST_EXIF_BYTES
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.metadata.exif import only_orientation
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, Zeros, damaged
+from nexiom_sdk.metadata.parts import Kept, Part, Zeros, damaged
 from nexiom_sdk.orientation import MOST_EXIF_BYTES
 from nexiom_sdk.picture_headers import WEBP_EXIF_FLAG
 

@@ -6,8 +6,9 @@ from array import array
 from collections.abc import Iterator
 from itertools import chain, islice, repeat
 
-from nexiom_sdk.metadata.boxes import Box
-from nexiom_sdk.metadata.reader import Reader, damaged
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.metadata.parts import damaged
+from nexiom_sdk.mp4_boxes import Box
 
 MAX_CHUNKS = 1_000_000  # of one track: ten hours with 27 chunks a second
 _BLOCK_BYTES = 48 * 1024  # whole numbers of 4 and 8 bytes, and whole entries of 12
