@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in
-from nexiom_sdk.mp4_samples import entries
+from nexiom_sdk.mp4_samples import bounded, numbers
 
 
 class Fragments(NamedTuple):
@@ -63,5 +63,5 @@ def _run(table: bytes, usual: int) -> Fragments:
         return Fragments(count, count * usual)
     at = 8 + 4 * bool(flags & 1) + 4 * bool(flags & 4)
     step = 4 * (1 + bool(flags & 0x200) + bool(flags & 0x400) + bool(flags & 0x800))
-    entries(table, count, step, at=at)
-    return Fragments(count, sum(int(WORD.unpack_from(table, at + step * sample)[0]) for sample in range(count)))
+    entries = bounded(table, count, step, at=at)
+    return Fragments(count, sum(numbers(entries, 4)[:: step // 4]))

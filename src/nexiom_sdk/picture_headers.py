@@ -126,7 +126,7 @@ def _jpeg(file: BinaryIO) -> Size | None:
 
 
 def _as_shown(size: Size, exif: bytes) -> Size:
-    return size[::-1] if orientation(exif) in ON_ITS_SIDE else size
+    return (size[1], size[0]) if orientation(exif) in ON_ITS_SIDE else size
 
 
 _MEASURES: Mapping[str, Callable[[BinaryIO], Size | None]] = {
