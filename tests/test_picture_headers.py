@@ -102,5 +102,14 @@ def test_a_photo_in_endlessly_many_parts_is_left_alone() -> None:
     assert endless.tell() < 100_000
 
 
+def test_no_part_of_a_gif_is_a_whole_one() -> None:
+    out = io.BytesIO()
+    Image.new("P", (33, 21)).save(out, "GIF", comment=b";" * 300)
+    whole = out.getvalue()
+    assert picture_size(io.BytesIO(whole), "image/gif") == (33, 21)
+    for length in range(len(whole)):
+        assert picture_size(io.BytesIO(whole[:length]), "image/gif") is None
+
+
 def test_a_type_that_is_no_picture_has_no_size() -> None:
     assert picture_size(io.BytesIO(b"ID3"), "audio/mpeg") is None

@@ -1,22 +1,23 @@
 """The size of a picture as its header has it, before any decoder sees a byte.
 
-Only a few bytes of a file are read, wherever it rests. A picture that has no end is damaged, so it has no size.
+Only the heads of its parts are read, wherever a file rests. A picture that has no end is damaged, so it has no size.
 """
 
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
-from nexiom_sdk.orientation import EXIF_MARK, MOST_EXIF_BYTES, ON_ITS_SIDE, orientation
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.errors import ResultInvalid
+from nexiom_sdk.orientation import EXIF_MARK, ON_ITS_SIDE, orientation
+from nexiom_sdk.picture_chunks import gif_chunks, png_exif, webp_exif
 
 Size = tuple[int, int]
 
-WEBP_EXIF_FLAG = 0x08  # without it nobody heeds the notes that may be there
-
 _MOST_SEGMENTS = 4096  # a photo has a few dozen before its frame
-_MOST_CHUNKS = 65_536  # 50 MiB in pieces of 800 bytes
 
 
 def picture_size(file: BinaryIO, media_type: str) -> Size | None:
@@ -27,7 +28,7 @@ def picture_size(file: BinaryIO, media_type: str) -> Size | None:
         media_type: What its first bytes prove.
 
     Example:
-        >>> picture_size(io.BytesIO(b"GIF89a" + bytes([33, 0, 21, 0]) + b";"), "image/gif")
+        >>> picture_size(io.BytesIO(b"GIF89a" + bytes([33, 0, 21, 0, 0, 0, 0]) + b";"), "image/gif")
         (33, 21)
     """
     measure = _MEASURES.get(media_type)
@@ -49,56 +50,34 @@ def _png(file: BinaryIO) -> Size | None:
     head = _bytes(file, 0, 24)
     if head[12:16] != b"IHDR" or b"IEND" not in _end(file, 64):
         return None
-    return _as_shown((int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")), _png_exif(file))
-
-
-def _png_exif(file: BinaryIO) -> bytes:
-    at = 8
-    for _ in range(_MOST_CHUNKS):
-        head = _bytes(file, at, 8)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind == b"eXIf":
-            return _bytes(file, at + 8, min(length, MOST_EXIF_BYTES))
-        if kind == b"IEND" or len(head) < 8:
-            break
-        at += 12 + length
-    return b""
+    size = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    return _as_shown(size, _exif(lambda: png_exif(Reader(file))))
 
 
 def _gif(file: BinaryIO) -> Size | None:
     head = _bytes(file, 0, 10)
-    if b"\x3b" not in _end(file, 16):
+    try:
+        deque(gif_chunks(Reader(file)), maxlen=0)
+    except ResultInvalid:  # it ends in the middle
         return None
     return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
 
 
 def _webp(file: BinaryIO) -> Size | None:
     head = _bytes(file, 0, 30)
-    if int.from_bytes(head[4:8], "little") + 8 > file.seek(0, io.SEEK_END):
+    limit = int.from_bytes(head[4:8], "little") + 8
+    if limit > file.seek(0, io.SEEK_END):
         return None
     chunk, body = head[12:16], head[20:]
     if chunk == b"VP8X":
         size = 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
-        return _as_shown(size, _webp_exif(file)) if body[0] & WEBP_EXIF_FLAG else size
+        return _as_shown(size, _exif(lambda: webp_exif(Reader(file), limit)))
     if chunk == b"VP8L" and body[:1] == b"\x2f":
         bits = int.from_bytes(body[1:5], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if chunk == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
         return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
     return None
-
-
-def _webp_exif(file: BinaryIO) -> bytes:
-    at = 12
-    for _ in range(_MOST_CHUNKS):
-        head = _bytes(file, at, 8)
-        length = int.from_bytes(head[4:], "little")
-        if head[:4] == b"EXIF":
-            return _bytes(file, at + 8, min(length, MOST_EXIF_BYTES))
-        if len(head) < 8:
-            break
-        at += 8 + length + length % 2
-    return b""
 
 
 def _jpeg(file: BinaryIO) -> Size | None:
@@ -123,6 +102,14 @@ def _jpeg(file: BinaryIO) -> Size | None:
                 exif = _bytes(file, at + 4, length - 2)
             at += 2 + length
     return None
+
+
+def _exif(read: Callable[[], bytes]) -> bytes:
+    """The notes of a camera; none where the parts before them are broken, so that nobody else finds them either."""
+    try:
+        return read()
+    except ResultInvalid:
+        return b""
 
 
 def _as_shown(size: Size, exif: bytes) -> Size:
