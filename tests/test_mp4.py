@@ -157,6 +157,20 @@ def test_fragments_of_another_track_do_not_count() -> None:
     assert read(in_fragments(sound, fragment(struct.pack(">II", 0, 24)), usual_ticks=1)).duration_seconds == 1.0
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (box(b"free", b"") * 300_000, "more parts than any real one"),
+        (box(b"moof", bytes(4 * 2**20 + 1)), "index is larger than any real one"),
+        (box(b"moof", box(b"free", bytes(2**20))) * 64, "index is larger than any real one"),
+    ],
+    ids=["parts", "one fragment", "all fragments"],
+)
+def test_a_made_up_file_is_refused_soon(more: bytes, says: str) -> None:
+    with pytest.raises(ResultInvalid, match=says):
+        read(sample_video() + more)
+
+
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_damaged_fragments_are_refused_or_read_and_nothing_else(header: bytes, run: bytes) -> None:
     data = in_fragments(fragment(run, header=header), usual_ticks=1)

@@ -10,6 +10,8 @@ from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in
 from nexiom_sdk.mp4_samples import bounded, numbers
 
+_MOST_BYTES = 64 * 1024 * 1024  # of all fragments without their media: ten hours have less
+
 
 class Fragments(NamedTuple):
     """What the fragments of a file hold of one track.
@@ -33,12 +35,16 @@ def fragments_of(reader: Reader, top: Iterable[Box], *, track: int, usual_ticks:
         usual_ticks: Length of a sample of which no fragment says it.
 
     Raises:
-        ResultInvalid: A fragment is damaged.
+        ResultInvalid: A fragment is damaged, or all are larger than any real ones.
         struct.error: A part of a fragment is too short.
     """
     samples = ticks = 0
+    left = _MOST_BYTES
     for box in top:
         if box.kind == b"moof":
+            left -= box.end - box.start
+            if left < 0:
+                raise reader.refuse("its index is larger than any real one")
             for kind, content in boxes_in(reader.take(box.start, box.end - box.start)):
                 if kind == b"traf":
                     more = _of_one(list(boxes_in(content)), track, usual_ticks)
