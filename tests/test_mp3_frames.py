@@ -17,7 +17,7 @@ def test_the_frames_that_a_coder_writes_follow_each_other(hertz: int, kbits: int
     with av.open(out, "w", format="mp3", options={"id3v2_version": "0", "write_xing": "0"}) as file:
         track = file.add_stream("libmp3lame", rate=hertz)
         assert isinstance(track, av.AudioStream)
-        track.bit_rate, track.layout = kbits * 1000, "mono"  # type: ignore[assignment]
+        track.bit_rate, track.layout = kbits * 1000, "mono"
         for start in range(0, hertz, 1152):
             heard = av.AudioFrame(format="s16p", layout="mono", samples=1152)
             heard.sample_rate, heard.pts = hertz, start
