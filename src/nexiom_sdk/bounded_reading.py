@@ -39,7 +39,7 @@ class Reader:
     """
 
     def __init__(self, file: BinaryIO, refuse: Refusal = unreadable, *, bytes_a_read: int | None = None) -> None:
-        self.size = file.seek(0, io.SEEK_END)
+        self.size: int = file.seek(0, io.SEEK_END)
         self.refuse = refuse
         self._file = file
         self._reads_left = MOST_READS
