@@ -4,28 +4,35 @@ import io
 
 import pytest
 
-from nexiom_sdk.bounded_reading import MOST_BYTES_AT_ONCE, MOST_READS, BoundedReader
-from nexiom_sdk.errors import ResultInvalid
+from nexiom_sdk.bounded_reading import MOST_BYTES_AT_ONCE, MOST_READS, Reader
+from nexiom_sdk.errors import InvalidInput, ResultInvalid
 
 
 def test_a_real_file_is_read_as_it_is() -> None:
-    reader = BoundedReader(io.BytesIO(b"abcdef"))
-    assert reader.seek(2) == 2
-    assert reader.read(3) == b"cde"
-    assert reader.seek(0, io.SEEK_END) == 6
+    reader = Reader(io.BytesIO(b"abcdef"))
+    assert reader.size == 6
+    assert reader.take(2, 3) == b"cde"
+    assert reader.some(4, 3) == b"ef"
 
 
-def test_more_looks_than_any_real_file_needs_are_refused() -> None:
-    reader = BoundedReader(io.BytesIO())
-    for _ in range(MOST_READS):
-        reader.read(1)
+def test_a_file_that_ends_before_a_part_does_is_refused_in_the_words_of_who_reads() -> None:
+    with pytest.raises(ResultInvalid, match="The video cannot be read: it ends in the middle"):
+        Reader(io.BytesIO(b"abcdef")).take(4, 3)
+    with pytest.raises(InvalidInput, match="Sorry, it ends in the middle of a part"):
+        Reader(io.BytesIO(b"abcdef"), lambda how: InvalidInput(f"Sorry, {how}")).take(4, 3)
+
+
+@pytest.mark.parametrize(("bytes_a_read", "more"), [(None, 0), (16, 2)])
+def test_more_looks_than_any_real_file_needs_are_refused(bytes_a_read: int | None, more: int) -> None:
+    reader = Reader(io.BytesIO(bytes(32)), bytes_a_read=bytes_a_read)
+    for _ in range(MOST_READS + more):
+        reader.some(0, 1)
     with pytest.raises(ResultInvalid, match="more parts than any real one"):
-        reader.read(1)
+        reader.some(0, 1)
 
 
 def test_more_at_once_than_any_real_index_has_is_refused() -> None:
-    reader = BoundedReader(io.BytesIO(bytes(MOST_BYTES_AT_ONCE + 1)))
-    assert len(reader.read(MOST_BYTES_AT_ONCE)) == MOST_BYTES_AT_ONCE
-    reader.seek(0)
+    reader = Reader(io.BytesIO(bytes(MOST_BYTES_AT_ONCE + 1)))
+    assert len(reader.take(0, MOST_BYTES_AT_ONCE)) == MOST_BYTES_AT_ONCE
     with pytest.raises(ResultInvalid, match="index is larger"):
-        reader.read(MOST_BYTES_AT_ONCE + 1)
+        reader.some(0, MOST_BYTES_AT_ONCE + 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from metadata_rig import CANARY, SECRET, decoded, element, parse, stripped, video
+from nexiom_sdk.bounded_reading import MOST_BYTES_AT_ONCE
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.media import examined
 from nexiom_sdk.references import inspect
@@ -170,7 +171,9 @@ def test_a_file_without_picture_and_sound_or_without_tracks_is_refused(parts: di
 
 def test_a_head_larger_than_any_real_one_is_refused(parts: dict[int, bytes]) -> None:
     with pytest.raises(InvalidInput, match="larger than any real one"):
-        stripped(made({**parts, INFO: element(0x7BA9, bytes(2**20))}), "video/webm")
+        stripped(made({**parts, INFO: element(0x7BA9, bytes(MOST_BYTES_AT_ONCE))}), "video/webm")
+    with pytest.raises(InvalidInput, match="together larger than any real ones"):
+        stripped(made(parts, element(INFO, element(0x7BA9, bytes(MOST_BYTES_AT_ONCE - 30)))), "video/webm")
 
 
 @pytest.mark.parametrize("lost", [1, 9, 100, 3000])

@@ -3,9 +3,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from pathlib import Path
-from typing import cast
 from uuid import UUID
 
 import av
@@ -28,7 +27,7 @@ C2PA = UUID("d8fec3d6-1b0e-483c-9297-5828877ec481").bytes
 
 
 def read(data: bytes) -> VideoProbe:
-    return read_mp4(cast("BufferedReader", BytesIO(data)), len(data))
+    return read_mp4(BytesIO(data), len(data))
 
 
 def box(kind: bytes, content: bytes, *, long: bool = False) -> bytes:
@@ -156,6 +155,20 @@ def test_a_fragment_of_several_runs_is_added_up() -> None:
 def test_fragments_of_another_track_do_not_count() -> None:
     sound = fragment(struct.pack(">II", 0, 500), header=struct.pack(">II", 0, 2))
     assert read(in_fragments(sound, fragment(struct.pack(">II", 0, 24)), usual_ticks=1)).duration_seconds == 1.0
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (box(b"free", b"") * 300_000, "more parts than any real one"),
+        (box(b"moof", bytes(4 * 2**20 + 1)), "index is larger than any real one"),
+        (box(b"moof", box(b"free", bytes(2**20))) * 64, "index is larger than any real one"),
+    ],
+    ids=["parts", "one fragment", "all fragments"],
+)
+def test_a_made_up_file_is_refused_soon(more: bytes, says: str) -> None:
+    with pytest.raises(ResultInvalid, match=says):
+        read(sample_video() + more)
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))

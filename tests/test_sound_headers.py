@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metadata_rig import ape, id3v2
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.references import inspect
 from nexiom_sdk.sound_headers import mp3_seconds, wav_seconds
@@ -46,7 +47,7 @@ def test_half_a_wav_file_is_refused(share: float) -> None:
     assert wav_seconds(io.BytesIO(data[: int(len(data) * share)])) is None
 
 
-@pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\1\5" + bytes(133)])
+@pytest.mark.parametrize("tag", [b"", id3v2(bytes(133)), id3v2(bytes(133), footer=True), id3v2(b"") + ape(head=True)])
 def test_the_length_of_an_mp3_file_is_that_of_its_frames(tag: bytes) -> None:
     data = mp3(100, tag=tag)
     assert mp3_seconds(io.BytesIO(data)) == pytest.approx(100 * 1152 / 44_100)

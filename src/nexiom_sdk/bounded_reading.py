@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import io
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import BinaryIO, TypeAlias
 
-from nexiom_sdk.errors import ResultInvalid
+from nexiom_sdk.errors import NexiomError, ResultInvalid
 
 MOST_READS = 200_000  # ten hours in parts of half a second have fewer
-MOST_BYTES_AT_ONCE = 4 * 1024 * 1024  # three hours have an index of less
+MOST_BYTES_AT_ONCE = 4 * 1024 * 1024  # two hours have an index of less
+_MOST_READS_EVER = 10_000_000
+
+Refusal: TypeAlias = Callable[[str], NexiomError]
+"""Makes the error for a file that is broken: the argument says how, as the end of a sentence."""
 
 
-class BoundedReader:
-    """As much of a file as those need who read its parts.
+def unreadable(how: str) -> ResultInvalid:
+    """The error for a video that nobody can read.
 
     Args:
-        file: The file.
+        how: What is wrong with it.
+    """
+    return ResultInvalid(f"The video cannot be read: {how}.")
+
+
+class Reader:
+    """A media file that is read at any place, a little at a time.
+
+    Args:
+        file: The file; it can seek.
+        refuse: The error for a file that is broken.
+        bytes_a_read: Length of file for which one read more is allowed, for those who go through all of it.
 
     Example:
-        >>> BoundedReader(io.BytesIO(b"ftyp")).read(4)
+        >>> Reader(io.BytesIO(b"...ftyp")).take(3, 4)
         b'ftyp'
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, refuse: Refusal = unreadable, *, bytes_a_read: int | None = None) -> None:
+        self.size: int = file.seek(0, io.SEEK_END)
+        self.refuse = refuse
         self._file = file
-        self._reads = 0
+        self._reads_left = MOST_READS
+        if bytes_a_read is not None:
+            self._reads_left = min(MOST_READS + self.size // bytes_a_read, _MOST_READS_EVER)
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """As the file's own."""
-        return self._file.seek(offset, whence)
-
-    def read(self, count: int, /) -> bytes:
-        """As the file's own.
+    def take(self, at: int, count: int) -> bytes:
+        """Exactly so many bytes from a place.
 
         Raises:
-            ResultInvalid: It is more than any real file needs.
+            NexiomError: The file ends before, or as for `some`.
         """
-        self._reads += 1
-        if self._reads > MOST_READS:
-            raise ResultInvalid("It has more parts than any real one.")
+        data = self.some(at, count)
+        if len(data) < count:
+            raise self.refuse("it ends in the middle of a part")
+        return data
+
+    def some(self, at: int, count: int) -> bytes:
+        """At most so many bytes from a place; fewer only at the end of the file.
+
+        Raises:
+            NexiomError: It is more than any real file needs.
+        """
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise self.refuse("it has more parts than any real one")
         if count > MOST_BYTES_AT_ONCE:
-            raise ResultInvalid("Its index is larger than any real one.")
+            raise self.refuse("its index is larger than any real one")
+        self._file.seek(at)
         return self._file.read(count)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from io import BufferedReader
+from typing import BinaryIO
 from uuid import UUID
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.errors import ResultInvalid
-from nexiom_sdk.mp4_boxes import LONG, WORD, Box, boxes_in, content_of, top_boxes
+from nexiom_sdk.mp4_boxes import LONG, WORD, Box, boxes_in, top_boxes
 from nexiom_sdk.mp4_fragments import Fragments, fragments_of
 from nexiom_sdk.mp4_samples import Span, samples_in
 from nexiom_sdk.types import VideoProbe
@@ -61,17 +62,18 @@ class _Movie:
         return max((track.seconds for track in self.tracks), default=0.0)
 
 
-def read_mp4(file: BufferedReader, size_bytes: int) -> VideoProbe:
+def read_mp4(file: BinaryIO, size_bytes: int) -> VideoProbe:
     """What an MP4 file is.
 
     Args:
-        file: The file, opened for reading.
+        file: The file; where it is read next may change.
         size_bytes: Its length.
 
     Raises:
         ResultInvalid: It is not a whole, readable MP4 video.
     """
-    top = list(top_boxes(file, size_bytes))
+    reader = Reader(file)
+    top = list(top_boxes(reader, size_bytes))
     kinds = [box.kind for box in top]
     if not kinds or kinds[0] != b"ftyp":
         raise ResultInvalid("The file is not an MP4 video: it does not begin like one.")
@@ -80,15 +82,15 @@ def read_mp4(file: BufferedReader, size_bytes: int) -> VideoProbe:
         raise ResultInvalid("The video is incomplete: its index is missing.")
     media = [(box.start, box.end) for box in top if box.kind == b"mdat"]
     try:
-        movie = _movie(content_of(file, index), media)
+        movie = _movie(reader.take(index.start, index.end - index.start), media)
         picture = movie.first(b"vide")
         spread = _NO_FRAGMENTS
         if picture is not None and b"moof" in kinds:
             usual = movie.usual_ticks.get(picture.number, 0)
-            spread = fragments_of(file, top, track=picture.number, usual_ticks=usual)
+            spread = fragments_of(reader, top, track=picture.number, usual_ticks=usual)
     except (struct.error, IndexError) as error:
         raise ResultInvalid("The index of the video cannot be read.") from error
-    return _probe(movie, spread, has_media=bool(media)).evolve(provenance=_has_manifest(file, top))
+    return _probe(movie, spread, has_media=bool(media)).evolve(provenance=_has_manifest(reader, top))
 
 
 def _probe(movie: _Movie, spread: Fragments, *, has_media: bool) -> VideoProbe:
@@ -113,11 +115,10 @@ def _probe(movie: _Movie, spread: Fragments, *, has_media: bool) -> VideoProbe:
     )
 
 
-def _has_manifest(file: BufferedReader, top: Iterable[Box]) -> bool:
+def _has_manifest(reader: Reader, top: Iterable[Box]) -> bool:
     for box in top:
         if box.kind == b"uuid":
-            file.seek(box.start)
-            head = file.read(min(box.end - box.start, len(_C2PA) + len(_C2PA_HELPER)))
+            head = reader.take(box.start, min(box.end - box.start, len(_C2PA) + len(_C2PA_HELPER)))
             if head.startswith(_C2PA) and not head.endswith(_C2PA_HELPER):
                 return True
     return False

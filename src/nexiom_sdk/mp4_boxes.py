@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from io import BufferedReader
 from typing import NamedTuple
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.wording import printable
 
-MAX_INDEX_BYTES = 64 * 1024 * 1024  # an index larger than this is no video of ours: ten hours need about 20 MiB
 WORD = struct.Struct(">I")
 LONG = struct.Struct(">Q")
+HEAD_BYTES = 16  # the longest; eight of them are enough for most
 _HEADER = struct.Struct(">I4s")
 
 
@@ -21,20 +21,43 @@ class Box(NamedTuple):
 
     Args:
         kind: Its type, four bytes.
+        at: Its place.
         start: Where its content begins.
         end: Where its content ends.
     """
 
     kind: bytes
+    at: int
     start: int
     end: int
 
 
-def top_boxes(file: BufferedReader, size_bytes: int) -> Iterator[Box]:
+def box_at(head: bytes, at: int, limit: int) -> Box | None:
+    """The box at a place, which may end beyond the limit; None where there is none.
+
+    Args:
+        head: The bytes at the place, `HEAD_BYTES` of them where there are so many.
+        at: The place.
+        limit: Where the one around it ends.
+    """
+    if len(head) < _HEADER.size:
+        return None
+    size, kind = _HEADER.unpack_from(head)
+    start = at + _HEADER.size
+    if size == 0:  # to the end of what is around it
+        size = limit - at
+    elif size == 1:
+        if len(head) < HEAD_BYTES:
+            return None
+        size, start = LONG.unpack_from(head, 8)[0], at + HEAD_BYTES
+    return Box(kind, at, start, at + size) if at + size >= start else None
+
+
+def top_boxes(reader: Reader, size_bytes: int) -> Iterator[Box]:
     """The boxes of a file, which must fill it exactly.
 
     Args:
-        file: The file, opened for reading.
+        reader: The file.
         size_bytes: Its length.
 
     Raises:
@@ -42,8 +65,7 @@ def top_boxes(file: BufferedReader, size_bytes: int) -> Iterator[Box]:
     """
     at = 0
     while at < size_bytes:
-        file.seek(at)
-        box = _box(file.read(16), at, size_bytes)
+        box = _box(reader.some(at, HEAD_BYTES), at, size_bytes)
         if box.end > size_bytes:
             name = printable(box.kind.decode("latin-1"))
             raise ResultInvalid(
@@ -65,7 +87,7 @@ def boxes_in(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
     """
     at = start
     while at + _HEADER.size <= len(data):
-        box = _box(data[at : at + 16], at, len(data))
+        box = _box(data[at : at + HEAD_BYTES], at, len(data))
         if box.end > len(data):
             raise ResultInvalid("The index of the video is damaged.")
         yield box.kind, data[box.start : box.end]
@@ -73,32 +95,9 @@ def boxes_in(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _box(head: bytes, at: int, limit: int) -> Box:
+    box = box_at(head, at, limit)
+    if box is not None:
+        return box
     if len(head) < _HEADER.size:
         raise ResultInvalid("The video is incomplete: it ends in the middle of a header.")
-    size, kind = _HEADER.unpack_from(head)
-    header = _HEADER.size
-    if size == 0:  # to the end of what is around it
-        size = limit - at
-    elif size == 1:
-        if len(head) < 16:
-            raise ResultInvalid("The video is incomplete: it ends in the middle of a header.")
-        size, header = LONG.unpack_from(head, 8)[0], 16
-    if size < header:
-        raise ResultInvalid("The file is not an MP4 video: a part of it has an impossible length.")
-    return Box(kind, at + header, at + size)
-
-
-def content_of(file: BufferedReader, box: Box) -> bytes:
-    """The content of a part of the index.
-
-    Args:
-        file: The file, opened for reading.
-        box: The part.
-
-    Raises:
-        ResultInvalid: It is too large to be one.
-    """
-    if box.end - box.start > MAX_INDEX_BYTES:
-        raise ResultInvalid("The index of the video is larger than any real one.")
-    file.seek(box.start)
-    return file.read(box.end - box.start)
+    raise ResultInvalid("The file is not an MP4 video: a part of it has an impossible length.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from io import BufferedReader
 from typing import NamedTuple
 
-from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in, content_of
-from nexiom_sdk.mp4_samples import entries
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in
+from nexiom_sdk.mp4_samples import bounded, numbers
+
+_MOST_BYTES = 64 * 1024 * 1024  # of all fragments without their media: ten hours have less
 
 
 class Fragments(NamedTuple):
@@ -23,23 +25,27 @@ class Fragments(NamedTuple):
     ticks: int
 
 
-def fragments_of(file: BufferedReader, top: Iterable[Box], *, track: int, usual_ticks: int) -> Fragments:
+def fragments_of(reader: Reader, top: Iterable[Box], *, track: int, usual_ticks: int) -> Fragments:
     """Add up what the fragments of a file say of a track.
 
     Args:
-        file: The file, opened for reading.
+        reader: The file.
         top: Its boxes.
         track: Number of the track.
         usual_ticks: Length of a sample of which no fragment says it.
 
     Raises:
-        ResultInvalid: A fragment is damaged.
+        ResultInvalid: A fragment is damaged, or all are larger than any real ones.
         struct.error: A part of a fragment is too short.
     """
     samples = ticks = 0
+    left = _MOST_BYTES
     for box in top:
         if box.kind == b"moof":
-            for kind, content in boxes_in(content_of(file, box)):
+            left -= box.end - box.start
+            if left < 0:
+                raise reader.refuse("its index is larger than any real one")
+            for kind, content in boxes_in(reader.take(box.start, box.end - box.start)):
                 if kind == b"traf":
                     more = _of_one(list(boxes_in(content)), track, usual_ticks)
                     samples, ticks = samples + more.samples, ticks + more.ticks
@@ -63,5 +69,5 @@ def _run(table: bytes, usual: int) -> Fragments:
         return Fragments(count, count * usual)
     at = 8 + 4 * bool(flags & 1) + 4 * bool(flags & 4)
     step = 4 * (1 + bool(flags & 0x200) + bool(flags & 0x400) + bool(flags & 0x800))
-    entries(table, count, step, at=at)
-    return Fragments(count, sum(int(WORD.unpack_from(table, at + step * sample)[0]) for sample in range(count)))
+    entries = bounded(table, count, step, at=at)
+    return Fragments(count, sum(numbers(entries, 4)[:: step // 4]))

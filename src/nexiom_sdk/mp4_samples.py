@@ -1,10 +1,12 @@
-"""The table of an MP4 track that says where its samples lie, and whether they are really there."""
+"""The tables of an MP4 track that say where its samples lie, and whether they are really there."""
 
 from __future__ import annotations
 
-import struct
+import sys
+from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.mp4_boxes import WORD
@@ -25,18 +27,60 @@ def samples_in(tables: Mapping[bytes, bytes], media: Sequence[Span]) -> int:
     sizes = tables.get(b"stsz", b"")
     if len(sizes) < 12:
         return 0
-    same, samples = struct.unpack_from(">II", sizes, 4)
-    each = () if same else struct.unpack_from(f">{entries(sizes, samples, 4, at=12)}I", sizes, 12)
+    same, samples = (int(WORD.unpack_from(sizes, at)[0]) for at in (4, 8))
+    each = () if same else _entries(sizes, 4, at=12)
+    offsets = _entries(tables[b"co64"], 8) if b"co64" in tables else _entries(tables.get(b"stco", b""), 4)
+    runs = _entries(tables.get(b"stsc", b""), 4, columns=3)
+    starts, done = [start for start, _ in media], 0
+    for offset, count, length in chunks(offsets, runs, same, each):
+        inside = bisect_right(starts, offset) - 1
+        if inside < 0 or offset + length > media[inside][1]:
+            raise ResultInvalid("The video is incomplete: pictures that its index names are missing.")
+        done += count
+    if done < samples:
+        raise ResultInvalid("The video is incomplete: its index names more pictures than there are.")
+    return samples
 
-    def length_of(first: int, count: int) -> int:
-        return same * count if same else sum(each[first : first + count])
 
-    _every_chunk_lies_in(media, _offsets(tables), _runs(tables.get(b"stsc", b"")), samples, length_of)
-    return int(samples)
+def chunks(
+    offsets: Iterable[int], runs: Iterable[int], same: int, each: Iterable[int]
+) -> Iterator[tuple[int, int, int]]:
+    """Place, number of samples and length of each chunk of samples.
+
+    Args:
+        offsets: The place of each chunk.
+        runs: By threes: a chunk, the samples in each from there on, and how they are coded.
+        same: The length of every sample, or 0.
+        each: The length of each sample, where they differ.
+    """
+    three, lengths = iter(runs), iter(each)
+    triples = zip(three, three, three, strict=False)
+    count, (following, coming, _) = 0, next(triples, (0, 0, 0))
+    for chunk, offset in enumerate(offsets, start=1):
+        while following and chunk >= following:
+            count, (following, coming, _) = coming, next(triples, (0, 0, 0))
+        yield offset, count, same * count if same else sum(islice(lengths, count))
 
 
-def entries(table: bytes, count: int, width: int, *, at: int) -> int:
-    """The number of entries of a table, once it is known to hold them.
+def numbers(data: bytes, width: int) -> array[int]:
+    """The numbers of a table.
+
+    Args:
+        data: Nothing but them.
+        width: Bytes of each, 4 or 8.
+
+    Example:
+        >>> list(numbers(bytes((0, 0, 0, 7, 0, 0, 1, 0)), 4))
+        [7, 256]
+    """
+    found = array({4: "I", 8: "Q"}[width], data)
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found
+
+
+def bounded(table: bytes, count: int, width: int, *, at: int) -> bytes:
+    """The entries of a table, once it is known to hold them.
 
     Args:
         table: The content of its box.
@@ -49,37 +93,11 @@ def entries(table: bytes, count: int, width: int, *, at: int) -> int:
     """
     if count * width > len(table) - at:
         raise ResultInvalid("The index of the video is damaged.")
-    return count
+    return table[at : at + count * width]
 
 
-def _offsets(tables: Mapping[bytes, bytes]) -> tuple[int, ...]:
-    table, letter, width = (tables[b"co64"], "Q", 8) if b"co64" in tables else (tables.get(b"stco", b""), "I", 4)
-    count = WORD.unpack_from(table, 4)[0] if len(table) >= 8 else 0
-    return struct.unpack_from(f">{entries(table, count, width, at=8)}{letter}", table, 8)
-
-
-def _runs(table: bytes) -> list[tuple[int, int]]:
-    """First chunk and samples in each, from there on."""
-    count = WORD.unpack_from(table, 4)[0] if len(table) >= 8 else 0
-    numbers = struct.unpack_from(f">{3 * entries(table, count, 12, at=8)}I", table, 8)
-    return list(zip(numbers[::3], numbers[1::3], strict=True))
-
-
-def _every_chunk_lies_in(
-    media: Sequence[Span],
-    offsets: tuple[int, ...],
-    runs: list[tuple[int, int]],
-    samples: int,
-    length_of: Callable[[int, int], int],
-) -> None:
-    starts = [start for start, _ in media]
-    done = 0
-    for run, (first, count) in enumerate(runs):
-        last = runs[run + 1][0] if run + 1 < len(runs) else len(offsets) + 1
-        for offset in offsets[max(first - 1, 0) : max(last - 1, 0)]:
-            inside = bisect_right(starts, offset) - 1
-            if inside < 0 or offset + length_of(done, count) > media[inside][1]:
-                raise ResultInvalid("The video is incomplete: pictures that its index names are missing.")
-            done += count
-    if done < samples:
-        raise ResultInvalid("The video is incomplete: its index names more pictures than there are.")
+def _entries(table: bytes, width: int, *, columns: int = 1, at: int = 8) -> Sequence[int]:
+    """The numbers of a table, before which it says how many entries it has."""
+    if len(table) < at:
+        return ()
+    return numbers(bounded(table, WORD.unpack_from(table, at - 4)[0], width * columns, at=at), width)

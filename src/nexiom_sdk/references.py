@@ -10,11 +10,9 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from nexiom_sdk.bounded_reading import BoundedReader
 from nexiom_sdk.errors import InvalidInput, ResultInvalid
 from nexiom_sdk.media import sniff
 from nexiom_sdk.models import MediaKind, kind_of
@@ -176,7 +174,7 @@ def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Re
 def _video(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
     read = read_webm if media_type == "video/webm" else read_mp4
     try:
-        found = read(cast("BufferedReader", BoundedReader(file)), size_bytes)  # they seek and read, and no more
+        found = read(file, size_bytes)
     except ResultInvalid as error:
         raise InvalidInput(f"The video '{shown}' is damaged or incomplete. {error.message}") from error
     return Reference(

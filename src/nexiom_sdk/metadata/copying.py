@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import BinaryIO
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.metadata.gif import gif_parts
 from nexiom_sdk.metadata.jpeg import jpeg_parts
 from nexiom_sdk.metadata.mp3 import mp3_parts
 from nexiom_sdk.metadata.mp4 import mp4_parts
+from nexiom_sdk.metadata.parts import Kept, Part, Zeros, damaged
 from nexiom_sdk.metadata.png import png_parts
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, Zeros, damaged
 from nexiom_sdk.metadata.riff import wav_parts, webp_parts
 from nexiom_sdk.metadata.webm import webm_parts
 
@@ -28,6 +29,7 @@ _PARTS: Mapping[str, Callable[[Reader], Iterator[Part]]] = {
     "audio/mp4": partial(mp4_parts, tracks=frozenset({b"soun"})),
 }
 _CHUNK_BYTES = 256 * 1024
+_BYTES_A_READ = 16  # the smallest pieces of sound are not much longer
 
 
 def without_metadata(source: BinaryIO, target: BinaryIO, *, media_type: str) -> bool:
@@ -55,7 +57,7 @@ def without_metadata(source: BinaryIO, target: BinaryIO, *, media_type: str) -> 
     parts = _PARTS.get(media_type)
     if parts is None:
         raise damaged(f"nobody here knows files of the type {media_type[:50]!r}")
-    reader = Reader(source)
+    reader = Reader(source, damaged, bytes_a_read=_BYTES_A_READ)
     at, changed = 0, False
     for part in parts(reader):
         for chunk, origin in _chunks(part, source):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nexiom_sdk.metadata.exif import EXIF_MARK, only_orientation
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.metadata.exif import only_orientation
+from nexiom_sdk.metadata.parts import Kept, Part, damaged
+from nexiom_sdk.orientation import EXIF_MARK
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # no content, and no meaning between segments
@@ -51,14 +53,15 @@ def jpeg_parts(reader: Reader) -> Iterator[Part]:
         if mark in _PICTURE:
             yield Kept(at, end)
         else:
-            yield from _notes(reader, at, mark_at, end, once)
+            yield from _notes(reader, mark, (at, mark_at, end), once)
         at = end
 
 
-def _notes(reader: Reader, at: int, mark_at: int, end: int, once: set[int]) -> Iterator[Part]:
+def _notes(reader: Reader, mark: int, places: tuple[int, int, int], once: set[int]) -> Iterator[Part]:
     """What stays of a segment that is no part of the picture; of some kinds only the first counts."""
+    at, mark_at, end = places
     start = mark_at + 4
-    mark, head = reader.take(mark_at + 1, 1)[0], reader.take(start, min(end - start, 14))
+    head = reader.take(start, min(end - start, 14))
     if mark == _APP2 and head.startswith(b"ICC_PROFILE\0"):
         yield Kept(at, end)
     elif mark == _APP14 and head.startswith(b"Adobe") and len(head) >= 12:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from heapq import merge
 
-from nexiom_sdk.metadata.boxes import EMPTY, Box, box_at, boxes, emptied
-from nexiom_sdk.metadata.reader import Edit, Part, Reader, Zeros, damaged, edited
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.metadata.boxes import EMPTY, boxes, emptied
+from nexiom_sdk.metadata.parts import Edit, Part, Zeros, damaged, edited
 from nexiom_sdk.metadata.samples import sample_places
+from nexiom_sdk.mp4_boxes import HEAD_BYTES, Box, box_at
 
 _TOP = b""
 # What stays inside each box that is looked into. Whatever nobody named here goes: makers invent their own.
@@ -56,7 +58,7 @@ def _end(reader: Reader) -> int:
     """Where the last whole box ends; some cameras write notes of a form of their own behind it."""
     at, seen = 0, set[bytes]()
     while at < reader.size:
-        box = box_at(reader, at, reader.size)
+        box = box_at(reader.some(at, HEAD_BYTES), at, reader.size)
         if box is None or box.end > reader.size:
             if {b"moov", b"mdat"} <= seen and (box is None or box.kind not in _KEPT[_TOP]):
                 return at

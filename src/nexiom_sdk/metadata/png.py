@@ -5,13 +5,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.metadata.exif import only_orientation
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, damaged
+from nexiom_sdk.metadata.parts import Kept, Part, damaged
+from nexiom_sdk.orientation import MOST_EXIF_BYTES
+from nexiom_sdk.picture_chunks import png_chunks
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 # Colours, transparency, shape of the points, and the pictures of an animation.
 _KEPT = frozenset(b"tRNS gAMA cHRM sRGB iCCP sBIT bKGD hIST pHYs sPLT acTL fcTL fdAT cICP mDCV mDCv cLLI cLLi".split())
-_MAX_EXIF_BYTES = 1024 * 1024
 
 
 def png_parts(reader: Reader) -> Iterator[Part]:
@@ -26,21 +28,15 @@ def png_parts(reader: Reader) -> Iterator[Part]:
     if reader.take(0, 8) != _MAGIC or reader.take(12, 4) != b"IHDR":
         raise damaged("it does not begin like a PNG")
     yield Kept(0, 8)
-    at, kind, exif_seen = 8, b"", False
-    while kind != b"IEND":
-        head = reader.take(at, 8)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        end = at + 12 + length
-        if end > reader.size or not kind.isalpha():
-            raise damaged("a chunk of the PNG is broken, or its end is missing")
+    exif_seen = False
+    for kind, at, start, end in png_chunks(reader):
         if kind in _KEPT or kind[:1].isupper():
-            yield Kept(at, end)
+            yield Kept(at, end + 4)
         elif kind == b"eXIf" and not exif_seen:
             exif_seen = True
-            turned = only_orientation(reader.take(at + 8, min(length, _MAX_EXIF_BYTES)))
+            turned = only_orientation(reader.take(start, min(end - start, MOST_EXIF_BYTES)))
             if turned:
                 yield _chunk(kind, turned)
-        at = end
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

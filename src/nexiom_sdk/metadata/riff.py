@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.metadata.exif import only_orientation
-from nexiom_sdk.metadata.reader import Kept, Part, Reader, Zeros, damaged
+from nexiom_sdk.metadata.parts import Kept, Part, Zeros, damaged
+from nexiom_sdk.picture_chunks import WEBP_EXIF_FLAG, WEBP_EXTENDED, Chunk, riff_chunks, webp_exif
 
 _WEBP_PICTURES = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ICCP"})
-_FRAME, _EXTENDED = b"ANMF", b"VP8X"
-_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04
+_FRAME = b"ANMF"
+_XMP_FLAG = 0x04
 _WAV_SOUND = frozenset({b"fmt ", b"fact", b"data"})
 _LONG_HEADS = (b"RF64", b"BW64")  # WAV of more than 4 GiB: the lengths stand in a chunk "ds64"
 _OPEN = 0xFFFFFFFF  # a length that was not known when the head was written
-_MAX_EXIF_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    kind: bytes
-    at: int
-    start: int  # of its content
-    end: int
-
-    def next_at(self, limit: int) -> int:
-        return min(self.end + (self.end - self.start) % 2, limit)
 
 
 def webp_parts(reader: Reader) -> Iterator[Part]:
@@ -41,7 +30,7 @@ def webp_parts(reader: Reader) -> Iterator[Part]:
     limit = 8 + int.from_bytes(head[4:8], "little")
     if head[:4] != b"RIFF" or head[8:] != b"WEBP" or not 12 < limit <= reader.size:
         raise damaged("it is not a whole WebP")
-    turned = next((_turned(reader, chunk) for chunk in _chunks(reader, 12, limit) if chunk.kind == b"EXIF"), None)
+    turned = only_orientation(webp_exif(reader, limit))
     # What is written first depends on what comes after: go through it once for the length, and once to copy it.
     length = sum(_length(part) for part in _webp_chunks(reader, limit, turned))
     if not length:
@@ -63,7 +52,7 @@ def wav_parts(reader: Reader) -> Iterator[Part]:
     if head[:4] not in {b"RIFF", *_LONG_HEADS} or head[8:] != b"WAVE":
         raise damaged("it does not begin like a WAV")
     long = head[:4] != b"RIFF"
-    chunks: dict[bytes, _Chunk] = {}
+    chunks: dict[bytes, Chunk] = {}
     for chunk in _wav_chunks(reader, long=long):
         if chunk.kind in chunks or (chunk.kind == b"data" and b"fmt " not in chunks):
             raise damaged("the WAV has its parts in a strange order")
@@ -86,23 +75,13 @@ def wav_parts(reader: Reader) -> Iterator[Part]:
         yield Zeros((chunk.end - chunk.start) % 2)
 
 
-def _chunks(reader: Reader, at: int, limit: int) -> Iterator[_Chunk]:
-    while at < limit:
-        head = reader.take(at, 8)
-        chunk = _Chunk(head[:4], at, at + 8, at + 8 + int.from_bytes(head[4:], "little"))
-        if chunk.end > limit:
-            raise damaged("one of its chunks is incomplete")
-        yield chunk
-        at = chunk.next_at(limit)
-
-
 def _webp_chunks(reader: Reader, limit: int, turned: bytes | None) -> Iterator[Part]:
-    for chunk in _chunks(reader, 12, limit):
+    for chunk in riff_chunks(reader, 12, limit):
         if chunk.kind in _WEBP_PICTURES:
             yield from _whole(chunk)
-        elif chunk.kind == _EXTENDED:
-            flags = reader.take(chunk.start, 10)[0] & ~(_EXIF_FLAG | _XMP_FLAG) | (_EXIF_FLAG if turned else 0)
-            yield _EXTENDED + (10).to_bytes(4, "little") + bytes((flags,))
+        elif chunk.kind == WEBP_EXTENDED:
+            flags = reader.take(chunk.start, 10)[0] & ~(WEBP_EXIF_FLAG | _XMP_FLAG) | (WEBP_EXIF_FLAG if turned else 0)
+            yield WEBP_EXTENDED + (10).to_bytes(4, "little") + bytes((flags,))
             yield Kept(chunk.start + 1, chunk.start + 10)
         elif chunk.kind == _FRAME:
             yield from _frame(reader, chunk)
@@ -111,13 +90,13 @@ def _webp_chunks(reader: Reader, limit: int, turned: bytes | None) -> Iterator[P
             turned = None
 
 
-def _frame(reader: Reader, chunk: _Chunk) -> Iterator[Part]:
+def _frame(reader: Reader, chunk: Chunk) -> Iterator[Part]:
     """One picture of an animation: where and how long it is shown, and chunks of its own."""
     if chunk.end - chunk.start < 16:
         raise damaged("a picture of the animation is broken")
 
     def pictures() -> Iterator[Part]:
-        for inner in _chunks(reader, chunk.start + 16, chunk.end):
+        for inner in riff_chunks(reader, chunk.start + 16, chunk.end):
             if inner.kind in _WEBP_PICTURES:
                 yield from _whole(inner)
 
@@ -126,14 +105,10 @@ def _frame(reader: Reader, chunk: _Chunk) -> Iterator[Part]:
     yield from pictures()
 
 
-def _whole(chunk: _Chunk) -> Iterator[Part]:
+def _whole(chunk: Chunk) -> Iterator[Part]:
     yield Kept(chunk.at, chunk.end)
     if (chunk.end - chunk.start) % 2:
         yield b"\0"
-
-
-def _turned(reader: Reader, chunk: _Chunk) -> bytes | None:
-    return only_orientation(reader.take(chunk.start, min(chunk.end - chunk.start, _MAX_EXIF_BYTES)))
 
 
 def _length(part: Part) -> int:
@@ -146,7 +121,7 @@ def _length(part: Part) -> int:
             return len(part)
 
 
-def _wav_chunks(reader: Reader, *, long: bool) -> Iterator[_Chunk]:
+def _wav_chunks(reader: Reader, *, long: bool) -> Iterator[Chunk]:
     """The chunks up to the last whole one: recorders write odd things after the sound, and wrong lengths in front."""
     at, sound_bytes, heard = 12, 0, False
     while at + 8 <= reader.size:
@@ -156,17 +131,17 @@ def _wav_chunks(reader: Reader, *, long: bool) -> Iterator[_Chunk]:
             sound_bytes = int.from_bytes(reader.take(at + 16, 8), "little")
         if kind == b"data" and length == _OPEN:
             length = sound_bytes if long else reader.size - at - 8
-        chunk = _Chunk(kind, at, at + 8, at + 8 + length)
+        chunk = Chunk(kind, at, at + 8, at + 8 + length)
         if chunk.end > reader.size:
             if heard and kind not in _WAV_SOUND:
                 return
             raise damaged("one of its chunks is incomplete")
         heard = heard or kind == b"data"
         yield chunk
-        at = chunk.next_at(reader.size)
+        at = chunk.end + length % 2
 
 
-def _long_sizes(reader: Reader, length: int, sound: _Chunk) -> bytes:
+def _long_sizes(reader: Reader, length: int, sound: Chunk) -> bytes:
     """The chunk `ds64`: all, the sound, the samples as the original counts them, and no table of other long chunks."""
     head = reader.take(12, 36)
     if head[:4] != b"ds64" or int.from_bytes(head[4:8], "little") < 28:

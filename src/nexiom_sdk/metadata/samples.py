@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
-from itertools import chain, islice, repeat
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
-from nexiom_sdk.metadata.boxes import Box
-from nexiom_sdk.metadata.reader import Reader, damaged
+from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.metadata.parts import damaged
+from nexiom_sdk.mp4_boxes import Box
+from nexiom_sdk.mp4_samples import chunks, numbers
 
 MAX_CHUNKS = 1_000_000  # of one track: ten hours with 27 chunks a second
 _BLOCK_BYTES = 48 * 1024  # whole numbers of 4 and 8 bytes, and whole entries of 12
@@ -38,31 +40,21 @@ def sample_places(reader: Reader, tables: dict[bytes, Box]) -> Iterator[tuple[in
 
 
 def _chunks(reader: Reader, tables: dict[bytes, Box]) -> Iterator[tuple[int, int]]:
-    width = 8 if b"co64" in tables else 4
-    offsets = _table(reader, tables.get(b"co64") or tables.get(b"stco"), width=width)
+    offsets = _table(reader, tables.get(b"co64") or tables.get(b"stco"), width=8 if b"co64" in tables else 4)
     runs = _table(reader, tables.get(b"stsc"), width=4, columns=3)
-    same, lengths = _lengths(reader, tables.get(b"stsz"))
-    count, (following, coming, _) = 0, next(_triples(runs), (0, 0, 0))
-    for chunk, offset in enumerate(offsets, start=1):
-        while following and chunk >= following:
-            count, (following, coming, _) = coming, next(_triples(runs), (0, 0, 0))
-        length = same * count if same else sum(islice(lengths, count))
+    for offset, _, length in chunks(offsets, runs, *_lengths(reader, tables.get(b"stsz"))):
         if offset + length > reader.size:
             raise damaged("a track that is neither picture nor sound is incomplete")
         if length:
             yield offset, offset + length
 
 
-def _triples(numbers: Iterator[int]) -> Iterator[tuple[int, int, int]]:
-    return zip(numbers, numbers, numbers, strict=False)
-
-
-def _lengths(reader: Reader, box: Box | None) -> tuple[int, Iterator[int]]:
+def _lengths(reader: Reader, box: Box | None) -> tuple[int, Iterable[int]]:
     """The length that all samples have, or 0 and the length of each."""
     if box is None or box.end - box.start < 12:
         raise damaged("a track that is neither picture nor sound does not say how long its samples are")
     same = int.from_bytes(reader.take(box.start + 4, 4), "big")
-    return same, repeat(same, 0) if same else _table(reader, box, width=4, head=8)
+    return same, () if same else _table(reader, box, width=4, head=8)
 
 
 def _table(reader: Reader, box: Box | None, *, width: int, columns: int = 1, head: int = 4) -> Iterator[int]:
@@ -74,9 +66,5 @@ def _table(reader: Reader, box: Box | None, *, width: int, columns: int = 1, hea
     if end > box.end:
         raise damaged("a table of samples is longer than the box around it")
     return chain.from_iterable(
-        _unpacked(reader.take(block, min(_BLOCK_BYTES, end - block)), width) for block in range(at, end, _BLOCK_BYTES)
+        numbers(reader.take(block, min(_BLOCK_BYTES, end - block)), width) for block in range(at, end, _BLOCK_BYTES)
     )
-
-
-def _unpacked(data: bytes, width: int) -> Iterator[int]:
-    return (int.from_bytes(data[at : at + width], "big") for at in range(0, len(data), width))

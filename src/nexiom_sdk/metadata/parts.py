@@ -1,17 +1,12 @@
-"""What all formats share: bounded reads of a file, and the parts that its copy is made of."""
+"""The parts that a copy of a file is made of, and the error where nobody can tell them apart."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 from nexiom_sdk.errors import InvalidInput
-
-# No real file has so many parts for its length; made-up files of tiny pieces stop here.
-_MAX_READS = 10_000_000
-_FREE_READS, _BYTES_A_READ = 200_000, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +41,12 @@ class Edit:
         return self.at + (self.new.length if isinstance(self.new, Zeros) else len(self.new))
 
 
-class Reader:
-    """A media file that is read at any place, a little at a time.
+def damaged(how: str) -> InvalidInput:
+    """The error for a file of which nobody can tell what is picture or sound and what is not.
 
     Args:
-        file: The file; it can seek.
+        how: What is wrong with it.
     """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.size: int = file.seek(0, io.SEEK_END)
-        self._reads_left = min(_FREE_READS + self.size // _BYTES_A_READ, _MAX_READS)
-
-    def take(self, at: int, count: int) -> bytes:
-        """Exactly so many bytes from a place.
-
-        Raises:
-            InvalidInput: The file ends before.
-        """
-        data = self.some(at, count)
-        if len(data) < count:
-            raise damaged("it ends in the middle of a part")
-        return data
-
-    def some(self, at: int, count: int) -> bytes:
-        """At most so many bytes from a place; fewer only at the end of the file.
-
-        Raises:
-            InvalidInput: The file has more parts than any real one.
-        """
-        self._reads_left -= 1
-        if self._reads_left < 0:
-            raise damaged("it has more parts than any real one")
-        self._file.seek(at)
-        return self._file.read(count)
-
-
-def damaged(how: str) -> InvalidInput:
-    """The error for a file of which nobody can tell what is picture or sound and what is not."""
     msg = f"What the file says beside picture and sound cannot be taken out: {how}."
     return InvalidInput(msg, next_step="Save it again with another program, or hand over another file.")
 

@@ -1,30 +1,14 @@
-"""EBML, the form of WebM and Matroska files: elements with a number, a length and a content, one inside the other."""
+"""Elements of a WebM of which only what is planned stays: all else becomes empty space of the same length."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nexiom_sdk.metadata.reader import Edit, Reader, Zeros, damaged
+from nexiom_sdk.ebml import Element, elements_in
+from nexiom_sdk.metadata.parts import Edit, Zeros, damaged
 
 CRC, VOID = 0xBF, 0xEC
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One element: its number, where it begins, and where its content does.
-
-    Args:
-        kind: Its number, with the bits that tell its own length.
-        at: Its place.
-        start: Where its content begins.
-        end: Where it ends; None where it does not say.
-    """
-
-    kind: int
-    at: int
-    start: int
-    end: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,29 +26,6 @@ class Plan:
     blanked: frozenset[int] = frozenset()
     inside: Mapping[int, Plan] = field(default_factory=dict[int, "Plan"])
     gone: Callable[[int, bytes], bool] = lambda _kind, _content: False
-
-
-def element_at(reader: Reader, at: int) -> Element:
-    """The element at a place of a file.
-
-    Raises:
-        InvalidInput: There is none.
-    """
-    return _element(reader.some(at, 12), at, 0)
-
-
-def elements(data: bytes, at: int = 0) -> Iterator[tuple[int, bytes, bytes]]:
-    """Number, head and content of each element of a content.
-
-    Raises:
-        InvalidInput: One does not fit.
-    """
-    while at < len(data):
-        found = _element(data, at, at)
-        if found.end is None or found.end > len(data):
-            raise damaged("an element is longer than the one around it")
-        yield found.kind, data[at : found.start], data[found.start : found.end]
-        at = found.end
 
 
 def emptied(found: Element, end: int) -> Iterator[Edit]:
@@ -99,7 +60,7 @@ def cleaned(data: bytes, plan: Plan) -> bytes:
         InvalidInput: It is broken.
     """
     out = bytearray()
-    for kind, head, content in elements(data):
+    for kind, head, content in elements_in(data, damaged):
         if kind == VOID:
             out += head + bytes(len(content))
         elif plan.gone(kind, content):
@@ -122,36 +83,9 @@ def void(length: int) -> bytes:
     return head + bytes(length - len(head))
 
 
-def number(data: bytes, at: int, *, keep_marker: bool) -> tuple[int, int]:
-    """A number of variable length and the place after it.
-
-    Args:
-        data: Where it stands.
-        at: Its place.
-        keep_marker: Whether the bit that tells the length belongs to it, as it does in the number of an element.
-
-    Raises:
-        InvalidInput: There is none.
-    """
-    first = data[at] if at < len(data) else 0
-    length = 9 - first.bit_length()
-    if not first or at + length > len(data):
-        raise damaged("it ends in the middle of an element, or has one that is none")
-    value = int.from_bytes(data[at : at + length], "big")
-    return (value if keep_marker else value & (1 << 7 * length) - 1), at + length
-
-
-def _element(data: bytes, at: int, base: int) -> Element:
-    """The element at a place of the file, of which the data are a piece that begins `at - base` bytes before it."""
-    kind, size_at = number(data, base, keep_marker=True)
-    size, start = number(data, size_at, keep_marker=False)
-    unknown = size == (1 << 7 * (start - size_at)) - 1
-    return Element(kind, at, at + start - base, None if unknown else at + start - base + size)
-
-
 def _without_checksum(data: bytes) -> bytes:
     """A content that was changed no longer has the checksum that it began with."""
     out = bytearray()
-    for kind, head, content in elements(data):
+    for kind, head, content in elements_in(data, damaged):
         out += void(len(head) + len(content)) if kind == CRC else head + content
     return bytes(out)
