@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
-_MOST_PARTS = 1_000_000  # of a GIF: a frame of 50 MiB has 206,000 of the usual length
+_MOST_PARTS = 1_000_000  # a picture of 50 MiB has 206,000 of the usual length
 _TABLE, _TABLE_SIZE = 0x80, 0x07
 _ANIMATED_WEBP = 0x02
 
@@ -30,7 +30,7 @@ def is_animated(file: BinaryIO, media_type: str) -> bool:
             return _png(file)
         case "image/webp":
             head = file.read(21)
-            return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & _ANIMATED_WEBP)
+            return head[12:16] == b"VP8X" and bool(head[-1] & _ANIMATED_WEBP)
         case _:
             return False
 
@@ -43,7 +43,7 @@ def _png(file: BinaryIO) -> bool:
         kind, length = head[4:], int.from_bytes(head[:4], "big")
         if kind == b"acTL":
             return int.from_bytes(file.read(4), "big") > 1
-        if kind == b"IDAT" or len(kind) < 4:
+        if kind in {b"IDAT", b""}:
             return False
         file.seek(length + 4, io.SEEK_CUR)
     return False
@@ -52,8 +52,8 @@ def _png(file: BinaryIO) -> bool:
 def _gif(file: BinaryIO) -> bool:
     head = file.read(13)
     _step_over_table(file, head[10:11])
-    frames = 0
-    for _ in range(_MOST_PARTS):
+    frames, left = 0, iter(range(_MOST_PARTS))
+    for _ in left:
         match file.read(1):
             case b",":
                 frames += 1
@@ -65,21 +65,14 @@ def _gif(file: BinaryIO) -> bool:
                 file.seek(1, io.SEEK_CUR)
             case _:
                 return False
-        if not _step_over_blocks(file):
-            return False
+        for _ in left:
+            length = file.read(1)
+            if length in {b"", b"\0"}:
+                break
+            file.seek(length[0], io.SEEK_CUR)
     return False
 
 
 def _step_over_table(file: BinaryIO, flags: bytes) -> None:
     if flags and flags[0] & _TABLE:
         file.seek(3 * 2 ** ((flags[0] & _TABLE_SIZE) + 1), io.SEEK_CUR)
-
-
-def _step_over_blocks(file: BinaryIO) -> bool:
-    """Whether they have an end."""
-    for _ in range(_MOST_PARTS):
-        length = file.read(1)
-        if length in {b"", b"\0"}:
-            return bool(length)
-        file.seek(length[0], io.SEEK_CUR)
-    return False

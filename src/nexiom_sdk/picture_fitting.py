@@ -33,8 +33,9 @@ _OF_LIGHT = frozenset({"RGB", "RGBA", "P"})
 _ORIENTATION = 0x0112
 _ON_ITS_SIDE = range(5, 9)
 _GREYS_OF_16_BITS = 257  # the brightest is 65,535 in place of 255
-_SHRINK, _MARGIN = 0.9, 0.95
-_MOST_SIZES = 6
+_SHRINK, _MOST_SHRINK = 0.9, 0.5  # per try: what is smaller says anew how well it can be packed
+_MARGIN = 0.95
+_MOST_SIZES = 12
 _MOST_PIXELS_OF_A_WEBP = 8_000_000  # coding more takes many seconds; as JPEG it is a fraction of one
 # What a decoder of damaged bytes runs into.
 _DAMAGE = (ArithmeticError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
@@ -102,11 +103,12 @@ def _within(
     picture: Image, kind: str, limits: MediaLimits, exactly: tuple[int, int] | None, icc: bytes | None
 ) -> bytes | None:
     """The picture as a file that keeps to the limits; None where there is none."""
-    kinds = _kinds(picture, kind, limits)
     most_bytes, shortest = limits.max_bytes or math.inf, limits.min_side_pixels or 1
-    for _ in range(_MOST_SIZES if kinds else 0):
+    kinds: Sequence[str] = ()
+    for _ in range(_MOST_SIZES):
         size = exactly or shaped(picture.size, limits, None).size
-        if size[0] * size[1] > MAX_REFERENCE_PIXELS:
+        kinds = kinds[-1:] or _kinds(kind, limits, transparent=picture.mode == "RGBA", pixels=size[0] * size[1])
+        if not kinds or size[0] * size[1] > MAX_REFERENCE_PIXELS:
             return None
         made = picture if size == picture.size else _resized(picture, size)
         least_scale = 1.0 if exactly else shortest / min(size)
@@ -118,28 +120,27 @@ def _within(
                 fewest_bytes = min(fewest_bytes, len(data))
         if least_scale > _SHRINK:
             return None
-        scale = max(min(math.sqrt(most_bytes / fewest_bytes) * _MARGIN, _SHRINK), least_scale)
+        part = most_bytes / fewest_bytes if fewest_bytes < math.inf else 1.0
+        scale = max(min(math.sqrt(part) * _MARGIN, _SHRINK), _MOST_SHRINK, least_scale)
         limits = limits.evolve(max_side_pixels=math.ceil(max(size) * scale))
-        kinds = kinds[-1:]
     return None
 
 
-def _kinds(picture: Image, kind: str, limits: MediaLimits) -> Sequence[str]:
+def _kinds(kind: str, limits: MediaLimits, *, transparent: bool, pixels: int) -> Sequence[str]:
     """The types to try of those that are taken: what loses nothing, then one that does, but keeps what is transparent.
 
     A photo stays what it is: as PNG it is many times as large, and not better.
     """
     taken = [one for one in _SAVED_AS if not limits.types or one in limits.types]
-    if picture.mode == "RGBA":
-        lossless, lossy = [one for one in taken if one == "image/png"], [one for one in taken if one == "image/webp"]
-        if not lossless and not lossy:
-            return taken
-    else:
-        lossless = [one for one in taken if one == "image/png"]
-        lossy = [one for one in taken if one != "image/png"]
-        if kind == "image/webp" and picture.width * picture.height <= _MOST_PIXELS_OF_A_WEBP:
-            lossy.reverse()
-    return lossy[:1] if kind in lossy else [*lossless, *lossy[:1]]
+    lossless, lossy = [one for one in taken if one == "image/png"], [one for one in taken if one != "image/png"]
+    if transparent or kind == "image/webp":
+        lossy.reverse()
+    others = lossless if transparent else lossy[1:]
+    if lossy[:1] == ["image/webp"] and others and pixels > _MOST_PIXELS_OF_A_WEBP:
+        lossy.remove("image/webp")
+    if transparent and (lossless or "image/webp" in lossy):
+        lossy = [one for one in lossy if one != "image/jpeg"]
+    return lossy[:1] if kind in lossy[:1] else [*lossless, *lossy[:1]]
 
 
 def _files(picture: Image, kind: str, icc: bytes | None, most_bytes: float, *, always: bool) -> Iterator[bytes]:
@@ -151,7 +152,10 @@ def _files(picture: Image, kind: str, icc: bytes | None, most_bytes: float, *, a
     best_bytes = 0
     for quality, least_part in QUALITIES.items():
         if always or best_bytes * least_part <= most_bytes:
-            data = _saved(flat, _SAVED_AS[kind], icc, quality=quality)
+            try:
+                data = _saved(flat, _SAVED_AS[kind], icc, quality=quality)
+            except ValueError:  # a WebP holds only so many bytes and pixels on a side: fewer of both may do
+                continue
             best_bytes = best_bytes or len(data)
             yield data
 
@@ -167,7 +171,7 @@ def _plain(picture: Image) -> Image:
         if isinstance(clear, int):
             picture.info["transparency"] = clear // _GREYS_OF_16_BITS
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         if picture.getchannel("A").getextrema() != (255, 255):
             return picture
     return picture if picture.mode == "RGB" else picture.convert("RGB")
