@@ -252,7 +252,7 @@ async def test_pictures_that_take_long_hold_up_no_file_and_no_address(
         assert len(at_once) <= (1 if step == "fit" else 2)
         go_on.set()
         ends = await asyncio.gather(*submits, return_exceptions=True)
-    assert {getattr(one, "message", one) for one in ends} == {"too slow"}
+    assert {str(getattr(one, "message", one)) for one in ends} == {"too slow"}
 
 
 OPEN_FILES = Path("/proc/self/fd")

@@ -90,7 +90,7 @@ def _wanted_part(opened: Image, limits: MediaLimits, exactly: tuple[int, int] | 
     from PIL import ImageOps
 
     on_its_side = opened.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
-    shape = shaped(opened.size[::-1] if on_its_side else opened.size, limits, exactly)
+    shape = shaped((opened.height, opened.width) if on_its_side else opened.size, limits, exactly)
     scale = 2 * max(shape.size[0] / (shape.box[2] - shape.box[0]), shape.size[1] / (shape.box[3] - shape.box[1]))
     if scale < 1:  # a JPEG can be decoded at a half, a quarter or an eighth of its size
         opened.draft(None, (math.ceil(opened.width * scale), math.ceil(opened.height * scale)))
@@ -140,7 +140,8 @@ def _kinds(kind: str, limits: MediaLimits, *, transparent: bool, pixels: int) ->
         lossy.remove("image/webp")
     if transparent and (lossless or "image/webp" in lossy):
         lossy = [one for one in lossy if one != "image/jpeg"]
-    return lossy[:1] if kind in lossy[:1] else [*lossless, *lossy[:1]]
+    is_photo = kind in taken and kind != "image/png"
+    return lossy[:1] if is_photo and lossy else [*lossless, *lossy[:1]]
 
 
 def _files(picture: Image, kind: str, icc: bytes | None, most_bytes: float, *, always: bool) -> Iterator[bytes]:
@@ -167,7 +168,8 @@ def _resized(picture: Image, size: tuple[int, int]) -> Image:
 def _plain(picture: Image) -> Image:
     if picture.mode.startswith("I"):  # converted as it is, everything above 255 of 65,535 would be white
         clear = picture.info.get("transparency")
-        picture = picture.convert("I").point(lambda grey: grey * (1 / _GREYS_OF_16_BITS)).convert("L")
+        darker = picture.convert("I").point(lambda grey: grey * (1 / _GREYS_OF_16_BITS))  # pyright: ignore[reportUnknownMemberType]  # pillow 13
+        picture = darker.convert("L")
         if isinstance(clear, int):
             picture.info["transparency"] = clear // _GREYS_OF_16_BITS
     if picture.has_transparency_data:
