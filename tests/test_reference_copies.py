@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import importlib
 import io
+import threading
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from PIL import Image
@@ -198,6 +202,119 @@ async def test_every_process_sends_the_same_fitted_bytes_even_one_that_cannot_fi
     await rig.steps(first)
     assert fake.submissions[0].spec.media[0].data == fake.submissions[1].spec.media[0].data
     assert second.warnings[: len(first.warnings)] == first.warnings
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+async def test_moving_pictures_that_are_fitted_are_said_to_stand_still(
+    kind: str, rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving = io.BytesIO()
+    first, second = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
+    first.save(moving, kind, save_all=True, append_images=[second])
+    fake = FakeProvider("acme", models=[card_for("bytes", media_limits=SMALL)], clock=clock).succeed().succeed()
+    rig = rig_of(fake)
+    job = await made(rig, asked_for(Media.from_bytes(moving.getvalue(), fit=True)))
+    [told] = [one for one in job.warnings if "first frame" in one]
+    assert told.endswith("; of its moving pictures the first was taken, and it stands still")
+    sent = Image.open(io.BytesIO(fake.submissions[0].spec.media[0].data or b""))
+    assert getattr(sent, "n_frames", 1) == 1
+    shown = sent.convert("RGB").getpixel((5, 5))
+    assert isinstance(shown, tuple)
+    assert shown[0] > 200
+    assert shown[2] < 60
+    monkeypatch.setattr("nexiom_sdk.reference_copies.fit", lambda *_, **__: pytest.fail("it was kept"))
+    again = await made(rig, asked_for(Media.from_bytes(moving.getvalue(), fit=True)))
+    assert told in again.warnings, "and so does a process that finds it made"
+
+
+@pytest.mark.parametrize("step", ["inspect_file", "fit"])
+async def test_pictures_that_take_long_hold_up_no_file_and_no_address(
+    step: str, rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, at_once = threading.Event(), list[str]()
+    entered = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(*_: object, **__: object) -> None:
+        at_once.append(threading.current_thread().name)
+        loop.call_soon_threadsafe(entered.set)
+        go_on.wait(30)
+        raise InvalidInput("too slow")
+
+    monkeypatch.setattr(f"nexiom_sdk.reference_copies.{step}", slow)
+    fake = FakeProvider("acme", models=[card_for("bytes", media_limits=SMALL)], clock=clock)
+    rig = rig_of(fake)
+    asked = asked_for(Media.from_bytes(FOX, fit=True))
+    submits = [asyncio.ensure_future(rig.studio.submit(asked)) for _ in range(40)]
+    async with asyncio.timeout(30):
+        await entered.wait()
+        await loop.getaddrinfo("127.0.0.1", 80)
+        assert len(at_once) <= (1 if step == "fit" else 2)
+        go_on.set()
+        ends = await asyncio.gather(*submits, return_exceptions=True)
+    assert {str(getattr(one, "message", one)) for one in ends} == {"too slow"}
+
+
+OPEN_FILES = Path("/proc/self/fd")
+
+
+def files_of_this_process() -> set[str]:
+    """What it has open that lies on a disk."""
+    links = [one for one in OPEN_FILES.iterdir() if one.is_symlink()]
+    return {target for one in links if (target := _target(one)).startswith("/") and "/dev/" not in target}
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:  # the folder itself was open while it was listed
+        return ""
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="nothing tells there what is open")
+@pytest.mark.parametrize("end", ["well", "an error", "a cancel while it is looked at", "a cancel while it is opened"])
+async def test_nothing_stays_open_or_in_the_folder_for_temporary_files(
+    end: str, rig_of: RigOf, clock: VirtualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary, pictures = tmp_path / "temporary", tmp_path / "pictures"
+    temporary.mkdir()
+    pictures.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    (pictures / "fox.png").write_bytes(picture(size=(900, 900), noise=True))  # more than rests in memory
+    fake = FakeProvider("acme", models=[card_for("bytes", media_limits=SMALL)], clock=clock)
+    rig = rig_of(fake, media_roots=(pictures,))
+    begun, go_on, loop, rested = asyncio.Event(), threading.Event(), asyncio.get_running_loop(), list[set[str]]()
+
+    def waits(work: Callable[..., object]) -> Callable[..., object]:
+        def waiting(*args: Any, **how: Any) -> object:
+            done = work(*args, **how)
+            rested.append(files_of_this_process())
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait(30)
+            if end == "an error":
+                raise InvalidInput("it has failed")
+            return done
+
+        return waiting
+
+    where = "inputs.open_local" if end.endswith("opened") else "reference_copies.fit"
+    target, _, name = f"nexiom_sdk.{where}".rpartition(".")
+    monkeypatch.setattr(f"{target}.{name}", waits(getattr(importlib.import_module(target), name)))
+    await rig.studio.jobs()
+    before = files_of_this_process()
+    submit = asyncio.ensure_future(
+        rig.studio.submit(asked_for(Media.from_file(pictures / "fox.png", fit=True)), defer=True)
+    )
+    await begun.wait()
+    if "cancel" in end:
+        submit.cancel()
+        await asyncio.sleep(0)
+    go_on.set()
+    with contextlib.nullcontext() if end == "well" else pytest.raises((InvalidInput, asyncio.CancelledError)):
+        await submit
+    assert any(str(tmp_path) in one for one in rested[0] - before), "something was open meanwhile"
+    assert files_of_this_process() <= before
+    assert list(temporary.iterdir()) == []
 
 
 async def test_what_fits_is_neither_changed_nor_announced(rig_of: RigOf, clock: VirtualClock) -> None:

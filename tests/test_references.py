@@ -5,6 +5,7 @@ import io
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -154,6 +155,44 @@ def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
             open_local(path, roots=(root,), role="first_frame")
 
         assert "NEXIOM_MEDIA_ROOTS" in caught.value.next_step
+
+
+@pytest.mark.parametrize("by_folders", [True, False], ids=["opened folder by folder", "opened by its whole path"])
+@pytest.mark.parametrize("swapped", ["a", "a/b", "a/b/fox.png"])
+def test_a_link_that_is_put_in_the_way_while_it_is_opened_is_not_followed(
+    swapped: str, by_folders: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (root, outside):
+        (folder / "a" / "b").mkdir(parents=True)
+        (folder / "a" / "b" / "fox.png").write_bytes(str(folder).encode())
+    opening, opened = os.open, list[int]()
+
+    def racing(*args: Any, **how: Any) -> int:
+        if not (root / "before").exists():
+            (root / swapped).rename(root / "before")
+            (root / swapped).symlink_to(outside / swapped)
+        opened.append(opening(*args, **how))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "open", racing)
+    monkeypatch.setattr(os, "supports_dir_fd", {racing} if by_folders else set())
+    with pytest.raises(InvalidInput, match=r"cannot be read: "):
+        open_local(root / "a" / "b" / "fox.png", roots=(root,), role="first_frame")
+    assert opened
+    for one in opened:
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(one)
+
+
+@pytest.mark.parametrize("by_folders", [True, False])
+def test_a_file_is_opened_on_every_system(by_folders: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "supports_dir_fd", {os.open} if by_folders else set())
+    (tmp_path / "a").mkdir(mode=0o700)
+    (tmp_path / "a" / "fox.png").write_bytes(b"fox")
+    for root in (tmp_path, tmp_path / "a", tmp_path / "a" / "fox.png"):
+        with open_local(tmp_path / "a" / "fox.png", roots=(root,), role="first_frame") as file:
+            assert file.read() == b"fox"
 
 
 def test_without_roots_the_setting_is_named(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
@@ -26,12 +28,45 @@ async def to_its_end(work: Callable[[*Ts], T], *args: *Ts) -> T:
         >>> asyncio.run(to_its_end(max, 1, 2))
         2
     """
-    running = asyncio.get_running_loop().run_in_executor(None, work, *args)
+    return await _outcome(asyncio.get_running_loop().run_in_executor(None, work, *args))
+
+
+class Threads:
+    """Threads of their own for work of seconds, so that it never takes those that the whole process shares.
+
+    The event loop looks up addresses and reads files in threads that are few, too. A program that ends waits for what
+    is being done here, and leaves no thread behind.
+
+    Args:
+        name: What the threads are called.
+        most: How many there are at once in this process.
+    """
+
+    def __init__(self, name: str, *, most: int) -> None:
+        self._name = name
+        self._most = most
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin)  # threads do not come along, and nobody would do the work
+
+    async def to_its_end(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """As the function of this name; work that has not begun when the caller is cancelled never does."""
+        handed_in = self._pool.submit(work, *args)
+        return await _outcome(asyncio.wrap_future(handed_in), never_begun=handed_in.cancel)
+
+    def _begin(self) -> None:
+        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix=self._name)
+
+
+async def _outcome(running: asyncio.Future[T], *, never_begun: Callable[[], bool] = lambda: False) -> T:
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait([running])
-        running.exception()  # looked at, so that nobody reports it as forgotten
+        if not never_begun():
+            while not running.done():  # whoever is impatient cancels twice
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([running])
+            running.exception()  # looked at, so that nobody reports it as forgotten
         raise
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -244,9 +244,9 @@ class _Way:
         if media.data is not None:
             yield io.BytesIO(media.data)
         elif media.file is not None:
-            file = await to_its_end(partial(open_local, media.file, roots=self._roots, role=media.role))
-            with file:
-                yield file
+            opening = partial(open_local, media.file, roots=self._roots, role=media.role)
+            with ExitStack() as held:  # so that it is closed as well where nobody waits for it any more
+                yield await to_its_end(lambda: held.enter_context(opening()))
         else:
             with resting_place() as place:
                 await self._taken_in(place, media)

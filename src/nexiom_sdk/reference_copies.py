@@ -10,8 +10,11 @@ import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
+from nexiom_sdk.animations import is_animated
+from nexiom_sdk.disk import Threads
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.metadata import without_metadata
 from nexiom_sdk.models import ModelCard
@@ -25,6 +28,9 @@ from nexiom_sdk.storage import ObjectStore, input_key
 from nexiom_sdk.types import Candidate, MediaRole
 from nexiom_sdk.wording import printable, size
 
+# Both take seconds and much memory or disk for a large file, however many jobs there are.
+_LOOKING = Threads("nexiom-looking", most=2)
+_FITTING = Threads("nexiom-fitting", most=1)
 _FITTED_ENDINGS = ("jpg", "png", "webp")
 _NAME_DIGITS = 32
 
@@ -64,7 +70,7 @@ async def clean_copy(source: BinaryIO, *, role: MediaRole, name: str) -> AsyncGe
         StorageUnavailable: The disk of this machine fails.
     """
     with resting_place() as place:
-        found, sha256, changed = await at_rest(_cleaned, source, place, role, name)
+        found, sha256, changed = await at_rest(_cleaned, source, place, role, name, threads=_LOOKING)
         yield Copy(place=place, found=found, sha256=sha256, changed=changed)
 
 
@@ -111,17 +117,19 @@ class Copies:
         with resting_place() as place:
             path = await self._kept_before(stem)
             if path is None:
-                await at_rest(lambda: fit(clean.place, place, limits, exactly=exactly, name=name))
+                making = partial(fit, clean.place, place, limits, exactly=exactly, name=name)
+                await at_rest(making, threads=_FITTING)
             else:
                 chunks = self.store.open(input_key(path))
                 await take_in(place, chunks, most_bytes=MOST_BYTES["image"])
-            found = await at_rest(lambda: inspect_file(place, role=role, name=name))
+            found = await at_rest(partial(inspect_file, place, role=role, name=name), threads=_LOOKING)
             check_limits(found, self.card, role=role, name=name, video_size=self._exactly(found, role))
             if path is None:
                 path = f"{stem}.{found.extension}"
                 await self.store.put(input_key(path), given_out(place), media_type=found.media_type)
-            sha256 = await at_rest(sha256_of_place, place)
-            told = _told(role, name, clean.found, found)
+            sha256 = await at_rest(sha256_of_place, place, threads=_LOOKING)
+            animated = await at_rest(is_animated, clean.place, clean.found.media_type, threads=_LOOKING)
+            told = _told(role, name, clean.found, found, animated=animated)
             yield Copy(place=place, found=found, sha256=sha256, changed=True, path=path, told=told)
 
     async def kept(self, copy: Copy, *, folder: str) -> str:
@@ -169,7 +177,7 @@ def _cleaned(source: BinaryIO, place: BinaryIO, role: MediaRole, name: str) -> t
     return inspect_file(place, role=role, name=name), sha256_of_place(place), changed
 
 
-def _told(role: MediaRole, name: str, before: Reference, after: Reference) -> str:
+def _told(role: MediaRole, name: str, before: Reference, after: Reference, *, animated: bool) -> str:
     sizes = ((before.width or 0, before.height or 0), (after.width or 0, after.height or 0))
     kind = after.media_type.partition("/")[2].upper()
     done = changes(*sizes)
@@ -177,4 +185,5 @@ def _told(role: MediaRole, name: str, before: Reference, after: Reference) -> st
         done = f"{done}, and saved as {kind}" if done else f"saved as {kind}"
     elif not done:
         done = f"saved anew with {size(after.size_bytes)} instead of {size(before.size_bytes)}"
+    done += "; of its moving pictures the first was taken, and it stands still" if animated else ""
     return f"the {role.replace('_', ' ')} '{printable(name, 200)}' was {done}"

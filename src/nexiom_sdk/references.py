@@ -5,6 +5,8 @@ Everything is judged by content, never by name, and before any decoder sees a by
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
 import stat
@@ -89,9 +91,7 @@ def open_local(file: Path, *, roots: Sequence[Path], role: MediaRole) -> BinaryI
         raise InvalidInput(msg, next_step="Allow a folder with the setting media_roots (NEXIOM_MEDIA_ROOTS).")
     try:
         real = file.resolve(strict=True)
-        _check_inside(real, roots, shown)
-        # Opening a pipe would wait for its other end: open without waiting, then look at what it is.
-        opened = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        opened = _opened(real, _root_of(real, roots, shown))
     except InvalidInput:  # it is a ValueError as well
         raise
     except FileNotFoundError as error:
@@ -153,11 +153,60 @@ def too_large(name: str, *, role: MediaRole) -> InvalidInput:
     return InvalidInput(f"The reference '{printable(name, 200)}' is larger than {size(most)}.")
 
 
-def _check_inside(real: Path, roots: Sequence[Path], shown: str) -> None:
-    if not any(real.is_relative_to(root.resolve()) for root in roots):
-        msg = f"The reference '{shown}' lies outside the folders from which references may be read."
-        hint = "Copy it into one of them, or add its folder to the setting media_roots (NEXIOM_MEDIA_ROOTS)."
-        raise InvalidInput(msg, next_step=hint)
+def check_pixels(size: tuple[int, int], *, name: str) -> None:
+    """Let a picture of this size pass.
+
+    Args:
+        size: Width and height, in pixels.
+        name: What to call it in errors.
+
+    Raises:
+        InvalidInput: It has more pixels than are ever decoded here.
+    """
+    width, height = size
+    if width * height > MAX_REFERENCE_PIXELS:
+        shown = printable(name, 200)
+        msg = f"The image '{shown}' has {width:,} x {height:,} pixels; {MAX_REFERENCE_PIXELS:,} in all are allowed."
+        raise InvalidInput(msg, next_step="Scale it down first.")
+
+
+def _root_of(real: Path, roots: Sequence[Path], shown: str) -> Path:
+    for root in (one.resolve() for one in roots):
+        if real.is_relative_to(root):
+            return root
+    msg = f"The reference '{shown}' lies outside the folders from which references may be read."
+    hint = "Copy it into one of them, or add its folder to the setting media_roots (NEXIOM_MEDIA_ROOTS)."
+    raise InvalidInput(msg, next_step=hint)
+
+
+def _opened(real: Path, root: Path) -> int:
+    """A file by its real place; a link that somebody has put in its way since that was found is not followed."""
+    # Opening a pipe would wait for its other end: open without waiting, then look at what it is.
+    reading = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if os.open not in os.supports_dir_fd:
+        return _same(real, os.open(real, reading))
+    *folders, name = real.relative_to(root).parts or ("",)
+    at = os.open(root, getattr(os, "O_PATH", os.O_RDONLY) if name else reading)
+    for part in folders:
+        at = _next(at, part, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
+    return _next(at, name, reading) if name else at
+
+
+def _next(at: int, part: str, how: int) -> int:
+    """What lies in an open folder, which is closed."""
+    try:
+        return os.open(part, how | os.O_NOFOLLOW, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def _same(real: Path, opened: int) -> int:
+    """What was opened, if it is still what lies at its real place: for systems that open no file inside a folder."""
+    with contextlib.suppress(OSError):
+        if real.resolve(strict=True) == real and os.path.samestat(os.lstat(real), os.fstat(opened)):
+            return opened
+    os.close(opened)
+    raise OSError(errno.ELOOP, "it was replaced while it was opened")
 
 
 def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
@@ -165,9 +214,7 @@ def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Re
     if size is None:
         raise InvalidInput(f"The image '{shown}' is damaged or incomplete.")
     width, height = size
-    if width * height > MAX_REFERENCE_PIXELS:
-        msg = f"The image '{shown}' has {width:,} x {height:,} pixels; {MAX_REFERENCE_PIXELS:,} in all are allowed."
-        raise InvalidInput(msg, next_step="Scale it down first.")
+    check_pixels(size, name=shown)
     return Reference(size_bytes=size_bytes, media_type=media_type, width=width, height=height)
 
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from typing import BinaryIO, TypeVar, TypeVarTuple, cast
 
-from nexiom_sdk.disk import to_its_end
+from nexiom_sdk.disk import Threads, to_its_end
 from nexiom_sdk.errors import ResponseTooLarge, StorageUnavailable
 from nexiom_sdk.storage import CHUNK_BYTES
 
@@ -54,14 +54,19 @@ async def take_in(place: BinaryIO, chunks: AsyncIterator[bytes], *, most_bytes: 
                 await at_rest(place.write, chunk)
 
 
-async def at_rest(work: Callable[[*Ts], T], *args: *Ts) -> T:
+async def at_rest(work: Callable[[*Ts], T], *args: *Ts, threads: Threads | None = None) -> T:
     """Work on places at rest, off the event loop.
+
+    Args:
+        work: What a thread does.
+        args: What it is called with.
+        threads: Where it may take seconds: who does it.
 
     Raises:
         StorageUnavailable: The disk of this machine fails.
     """
     try:
-        return await to_its_end(work, *args)
+        return await (to_its_end if threads is None else threads.to_its_end)(work, *args)
     except OSError as error:
         msg = f"A reference cannot be kept on this machine while it is looked at: {error.strerror or error}."
         hint = "Free some space in the folder for temporary files, or set TMPDIR to another one."
