@@ -89,3 +89,23 @@ async def test_who_loses_a_lease_is_told_once_and_keeps_it_no_longer(clock: Virt
     clock.advance(20)
     await keeping
     assert (told, lease.lost) == (["lost"], True)
+
+
+async def test_a_lease_that_could_not_be_renewed_in_time_is_lost(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> bool:
+        raise StorageUnavailable("The database is away.")
+
+    repository, lease = await held(clock)
+    monkeypatch.setattr(repository, "extend", away)
+    told: list[float] = []
+    keeping = asyncio.create_task(lease.keep(on_loss=lambda: told.append(clock.monotonic())))
+    begun = clock.monotonic()
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert told == []
+        clock.advance(20)
+        await asyncio.sleep(0)
+    await keeping
+    assert told == [begun + 60]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nexiom_sdk import JobStatus
+from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.jobs import Phase
@@ -116,6 +116,24 @@ async def test_an_order_that_comes_on_a_second_try_leaves_nothing_of_the_first(
     job = await rig.steps(job)
     assert f"outputs/_/{job.id}/0.webm" not in await keys(rig)
     assert f"outputs/{job.result_path}" in await keys(rig)
+
+
+async def test_what_a_worker_stored_and_died_before_it_was_written_down_is_removed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, job = rig.repository.save, await rig.step(await rig.submitted())
+
+    async def dies(job: GenerationJob, /, *, fence: int) -> bool:
+        if job.phase is Phase.DONE:
+            raise StorageUnavailable("The process was killed.")
+        return await save(job, fence=fence)
+
+    with monkeypatch.context() as patch, pytest.raises(StorageUnavailable):
+        patch.setattr(rig.repository, "save", dies)
+        await rig.step(job)
+    await put(rig, f"_/{job.id}/1.mp4", f"_/{job.id}/1.jpg")
+    job = await rig.steps(job)
+    assert await keys(rig) == [f"outputs/_/{job.id}/0.jpg", f"outputs/_/{job.id}/0.mp4"]
 
 
 async def test_a_video_is_done_even_if_nothing_can_be_swept(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
 from nexiom_sdk.clock import Clock
@@ -20,7 +19,7 @@ class Lease:
         seconds: How long a claim or a renewal lasts.
 
     Attributes:
-        lost: Whether somebody else is known to have the job.
+        lost: Whether somebody else has the job, or may have it.
     """
 
     def __init__(self, job: GenerationJob, *, repository: JobRepository, clock: Clock, seconds: float) -> None:
@@ -45,13 +44,15 @@ class Lease:
         return held
 
     async def keep(self, *, on_loss: Callable[[], object]) -> None:
-        """Renew it again and again, until cancelled or until somebody else has the job.
+        """Renew it again and again, until cancelled or until somebody else has the job, or may have it.
 
         Args:
             on_loss: Called once it is lost.
         """
         while not self.lost:
             await self._clock.sleep(self._seconds / 3)
-            with contextlib.suppress(StorageUnavailable):  # the step itself will meet the same trouble
+            try:
                 self.lost = not await self.renew()
+            except StorageUnavailable:  # the step itself will meet the same trouble
+                self.lost = self._clock.monotonic() >= self._ends_at  # whoever reaches the rows may have the job by now
         on_loss()

@@ -71,6 +71,7 @@ class Saving:
     async def save(self, job: GenerationJob, assets: tuple[Asset, ...] = ()) -> GenerationJob:
         """Fetch, check and store; what fails for now is tried again, with the file kept where there is one."""
         desk, spool = self.desk, self.results.spool
+        tried_before = not assets or job.order_no > 0  # whoever did may have died before the row knew what it stored
         try:
             files = () if assets else await spool.files(job)  # before its assets are known, nothing was fetched
             if files:
@@ -105,7 +106,7 @@ class Saving:
         )
         saved = await desk.commit(job, done)
         await spool.drop(job)
-        if job.attempts or job.order_no:
+        if tried_before:
             await self._tidy(saved)
         return saved
 
