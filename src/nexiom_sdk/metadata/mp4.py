@@ -1,6 +1,7 @@
 """MP4, MOV and M4A: what is neither picture nor sound becomes empty boxes and zero bytes; nothing moves.
 
-That goes for the media too: a camera may write between its pictures where they were taken, and no table names it. The tables of such a file name places in it, so whatever were cut out would have to be answered for in each of them.
+That goes for the media too: a camera may write between its pictures where they were taken, and no table names it.
+The tables of such a file name places in it, so whatever were cut out would have to be answered for in each of them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.metadata.boxes import EMPTY, boxes, emptied
 from nexiom_sdk.metadata.fragments import add_fragment, usual_sizes
 from nexiom_sdk.metadata.parts import Edit, Part, Zeros, damaged, edited
@@ -99,6 +101,22 @@ def _samples(reader: Reader, end: int, tracks: frozenset[bytes]) -> Places:
     for fragment in fragments:
         add_fragment(reader, fragment, usual, places)
     return places
+
+
+def has_sound_only(reader: Reader) -> bool:
+    """Whether an MP4 is a sound, whatever its first bytes call it: many programs call it there what they call videos.
+
+    Args:
+        reader: The file. One that cannot be read is none.
+    """
+    try:
+        top = islice(boxes(reader, 0, reader.size), MOST_BOXES)
+        index = next((box for box in top if box.kind == b"moov"), None)
+        inside = () if index is None else islice(boxes(reader, index.start, index.end), _MAX_TRACKS)
+        kinds = {_handler(reader, box) for box in inside if box.kind == b"trak"}
+    except NexiomError:
+        return False
+    return _SOUND in kinds and not kinds & _PICTURE
 
 
 def _tables(reader: Reader, track: Box) -> dict[bytes, Box]:
