@@ -244,9 +244,8 @@ def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Re
 
 
 def _video(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
-    read = read_webm if media_type == "video/webm" else read_mp4
     try:
-        found = read(file, size_bytes)
+        found = read_webm(file, size_bytes, recorded=True) if media_type == "video/webm" else read_mp4(file, size_bytes)
     except ResultInvalid as error:
         raise InvalidInput(f"The video '{shown}' is damaged or incomplete. {error.message}") from error
     return Reference(
