@@ -334,6 +334,18 @@ def test_more_pieces_than_any_real_file_has_are_refused(plain: bytes, monkeypatc
         stripped(two, "video/mp4")
 
 
+def test_more_gaps_than_any_real_file_has_are_refused(plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexiom_sdk.metadata.mp4.MAX_GAPS", 50)
+    for gaps, fits in ((40, True), (60, False)):
+        places = [(media_at(plain) + at, [1]) for at in range(0, 2 * gaps, 2)]
+        dirty = with_track(plain, track(b"soun", places), box(b"mdat", bytes(200)))
+        if fits:
+            stripped(dirty, "video/mp4")
+        else:
+            with pytest.raises(InvalidInput, match="more gaps"):
+                stripped(dirty, "video/mp4")
+
+
 def test_runs_that_go_back_are_refused(plain: bytes) -> None:
     trak = track(b"soun", [(media_at(plain), [4])] * 4)
     runs = b"".join(struct.pack(">3I", chunk, 1, 1) for chunk in (1, 2, 3, 4))

@@ -41,6 +41,7 @@ _SOUND = b"soun"
 _COMPRESSOR_NAME_AT, _PICTURE_ENTRY_BYTES = 42, 78
 _IN_PICTURE_ENTRY = frozenset({b"uuid", b"udta", b"meta", *EMPTY})
 _MAX_TRACKS = 1_000
+MAX_GAPS = 200_000  # in the media: two hours of a track that goes, in 27 pieces a second
 
 
 def mp4_parts(reader: Reader, *, tracks: frozenset[bytes] = _PICTURE | {_SOUND}) -> Iterator[Part]:
@@ -139,12 +140,15 @@ def _handler(reader: Reader, track: Box) -> bytes:
 
 
 def _edits(reader: Reader, end: int, tracks: frozenset[bytes], kept: Iterator[Span]) -> Iterator[Edit]:
-    sample = next(kept, None)
+    sample, left = next(kept, None), MAX_GAPS
     for box in boxes(reader, 0, end):
         if box.kind == b"mdat":
             at = box.start
             while sample is not None and sample[0] < box.end:
                 if sample[0] > at:
+                    left -= 1
+                    if left < 0:
+                        raise damaged("there are more gaps between its pictures and sounds than in any real one")
                     yield Edit(at, Zeros(sample[0] - at))
                 at = max(at, sample[1])  # samples may share their bytes
                 sample = next(kept, None)
