@@ -248,6 +248,20 @@ def test_what_a_dashcam_writes_between_its_pictures_becomes_zeros(plain: bytes) 
     assert stripped(beside, "video/mp4") == plain + box(b"mdat", bytes(more))
 
 
+def test_media_with_a_long_length_and_in_several_boxes_stay(plain: bytes) -> None:
+    long = b""
+    for kind, whole in split(plain):
+        inner = moved_places(whole[8:], 8) if kind == b"moov" else whole[8:]
+        long += struct.pack(">I4sQ", 1, kind, len(whole) + 8) + inner if kind == b"mdat" else box(kind, inner)
+    assert stripped(long, "video/mp4") == long
+    assert decoded(long) == decoded(plain)
+    more = box(b"mdat", SECRET) + box(b"mdat", b"SOUND" + SECRET)
+    trak = track(b"soun", [(media_at(plain) + len(SECRET) + 8, [5])])
+    clean = stripped(with_track(plain, trak, more), "video/mp4")
+    assert CANARY not in clean
+    assert clean.count(b"SOUND") == 1
+
+
 def moved_places(index: bytes, by: int) -> bytes:
     """An index of media that lie so many bytes further on."""
     out, at = bytearray(index), index.find(b"stco")
@@ -287,6 +301,7 @@ def test_sound_of_old_quicktime_files_stays_whole(tmp_path: Path, codec: str) ->
 def old_quicktime(file: Path, codec: str) -> bytes:
     with av.open(str(file), "w") as out:
         tones = out.add_stream(codec, rate=48_000, layout="stereo")
+        assert isinstance(tones, av.AudioStream)
         step = tones.codec_context.frame_size or 1024
         for start in range(0, 48_000, step):
             heard = av.AudioFrame(format=tones.codec_context.format.name, layout="stereo", samples=step)
