@@ -186,6 +186,8 @@ def test_a_recording_of_a_browser_is_cleaned_and_taken(parts: dict[int, bytes]) 
     assert (found.width, found.height, found.length_seconds) == (64, 48, 5.033)
     grouped = live.replace(element(0xA3, b"\x81\0\x21\x80" + bytes(9)), element(0xA0, element(0xA1, b"\x81\0\x22")))
     assert inspect(grouped, role="source_video").length_seconds == 5.034
+    unfilled = made({**parts, INFO: info + element(0x4489, bytes(8))}, late)
+    assert inspect(unfilled, role="source_video").length_seconds == 5.033
     for lost in (len(TAGS.to_bytes(4, "big")), len(SECRET) + 20):
         with pytest.raises(InvalidInput):
             inspect(live[:-lost], role="source_video")

@@ -49,7 +49,7 @@ def read_webm(file: BinaryIO, size_bytes: int, *, recorded: bool = False) -> Vid
     info = _contents(heads[ebml.INFO])
     tracks = ebml.elements_in(heads[ebml.TRACKS], unreadable)
     ticks = _float(info.get(ebml.DURATION, b""))
-    if recorded and ebml.DURATION not in info:
+    if recorded and not ticks:  # some leave room for it that nobody fills in
         ticks = _begin_of_last_block(reader, *last)
     seconds = ticks * (_number(info.get(ebml.TIMECODE_SCALE, b"")) or 1_000_000) / 1e9
     return _probe(seconds, [_contents(track) for kind, _, track in tracks if kind == ebml.TRACK])
