@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import tracemalloc
 from pathlib import Path
 
+import av
 import pytest
 
 from metadata_rig import CANARY, SECRET, box, decoded, full, media_at, split, stripped, track, video, with_track
@@ -14,7 +16,7 @@ from nexiom_sdk.metadata import without_metadata
 from nexiom_sdk.references import inspect
 from nexiom_sdk.testing import sample_video
 
-KEEP = b"KEEP THESE BYTES"
+BETWEEN = b"BETWEEN TWO WORDS"
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +175,7 @@ def test_names_of_files_and_disks_go(plain: bytes) -> None:
     "form",
     ["in order", "mixed up", "with long places", "all of one length", "in one chunk", "of one length in one chunk"],
 )
-def test_samples_of_other_tracks_become_zeros_and_no_other_byte_does(plain: bytes, handler: bytes, form: str) -> None:
+def test_samples_of_other_tracks_become_zeros_wherever_they_lie(plain: bytes, handler: bytes, form: str) -> None:
     at, words = media_at(plain), [SECRET, SECRET[:20], SECRET * 5, SECRET]
     same = len(SECRET) if "of one length" in form else 0
     if same:
@@ -182,8 +184,8 @@ def test_samples_of_other_tracks_become_zeros_and_no_other_byte_does(plain: byte
         media = b"".join(words)
         places = [(at, [len(word) for word in words])]
     else:
-        media = b"".join(word + KEEP for word in words)
-        starts = [at + sum(len(one) + 16 for one in words[:number]) for number in range(4)]
+        media = b"".join(word + BETWEEN for word in words)
+        starts = [at + sum(len(one) + len(BETWEEN) for one in words[:number]) for number in range(4)]
         places = [(start, [7, len(word) - 7]) for start, word in zip(starts, words, strict=True)]
         if form == "all of one length":
             places = [(start, [len(SECRET)]) for start in starts]
@@ -193,7 +195,8 @@ def test_samples_of_other_tracks_become_zeros_and_no_other_byte_does(plain: byte
     clean = stripped(dirty, "video/mp4")
     assert CANARY in dirty
     assert CANARY not in clean
-    assert clean.count(KEEP) == media.count(KEEP)
+    assert BETWEEN not in clean
+    assert clean.startswith(plain[: at - 8])
     assert len(clean) == len(dirty)
     assert decoded(clean) == decoded(plain)
     assert stripped(clean, "video/mp4") == clean
@@ -214,13 +217,164 @@ def test_chapters_and_captions_of_a_real_file_go(tmp_path: Path) -> None:
     assert decoded(clean) == decoded(data)
 
 
-@pytest.mark.parametrize(
-    "places",
-    [[(8, [40])], [(10**9, [40])], [(2**32 - 5, [40])]],
-)
-def test_a_track_that_lies_outside_the_media_is_refused(plain: bytes, places: list[tuple[int, list[int]]]) -> None:
-    with pytest.raises(InvalidInput, match=r"outside the media|incomplete"):
-        stripped(with_track(plain, track(b"meta", places), box(b"mdat", SECRET)), "video/mp4")
+def first_place(data: bytes, kind: bytes = b"stco") -> int:
+    """Where the place of the first piece of the first track stands."""
+    return data.index(kind) + 12
+
+
+@pytest.mark.parametrize("place", [0, 8, 2**32 - 5, 10**9])
+def test_a_track_whose_pictures_are_not_there_is_refused(plain: bytes, place: int) -> None:
+    at = first_place(plain)
+    with pytest.raises(InvalidInput, match="its index names are not there"):
+        stripped(plain[:at] + struct.pack(">I", place) + plain[at + 4 :], "video/mp4")
+
+
+def test_what_a_dashcam_writes_between_its_pictures_becomes_zeros(plain: bytes) -> None:
+    """A block `freeGPS ` in the media, which no track names."""
+    gps = struct.pack(">I", 256) + b"freeGPS " + SECRET.ljust(244, b"\0")
+    kinds = split(plain)
+    more = len(gps)
+    for front in (False, True):
+        dirty = b""
+        for kind, whole in kinds:
+            inner = (gps + whole[8:] if front else whole[8:] + gps) if kind == b"mdat" else whole[8:]
+            dirty += box(kind, moved_places(inner, more) if front and kind == b"moov" else inner)
+        clean = stripped(dirty, "video/mp4")
+        assert CANARY in dirty
+        assert b"GPS" not in clean
+        assert (len(clean), decoded(clean)) == (len(dirty), decoded(plain))
+        assert stripped(clean, "video/mp4") == clean
+    beside = b"".join(whole for _, whole in kinds) + box(b"mdat", gps)
+    assert stripped(beside, "video/mp4") == plain + box(b"mdat", bytes(more))
+
+
+def test_media_with_a_long_length_and_in_several_boxes_stay(plain: bytes) -> None:
+    long = b""
+    for kind, whole in split(plain):
+        inner = moved_places(whole[8:], 8) if kind == b"moov" else whole[8:]
+        long += struct.pack(">I4sQ", 1, kind, len(whole) + 8) + inner if kind == b"mdat" else box(kind, inner)
+    assert stripped(long, "video/mp4") == long
+    assert decoded(long) == decoded(plain)
+    more = box(b"mdat", SECRET) + box(b"mdat", b"SOUND" + SECRET)
+    trak = track(b"soun", [(media_at(plain) + len(SECRET) + 8, [5])])
+    clean = stripped(with_track(plain, trak, more), "video/mp4")
+    assert CANARY not in clean
+    assert clean.count(b"SOUND") == 1
+
+
+def moved_places(index: bytes, by: int) -> bytes:
+    """An index of media that lie so many bytes further on."""
+    out, at = bytearray(index), index.find(b"stco")
+    while at >= 0:
+        for here in range(at + 12, at + 12 + 4 * int.from_bytes(index[at + 8 : at + 12], "big"), 4):
+            out[here : here + 4] = struct.pack(">I", int.from_bytes(out[here : here + 4], "big") + by)
+        at = index.find(b"stco", at + 4)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("base", ["", "+default_base_moof", "+omit_tfhd_offset"])
+@pytest.mark.parametrize("flags", ["frag_keyframe+empty_moov", "frag_every_frame", "frag_keyframe"])
+def test_media_that_no_fragment_names_becomes_zeros(tmp_path: Path, flags: str, base: str) -> None:
+    data = video(tmp_path / "clip.mp4", options={"movflags": flags + base})
+    dirty, at = bytearray(), 0
+    for kind, whole in split(data):
+        dirty += whole
+        at = len(dirty) if kind == b"mdat" else at
+    dirty[at:at] = box(b"mdat", SECRET)
+    clean = stripped(bytes(dirty), "video/mp4")
+    assert CANARY not in clean
+    assert decoded(clean) == decoded(data)
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s16be", "pcm_s24be", "pcm_u8", "pcm_mulaw", "adpcm_ima_qt", "aac"])
+def test_sound_of_old_quicktime_files_stays_whole(tmp_path: Path, codec: str) -> None:
+    data = old_quicktime(tmp_path / "tone.mov", codec)
+    clean = stripped(data, "video/quicktime")
+    assert decoded(clean) == decoded(data)
+    if codec in {"pcm_s16le", "pcm_u8"}:  # whose samples old programs say to be of one byte
+        at = data.index(b"stsz") + 8
+        assert int.from_bytes(data[at : at + 4], "big") > 1 or codec == "pcm_u8"
+        one = data[:at] + bytes((0, 0, 0, 1)) + data[at + 4 :]
+        assert decoded(stripped(one, "video/quicktime")) == decoded(data)
+
+
+def old_quicktime(file: Path, codec: str) -> bytes:
+    with av.open(str(file), "w") as out:
+        tones = out.add_stream(codec, rate=48_000, layout="stereo")
+        assert isinstance(tones, av.AudioStream)
+        step = tones.codec_context.frame_size or 1024
+        for start in range(0, 48_000, step):
+            heard = av.AudioFrame(format=tones.codec_context.format.name, layout="stereo", samples=step)
+            heard.sample_rate, heard.pts = 48_000, start
+            for plane in heard.planes:
+                plane.update(
+                    random.Random(start).randbytes(plane.buffer_size) if codec != "aac" else bytes(plane.buffer_size)
+                )
+            out.mux(tones.encode(heard))
+        out.mux(tones.encode(None))
+    return file.read_bytes()
+
+
+def test_pieces_may_share_bytes_and_stand_in_any_order(plain: bytes) -> None:
+    """A second sound track over the same media, its pieces backwards and by places of 64 bits."""
+    places = [(at, [8, 3]) for at in range(media_at(plain) + 200, media_at(plain), -4)]
+    media = random.Random(3).randbytes(212)
+    whole = with_track(plain, track(b"soun", places, wide=True), box(b"mdat", media))
+    clean = stripped(whole, "video/mp4")
+    assert media[4:211] in clean
+    assert media[:4] not in clean
+    assert clean[: media_at(plain)] == whole[: media_at(plain)]
+
+
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_short_lengths_are_read_as_well(plain: bytes, bits: int) -> None:
+    lengths = [3, 15, 1, 2]
+    packed = {4: b"\x3f\x12", 8: bytes(lengths), 16: struct.pack(">4H", *lengths)}[bits]
+    trak = track(b"soun", [(media_at(plain), lengths)])
+    old = full(b"stsz", struct.pack(">6I", 0, 4, *lengths))
+    new = full(b"stz2", struct.pack(">2I", bits, 4), packed)
+    assert old in trak
+    new += box(b"free", bytes(len(old) - len(new) - 8))
+    clean = stripped(with_track(plain, trak.replace(old, new), box(b"mdat", b"x" * 25)), "video/mp4")
+    assert clean[media_at(plain) :].startswith(b"x" * 21 + bytes(4))
+
+
+def test_more_pieces_than_any_real_file_has_are_refused(plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexiom_sdk.metadata.samples.MAX_CHUNKS", 2_000)
+    places = [(media_at(plain) + at, [1]) for at in range(1_500, 0, -1)]
+    one = with_track(plain, track(b"soun", places), box(b"mdat", bytes(2_000)))
+    stripped(one, "video/mp4")
+    two = with_track(plain, track(b"soun", places) * 2, box(b"mdat", bytes(2_000)))
+    with pytest.raises(InvalidInput, match="more pieces than those of any real one"):
+        stripped(two, "video/mp4")
+
+
+def test_more_gaps_than_any_real_file_has_are_refused(plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexiom_sdk.metadata.mp4.MAX_GAPS", 50)
+    for gaps, fits in ((40, True), (60, False)):
+        places = [(media_at(plain) + at, [1]) for at in range(0, 2 * gaps, 2)]
+        dirty = with_track(plain, track(b"soun", places), box(b"mdat", bytes(200)))
+        if fits:
+            stripped(dirty, "video/mp4")
+        else:
+            with pytest.raises(InvalidInput, match="more gaps"):
+                stripped(dirty, "video/mp4")
+
+
+def test_runs_that_go_back_are_refused(plain: bytes) -> None:
+    trak = track(b"soun", [(media_at(plain), [4])] * 4)
+    runs = b"".join(struct.pack(">3I", chunk, 1, 1) for chunk in (1, 2, 3, 4))
+    back = b"".join(struct.pack(">3I", chunk, 1, 1) for chunk in (1, 4, 2, 3))
+    stripped(with_track(plain, trak, box(b"mdat", SECRET)), "video/mp4")
+    with pytest.raises(InvalidInput, match="out of order"):
+        stripped(with_track(plain, trak.replace(runs, back), box(b"mdat", SECRET)), "video/mp4")
+
+
+def test_more_boxes_than_any_real_file_has_are_refused(plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexiom_sdk.metadata.mp4.MOST_BOXES", 50)
+    stripped(plain + box(b"free") * 40, "video/mp4")
+    with pytest.raises(InvalidInput, match="more parts than any real one"):
+        stripped(plain + box(b"free") * 50, "video/mp4")
 
 
 def test_a_track_of_another_kind_in_fragments_is_refused(tmp_path: Path) -> None:

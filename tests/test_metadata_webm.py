@@ -7,7 +7,7 @@ import pytest
 
 from metadata_rig import CANARY, SECRET, decoded, element, parse, stripped, video
 from nexiom_sdk.bounded_reading import MOST_BYTES_AT_ONCE
-from nexiom_sdk.errors import InvalidInput
+from nexiom_sdk.errors import InvalidInput, ResultInvalid
 from nexiom_sdk.media import examined
 from nexiom_sdk.references import inspect
 
@@ -157,9 +157,58 @@ def test_what_follows_the_segment_is_cut(parts: dict[int, bytes]) -> None:
 
 def test_parts_without_a_length_are_refused(parts: dict[int, bytes]) -> None:
     data = made(parts)
-    at = data.index(CLUSTER.to_bytes(4, "big")) + 4
-    with pytest.raises(InvalidInput, match="does not say how long"):
-        stripped(data[:at] + b"\x01" + b"\xff" * 7 + data[at + 8 :], "video/webm")
+    for kind in (INFO, TRACKS):
+        with pytest.raises(InvalidInput, match="does not say how long"):
+            stripped(opened(data, kind), "video/webm")
+
+
+def opened(data: bytes, kind: int) -> bytes:
+    """The file with each element of a kind saying that it does not know how long it is."""
+    mark = kind.to_bytes(4, "big") + b"\x01"
+    first, *others = data.split(mark)
+    return first + b"".join(mark + b"\xff" * 7 + one[7:] for one in others)
+
+
+def test_a_recording_of_a_browser_is_cleaned_and_taken(parts: dict[int, bytes]) -> None:
+    """Neither the segment nor its clusters say how long they are, and the head names no duration."""
+    info = b"".join(element(kind, content) for kind, content in parse(parts[INFO]) if kind != 0x4489)
+    late = element(CLUSTER, element(0xE7, b"\x13\x88"), element(0xA3, b"\x81\0\x21\x80" + bytes(9)))
+    data = made({**parts, INFO: info}, element(TAGS, SECRET), late, element(TAGS, SECRET))
+    live = opened(opened(data, SEGMENT), CLUSTER)
+    assert live.count(b"\x01" + b"\xff" * 7) == 3
+    clean = stripped(live, "video/webm")
+    assert CANARY not in clean
+    assert (len(clean), clean.count(parts[CLUSTER])) == (len(live), 1)
+    plays = opened(opened(made({**parts, INFO: info}, element(TAGS, SECRET)), SEGMENT), CLUSTER)
+    assert decoded(stripped(plays, "video/webm")) == decoded(made(parts))
+    assert stripped(clean, "video/webm") == clean
+    found = inspect(clean, role="source_video")
+    assert (found.width, found.height, found.length_seconds) == (64, 48, 5.033)
+    grouped = live.replace(element(0xA3, b"\x81\0\x21\x80" + bytes(9)), element(0xA0, element(0xA1, b"\x81\0\x22")))
+    assert inspect(grouped, role="source_video").length_seconds == 5.034
+    unfilled = made({**parts, INFO: info + element(0x4489, bytes(8))}, late)
+    assert inspect(unfilled, role="source_video").length_seconds == 5.033
+    for lost in (len(TAGS.to_bytes(4, "big")), len(SECRET) + 20):
+        with pytest.raises(InvalidInput):
+            inspect(live[:-lost], role="source_video")
+
+
+def test_a_recording_of_a_browser_is_no_result(parts: dict[int, bytes], tmp_path: Path) -> None:
+    """Whether half of it is missing cannot be told."""
+    info = b"".join(element(kind, content) for kind, content in parse(parts[INFO]) if kind != 0x4489)
+    for data, says in ((made({**parts, INFO: info}), "not finished"), (opened(made(parts), CLUSTER), "how long it is")):
+        (tmp_path / "clip.webm").write_bytes(data)
+        with pytest.raises(ResultInvalid, match=says):
+            examined(tmp_path / "clip.webm")
+
+
+def test_a_real_recording_without_lengths_is_taken(tmp_path: Path) -> None:
+    for name in ("clip.webm", "clip.mkv"):
+        data = video(tmp_path / name, options={"live": "1"})
+        clean = stripped(data, "video/webm")
+        assert decoded(clean) == decoded(data)
+        length = inspect(clean, role="source_video").length_seconds
+        assert length == pytest.approx(1, abs=0.06)
 
 
 def test_a_file_without_picture_and_sound_or_without_tracks_is_refused(parts: dict[int, bytes]) -> None:

@@ -11,6 +11,7 @@ import os
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from media_rig import picture
 from nexiom_sdk import JobStatus, Media, Settings, Studio, VideoRequest
 from nexiom_sdk.errors import InvalidInput, NexiomError, RequestError, UnsafeUrl
 from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.testing import Answer, Cut, FakeProvider, LoopbackServer, VirtualClock, fake_card
+from nexiom_sdk.testing import Answer, Cut, FakeProvider, LoopbackServer, VirtualClock, fake_card, sample_video
 from nexiom_sdk.types import DeliveredMedia
 from rig import factory_of, policy_over
 
@@ -260,13 +261,15 @@ async def test_f24_what_is_no_plain_file_is_not_read(what: str, tmp_path: Path) 
 
 
 def _png(width: int, height: int) -> bytes:
-    header = struct.pack(">II", width, height) + b"\x08\x02\0\0\0"
-    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + header + b"\0" * 40 + b"\0\0\0\0IEND\xaeB`\x82"
+    whole = picture("PNG")
+    header = b"IHDR" + struct.pack(">II", width, height) + whole[24:29]
+    return whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
 
 
 def _jpeg(width: int, height: int) -> bytes:
-    size = struct.pack(">HH", height, width)
-    return b"\xff\xd8\xff\xc0\0\x11\x08" + size + b"\x03\1\x22\0\2\x11\1\3\x11\1" + b"\0" * 40 + b"\xff\xd9"
+    whole = picture("JPEG")
+    at = whole.index(b"\xff\xc0") + 5
+    return whole[:at] + struct.pack(">HH", height, width) + whole[at + 4 :]
 
 
 def _gif(width: int, height: int) -> bytes:
@@ -274,13 +277,8 @@ def _gif(width: int, height: int) -> bytes:
 
 
 def _webp(width: int, height: int) -> bytes:
-    body = (
-        b"VP8X"
-        + struct.pack("<I", 10)
-        + b"\0\0\0\0"
-        + (width - 1).to_bytes(3, "little")
-        + (height - 1).to_bytes(3, "little")
-    )
+    size = b"\0\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    body = b"VP8X" + struct.pack("<I", 10) + size + picture("WEBP")[12:]
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 
 
@@ -345,7 +343,12 @@ SCRIPT = b"<html><script>alert(1)</script></html>"
 POLYGLOTS: Mapping[str, tuple[bytes, str]] = {
     "a JPEG with a page behind it": (picture("JPEG") + SCRIPT, "image/jpeg"),
     "a GIF that is a script": (b"GIF89a/*" + picture("GIF")[8:-1] + b"*/=1;alert(1)//\x3b", "damaged or incomplete"),
-    "a PNG with an archive behind it": (picture("PNG") + _zip(), "damaged or incomplete"),
+    "a JPEG with a clip behind it": (picture("JPEG") + sample_video(), "image/jpeg"),
+    "a PNG with an archive behind it": (picture("PNG") + _zip(), "image/png"),
+    "a WebP with an archive behind it": (picture("WEBP") + _zip(), "image/webp"),
+    "a GIF with a page behind it": (picture("GIF") + SCRIPT, "image/gif"),
+    "a PNG whose end is in what follows": (picture("PNG")[:-12] + _zip() + b"IEND", "damaged or incomplete"),
+    "a JPEG whose end is in what follows": (picture("JPEG")[:-2] + b"\xff\xfa" + SCRIPT + b"\xff\xd9", "damaged or"),
     "an archive with a PNG behind it": (_zip() + picture("PNG"), "its type is not known"),
     "a page with a JPEG behind it": (SCRIPT + picture("JPEG"), "looks like a web page"),
     "a drawing": (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "an SVG drawing"),
@@ -371,8 +374,9 @@ async def test_f25_a_reference_is_what_its_bytes_say_and_never_what_its_name_say
             given = await at.delivered(Media.from_file(tmp_path / name))
             assert given.media_type == becomes
             [kept] = at.inputs()
-            assert kept.suffix == {"image/jpeg": ".jpg", "image/gif": ".gif"}[becomes]
-            assert Image.open(io.BytesIO(given.data or b"")).format == kept.suffix[1:].upper().replace("JPG", "JPEG")
+            kind = becomes.partition("/")[2]
+            assert kept.suffix == f".{kind}".replace("jpeg", "jpg")
+            assert kept.read_bytes() == given.data == picture(kind.upper()), "what stood behind it went out"
         else:
             error = await at.refusal(Media.from_file(tmp_path / name))
             assert isinstance(error, InvalidInput)

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +85,43 @@ def test_what_is_no_image_is_named_whatever_its_file_is_called(data: bytes, says
         inspect(data, role="first_frame", name="photo.jpg")
     assert "photo.jpg" in str(caught.value)
     assert "Nothing was charged" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("brands", "called"),
+    [(b, "a HEIC picture") for b in (b"heic\0\0\0\0mif1heic", b"heix\0\0\0\0", b"mif1\0\0\0\0heic", b"msf1\0\0\0\0")]
+    + [(b, "an AVIF picture") for b in (b"avif\0\0\0\0mif1", b"mif1\0\0\0\0avifmiaf")],
+)
+def test_a_picture_as_phones_save_it_is_named(brands: bytes, called: str) -> None:
+    data = struct.pack(">I4s", 8 + len(brands), b"ftyp") + brands + bytes(400)
+    for role in ("first_frame", "source_video"):
+        with pytest.raises(InvalidInput, match=f"The reference 'photo' is {called}") as caught:
+            inspect(data, role=role, name="photo")
+        assert caught.value.next_step == "Save it as JPEG."
+
+
+@pytest.mark.parametrize("brand", [b"isom", b"mp42", b"dash", b"M4A ", b"qt  "])
+def test_a_sound_in_an_mp4_is_a_sound_whatever_its_first_bytes_call_it(brand: bytes, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "tone.mp4"), "w") as out:
+        tone = out.add_stream("aac", rate=48_000)
+        for start in range(0, 9_600, 1024):
+            heard = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+            heard.sample_rate, heard.pts = 48_000, start
+            heard.planes[0].update(bytes(4096))
+            out.mux(tone.encode(heard))
+        out.mux(tone.encode(None))
+    data = (tmp_path / "tone.mp4").read_bytes().replace(b"ftypisom", b"ftyp" + brand)
+    found = inspect(data, role="reference_audio")
+    assert (found.media_type, found.extension) == ("audio/mp4", "m4a")
+    with pytest.raises(InvalidInput):
+        inspect(data, role="source_video")
+
+
+def test_a_video_with_sound_is_no_sound() -> None:
+    with pytest.raises(InvalidInput, match=r"is not an audio \(it is video/mp4\)"):
+        inspect(sample_video(), role="reference_audio")
+    with pytest.raises(InvalidInput, match=r"is not an audio \(it is video/mp4\)"):
+        inspect(sample_video()[:200], role="reference_audio")
 
 
 def test_a_video_role_takes_a_video_and_no_image() -> None:

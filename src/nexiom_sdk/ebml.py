@@ -11,8 +11,10 @@ EBML, SEGMENT = 0x1A45DFA3, 0x18538067
 INFO, TIMECODE_SCALE, DURATION = 0x1549A966, 0x2AD7B1, 0x4489
 TRACKS, TRACK, TRACK_NUMBER, TRACK_TYPE = 0x1654AE6B, 0xAE, 0xD7, 0x83
 CODEC, FRAME_NANOSECONDS, VIDEO = 0x86, 0x23E383, 0xE0
-CLUSTER = 0x1F43B675
+CLUSTER, CLUSTER_TIME = 0x1F43B675, 0xE7
+SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xA3, 0xA0, 0xA1
 MAGIC = EBML.to_bytes(4, "big")
+_LARGEST_IN_CLUSTER = 0xFFFFFF
 _HEAD_BYTES = 12  # of an element: a number of at most four, a length of at most eight
 
 
@@ -45,23 +47,46 @@ def element_at(reader: Reader, at: int) -> Element:
     return _element(reader.some(at, _HEAD_BYTES), 0, at, reader.refuse)
 
 
-def elements_between(reader: Reader, at: int, limit: int) -> Iterator[tuple[Element, int]]:
+def elements_between(
+    reader: Reader, at: int, limit: int, *, open_clusters: bool = False
+) -> Iterator[tuple[Element, int]]:
     """The elements inside one of a file, each with its end.
 
     Args:
         reader: The file.
         at: Where the first one is.
         limit: Where the one around them ends.
+        open_clusters: Whether clusters need not say how long they are, as a recording that is sent while it is made
+            cannot. One that is cut between two blocks looks whole then.
 
     Raises:
         NexiomError: One does not fit.
     """
     while at < limit:
         found = element_at(reader, at)
-        if found.end is None or found.end > limit:
+        end = found.end
+        if end is None and open_clusters and found.kind == CLUSTER:
+            end = _end_of_cluster(reader, found.start, limit)
+        if end is None or end > limit:
             raise reader.refuse("one of its elements is incomplete, or does not say how long it is")
-        yield found, found.end
-        at = found.end
+        yield found, end
+        at = end
+
+
+def block_at(reader: Reader, found: Element, end: int) -> int | None:
+    """Where the number of its track and its time stand in an element of a cluster; None where it is no block.
+
+    Args:
+        reader: The file.
+        found: The element.
+        end: Where it ends.
+
+    Raises:
+        NexiomError: It is broken.
+    """
+    if found.kind == BLOCK_GROUP:
+        return next((one.start for one, _ in elements_between(reader, found.start, end) if one.kind == BLOCK), None)
+    return found.start if found.kind == SIMPLE_BLOCK else None
 
 
 def elements_in(data: bytes, refuse: Refusal) -> Iterator[tuple[int, bytes, bytes]]:
@@ -101,6 +126,18 @@ def number(data: bytes, at: int, refuse: Refusal, *, keep_marker: bool = False) 
         raise refuse("it ends in the middle of an element, or has one that is none")
     value = int.from_bytes(data[at : at + length], "big")
     return (value if keep_marker else value & (1 << 7 * length) - 1), at + length
+
+
+def _end_of_cluster(reader: Reader, at: int, limit: int) -> int:
+    """Where the next element begins that cannot stand in a cluster: those have numbers of four bytes."""
+    while at < limit:
+        found = element_at(reader, at)
+        if found.kind > _LARGEST_IN_CLUSTER:
+            break
+        if found.end is None or found.end > limit:
+            raise reader.refuse("one of its elements is incomplete, or does not say how long it is")
+        at = found.end
+    return at
 
 
 def _element(data: bytes, here: int, at: int, refuse: Refusal) -> Element:

@@ -23,6 +23,7 @@ _MAGIC = (
     # The first frame of an MP3 without a tag: three versions, each with a checksum or without.
     *((bytes((0xFF, one)), "audio/mpeg") for one in (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3)),
 )
+_HEIF = frozenset(b"heic heix hevc hevx heim heis mif1 msf1 avif avis".split())
 _BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}
 
 
@@ -45,11 +46,25 @@ def sniff(head: bytes) -> str | None:
         >>> sniff(b"<!doctype html>") is None
         True
     """
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and head[8:12] not in _HEIF:
         return _BRANDS.get(head[8:12], "video/mp4")
-    if head[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12])
+    if head[:4] in {b"RIFF", b"RF64", b"BW64"}:
+        plain = {b"WEBP": "image/webp"} if head[:4] == b"RIFF" else {}
+        return {**plain, b"WAVE": "audio/wav"}.get(head[8:12])
     return next((media_type for magic, media_type in _MAGIC if head.startswith(magic)), None)
+
+
+def heif_of(head: bytes) -> str | None:
+    """What a picture is called that phones save and that no media here is; None for all else.
+
+    Args:
+        head: At least the first 16 bytes.
+    """
+    if head[4:8] != b"ftyp" or head[8:12] not in _HEIF:
+        return None
+    # The first name may be that of the family; then those behind it tell.
+    names = head[8 : int.from_bytes(head[:4], "big")]
+    return "an AVIF picture" if b"avi" in names else "a HEIC picture"
 
 
 def probe(file: Path) -> VideoProbe:

@@ -13,6 +13,7 @@ from nexiom_sdk.wording import printable
 WORD = struct.Struct(">I")
 LONG = struct.Struct(">Q")
 HEAD_BYTES = 16  # the longest; eight of them are enough for most
+MOST_BOXES = 100_000  # at the top of a file: seven hours in fragments of half a second have as many
 _HEADER = struct.Struct(">I4s")
 
 
@@ -61,10 +62,13 @@ def top_boxes(reader: Reader, size_bytes: int) -> Iterator[Box]:
         size_bytes: Its length.
 
     Raises:
-        ResultInvalid: They do not fill it.
+        ResultInvalid: They do not fill it, or are more than any real file has.
     """
-    at = 0
+    at, left = 0, MOST_BOXES
     while at < size_bytes:
+        left -= 1
+        if left < 0:
+            raise reader.refuse("it has more parts than any real one")
         box = _box(reader.some(at, HEAD_BYTES), at, size_bytes)
         if box.end > size_bytes:
             name = printable(box.kind.decode("latin-1"))

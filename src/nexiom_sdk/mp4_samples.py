@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
+from nexiom_sdk.bounded_reading import Refusal, unreadable
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.mp4_boxes import WORD
 
@@ -43,7 +44,7 @@ def samples_in(tables: Mapping[bytes, bytes], media: Sequence[Span]) -> int:
 
 
 def chunks(
-    offsets: Iterable[int], runs: Iterable[int], same: int, each: Iterable[int]
+    offsets: Iterable[int], runs: Iterable[int], same: int, each: Iterable[int], *, refuse: Refusal = unreadable
 ) -> Iterator[tuple[int, int, int]]:
     """Place, number of samples and length of each chunk of samples.
 
@@ -52,13 +53,19 @@ def chunks(
         runs: By threes: a chunk, the samples in each from there on, and how they are coded.
         same: The length of every sample, or 0.
         each: The length of each sample, where they differ.
+        refuse: The error where a run begins before the one that it follows.
+
+    Raises:
+        NexiomError: The runs are not in order.
     """
     three, lengths = iter(runs), iter(each)
     triples = zip(three, three, three, strict=False)
     count, (following, coming, _) = 0, next(triples, (0, 0, 0))
     for chunk, offset in enumerate(offsets, start=1):
-        while following and chunk >= following:
+        if chunk == following:
             count, (following, coming, _) = coming, next(triples, (0, 0, 0))
+            if following and following <= chunk:
+                raise refuse("its index is out of order")
         yield offset, count, same * count if same else sum(islice(lengths, count))
 
 

@@ -22,7 +22,7 @@ from nexiom_sdk.picture_fitting import fit
 from nexiom_sdk.picture_shapes import changes
 from nexiom_sdk.pixels import video_size
 from nexiom_sdk.reference_limits import broken_limits, check_limits, limits_for
-from nexiom_sdk.references import MOST_BYTES, Reference, inspect_file
+from nexiom_sdk.references import MOST_BYTES, Reference, inspect_file, type_of
 from nexiom_sdk.resting import at_rest, given_out, resting_place, sha256_of_place, take_in
 from nexiom_sdk.storage import ObjectStore, input_key
 from nexiom_sdk.types import Candidate, MediaRole
@@ -167,10 +167,11 @@ class Copies:
 
 
 def _cleaned(source: BinaryIO, place: BinaryIO, role: MediaRole, name: str) -> tuple[Reference, str, bool]:
-    found = inspect_file(source, role=role, name=name)
+    # Whether it is whole is asked of the copy, from which all is gone that phones and recorders write around it.
+    media_type = type_of(source, role=role, name=name)
     source.seek(0)
     try:
-        changed = without_metadata(source, place, media_type=found.media_type)
+        changed = without_metadata(source, place, media_type=media_type)
     except InvalidInput as error:
         msg = f"The reference '{printable(name, 200)}' is damaged or incomplete. {error.message}"
         raise InvalidInput(msg, next_step=error.next_step) from error

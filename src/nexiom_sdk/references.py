@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from nexiom_sdk.bounded_reading import Reader
 from nexiom_sdk.errors import InvalidInput, ResultInvalid
-from nexiom_sdk.media import sniff
+from nexiom_sdk.media import heif_of, sniff
+from nexiom_sdk.metadata.mp4 import has_sound_only
 from nexiom_sdk.models import MediaKind, kind_of
 from nexiom_sdk.mp4 import read_mp4
 from nexiom_sdk.picture_headers import picture_size
@@ -124,27 +126,50 @@ def inspect_file(file: BinaryIO, *, role: MediaRole, name: str = "reference") ->
     Raises:
         InvalidInput: It is something else, damaged, or larger than any real one.
     """
-    shown, kind = printable(name, 200), kind_of(role)
-    size_bytes = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    head = file.read(512)
-    media_type = sniff(head)
-    if not head:
-        raise InvalidInput(f"The reference '{shown}' is empty.")
-    if size_bytes > MOST_BYTES[kind]:
-        raise too_large(shown, role=role)
-    if media_type is None or not media_type.startswith(f"{kind}/"):
-        article = "an" if kind[0] in "aeiou" else "a"
-        what = f"it is {media_type}" if media_type else _guess(head)
-        msg = f"The reference '{shown}' is not {article} {kind} ({what})."
-        raise InvalidInput(msg, next_step=f"Hand over {article} {kind}: {', '.join(_types_of(kind))}.")
-    match kind:
+    media_type = type_of(file, role=role, name=name)
+    shown, size_bytes = printable(name, 200), file.seek(0, io.SEEK_END)
+    match kind_of(role):
         case "image":
             return _picture(file, size_bytes, media_type, shown)
         case "video":
             return _video(file, size_bytes, media_type, shown)
         case "audio":
             return _sound(file, size_bytes, media_type, shown)
+
+
+def type_of(file: BinaryIO, *, role: MediaRole, name: str = "reference") -> str:
+    """The type of a file, if it begins like media of the kind that its role needs, and is not larger than any real one.
+
+    Whether it is whole is not looked at.
+
+    Args:
+        file: The whole file; where it is read next may change.
+        role: What it is for.
+        name: What to call it in errors.
+
+    Raises:
+        InvalidInput: It is something else, or too large.
+    """
+    shown, kind = printable(name, 200), kind_of(role)
+    size_bytes = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(512)
+    if not head:
+        raise InvalidInput(f"The reference '{shown}' is empty.")
+    if size_bytes > MOST_BYTES[kind]:
+        raise too_large(shown, role=role)
+    media_type = sniff(head)
+    if kind == "audio" and media_type in {"video/mp4", "video/quicktime"} and has_sound_only(Reader(file)):
+        media_type = "audio/mp4"
+    if media_type is not None and media_type.startswith(f"{kind}/"):
+        return media_type
+    article = "an" if kind[0] in "aeiou" else "a"
+    if picture := heif_of(head):
+        msg = f"The reference '{shown}' is {picture}, which no model takes."
+        raise InvalidInput(msg, next_step="Save it as JPEG.")
+    what = f"it is {media_type}" if media_type else _guess(head)
+    msg = f"The reference '{shown}' is not {article} {kind} ({what})."
+    raise InvalidInput(msg, next_step=f"Hand over {article} {kind}: {', '.join(_types_of(kind))}.")
 
 
 def too_large(name: str, *, role: MediaRole) -> InvalidInput:
@@ -219,9 +244,8 @@ def _picture(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Re
 
 
 def _video(file: BinaryIO, size_bytes: int, media_type: str, shown: str) -> Reference:
-    read = read_webm if media_type == "video/webm" else read_mp4
     try:
-        found = read(file, size_bytes)
+        found = read_webm(file, size_bytes, recorded=True) if media_type == "video/webm" else read_mp4(file, size_bytes)
     except ResultInvalid as error:
         raise InvalidInput(f"The video '{shown}' is damaged or incomplete. {error.message}") from error
     return Reference(

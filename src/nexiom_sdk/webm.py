@@ -15,12 +15,14 @@ _WIDTH, _HEIGHT = 0xB0, 0xBA
 _PICTURE, _SOUND = 1, 2
 
 
-def read_webm(file: BinaryIO, size_bytes: int) -> VideoProbe:
+def read_webm(file: BinaryIO, size_bytes: int, *, recorded: bool = False) -> VideoProbe:
     """What a WebM file is.
 
     Args:
         file: The file; where it is read next may change.
         size_bytes: Its length.
+        recorded: Whether it may be as browsers record it, without lengths: then it lasts until its last block begins.
+            That half of it is missing cannot be told.
 
     Raises:
         ResultInvalid: It is not a whole, readable WebM video.
@@ -36,18 +38,38 @@ def read_webm(file: BinaryIO, size_bytes: int) -> VideoProbe:
     if end > size_bytes:
         raise ResultInvalid(f"The WebM video is incomplete: {end - size_bytes:,} bytes of it are missing.")
     heads = {ebml.INFO: b"", ebml.TRACKS: b""}
-    clusters = 0
-    for found, found_end in ebml.elements_between(reader, segment.start, end):
+    last: tuple[ebml.Element, int] | None = None
+    for found, found_end in ebml.elements_between(reader, segment.start, end, open_clusters=recorded):
         if found.kind in heads:
             heads[found.kind] = reader.take(found.start, found_end - found.start)
-        clusters += found.kind == ebml.CLUSTER
-    if not clusters:
+        elif found.kind == ebml.CLUSTER:
+            last = found, found_end
+    if last is None:
         raise ResultInvalid("The WebM video is empty.")
+    info = _contents(heads[ebml.INFO])
     tracks = ebml.elements_in(heads[ebml.TRACKS], unreadable)
-    return _probe(_contents(heads[ebml.INFO]), [_contents(track) for kind, _, track in tracks if kind == ebml.TRACK])
+    ticks = _float(info.get(ebml.DURATION, b""))
+    if recorded and not ticks:  # some leave room for it that nobody fills in
+        ticks = _begin_of_last_block(reader, *last)
+    seconds = ticks * (_number(info.get(ebml.TIMECODE_SCALE, b"")) or 1_000_000) / 1e9
+    return _probe(seconds, [_contents(track) for kind, _, track in tracks if kind == ebml.TRACK])
 
 
-def _probe(info: dict[int, bytes], tracks: list[dict[int, bytes]]) -> VideoProbe:
+def _begin_of_last_block(reader: Reader, cluster: ebml.Element, end: int) -> int:
+    """When the last block of a cluster begins, in ticks; blocks say it from the time of their cluster on."""
+    time = latest = 0
+    for found, found_end in ebml.elements_between(reader, cluster.start, end):
+        at = ebml.block_at(reader, found, found_end)
+        if found.kind == ebml.CLUSTER_TIME:
+            time = _number(reader.some(found.start, min(found_end - found.start, 8)))
+        elif at is not None:
+            head = reader.some(at, 12)
+            time_at = ebml.number(head, 0, unreadable)[1]
+            latest = max(latest, int.from_bytes(head[time_at : time_at + 2], "big", signed=True))
+    return time + latest
+
+
+def _probe(seconds: float, tracks: list[dict[int, bytes]]) -> VideoProbe:
     picture, sound = (
         next((track for track in tracks if _number(track.get(ebml.TRACK_TYPE, b"")) == kind), None)
         for kind in (_PICTURE, _SOUND)
@@ -56,7 +78,6 @@ def _probe(info: dict[int, bytes], tracks: list[dict[int, bytes]]) -> VideoProbe
     width, height = _number(video.get(_WIDTH, b"")), _number(video.get(_HEIGHT, b""))
     if picture is None or not width or not height:
         raise ResultInvalid("The file has no picture track.")
-    seconds = _float(info.get(ebml.DURATION, b"")) * (_number(info.get(ebml.TIMECODE_SCALE, b"")) or 1_000_000) / 1e9
     if not 0 < seconds < float("inf"):
         raise ResultInvalid("The WebM video does not say how long it is: it was not finished.")
     frame_nanoseconds = _number(picture.get(ebml.FRAME_NANOSECONDS, b""))

@@ -1,18 +1,22 @@
 """MP4, MOV and M4A: what is neither picture nor sound becomes empty boxes and zero bytes; nothing moves.
 
+That goes for the media too: a camera may write between its pictures where they were taken, and no table names it.
 The tables of such a file name places in it, so whatever were cut out would have to be answered for in each of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from heapq import merge
+from itertools import islice
 
 from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.metadata.boxes import EMPTY, boxes, emptied
+from nexiom_sdk.metadata.fragments import add_fragment, usual_sizes
 from nexiom_sdk.metadata.parts import Edit, Part, Zeros, damaged, edited
-from nexiom_sdk.metadata.samples import sample_places
-from nexiom_sdk.mp4_boxes import HEAD_BYTES, Box, box_at
+from nexiom_sdk.metadata.samples import Places, add_samples
+from nexiom_sdk.mp4_boxes import HEAD_BYTES, MOST_BOXES, Box, box_at
+from nexiom_sdk.mp4_samples import Span
 
 _TOP = b""
 # What stays inside each box that is looked into. Whatever nobody named here goes: makers invent their own.
@@ -37,6 +41,7 @@ _SOUND = b"soun"
 _COMPRESSOR_NAME_AT, _PICTURE_ENTRY_BYTES = 42, 78
 _IN_PICTURE_ENTRY = frozenset({b"uuid", b"udta", b"meta", *EMPTY})
 _MAX_TRACKS = 1_000
+MAX_GAPS = 200_000  # in the media: two hours of a track that goes, in 27 pieces a second
 
 
 def mp4_parts(reader: Reader, *, tracks: frozenset[bytes] = _PICTURE | {_SOUND}) -> Iterator[Part]:
@@ -50,8 +55,8 @@ def mp4_parts(reader: Reader, *, tracks: frozenset[bytes] = _PICTURE | {_SOUND})
         InvalidInput: It is not a whole MP4, or has a track of another kind in fragments.
     """
     end = _end(reader)
-    places = _other_samples(reader, end, tracks)
-    yield from edited(_edits(reader, end, tracks, places), end)
+    kept = _samples(reader, end, tracks).in_order()
+    yield from edited(_edits(reader, end, tracks, kept), end)
 
 
 def _end(reader: Reader) -> int:
@@ -73,26 +78,46 @@ def _end(reader: Reader) -> int:
     return at
 
 
-def _other_samples(reader: Reader, end: int, tracks: frozenset[bytes]) -> Iterator[tuple[int, int]]:
-    """Start and end of the samples of all tracks that go, in the order of the file."""
-    index = next((box for box in boxes(reader, 0, end) if box.kind == b"moov"), None)
+def _samples(reader: Reader, end: int, tracks: frozenset[bytes]) -> Places:
+    """Where the samples of all tracks that stay lie."""
+    top = list(islice(boxes(reader, 0, end), MOST_BOXES + 1))
+    if len(top) > MOST_BOXES:
+        raise damaged("it has more parts than any real one")
+    index = next((box for box in top if box.kind == b"moov"), None)
     if index is None:
         raise damaged("its index is missing")
-    going: list[Box] = []
-    staying = 0
-    for track in boxes(reader, index.start, index.end):
-        if track.kind == b"trak":
-            stays = _handler(reader, track) in tracks
-            staying += stays
-            if not stays:
-                going.append(track)
-            if len(going) > _MAX_TRACKS:
-                raise damaged("it has more tracks than any real one")
+    each = list(islice((box for box in boxes(reader, index.start, index.end) if box.kind == b"trak"), _MAX_TRACKS + 1))
+    if len(each) > _MAX_TRACKS:
+        raise damaged("it has more tracks than any real one")
+    staying = [track for track in each if _handler(reader, track) in tracks]
     if not staying:
         raise damaged("it has neither picture nor sound, or its index is compressed")
-    if going and any(box.kind == b"moof" for box in boxes(reader, 0, end)):
+    fragments = [box for box in top if box.kind == b"moof"]
+    if fragments and len(staying) < len(each):
         raise damaged("it is in fragments, and has a track that is neither picture nor sound")
-    return merge(*(sample_places(reader, _tables(reader, track)) for track in going))
+    places = Places([(box.start, box.end) for box in top if box.kind == b"mdat"])
+    for track in staying:
+        add_samples(reader, _tables(reader, track), places, is_sound=_handler(reader, track) == _SOUND)
+    usual = usual_sizes(reader, index) if fragments else {}
+    for fragment in fragments:
+        add_fragment(reader, fragment, usual, places)
+    return places
+
+
+def has_sound_only(reader: Reader) -> bool:
+    """Whether an MP4 is a sound, whatever its first bytes call it: many programs call it there what they call videos.
+
+    Args:
+        reader: The file. One that cannot be read is none.
+    """
+    try:
+        top = islice(boxes(reader, 0, reader.size), MOST_BOXES)
+        index = next((box for box in top if box.kind == b"moov"), None)
+        inside = () if index is None else islice(boxes(reader, index.start, index.end), _MAX_TRACKS)
+        kinds = {_handler(reader, box) for box in inside if box.kind == b"trak"}
+    except NexiomError:
+        return False
+    return _SOUND in kinds and not kinds & _PICTURE
 
 
 def _tables(reader: Reader, track: Box) -> dict[bytes, Box]:
@@ -114,23 +139,23 @@ def _handler(reader: Reader, track: Box) -> bytes:
     raise damaged("a track does not say what it is")
 
 
-def _edits(reader: Reader, end: int, tracks: frozenset[bytes], places: Iterator[tuple[int, int]]) -> Iterator[Edit]:
-    place = next(places, None)
+def _edits(reader: Reader, end: int, tracks: frozenset[bytes], kept: Iterator[Span]) -> Iterator[Edit]:
+    sample, left = next(kept, None), MAX_GAPS
     for box in boxes(reader, 0, end):
         if box.kind == b"mdat":
-            zeroed = box.start
-            while place is not None and place[0] < box.end:
-                if place[0] < box.start or place[1] > box.end:
-                    raise damaged("a track that is neither picture nor sound lies outside the media")
-                if place[1] > zeroed:
-                    first = max(place[0], zeroed)
-                    yield Edit(first, Zeros(place[1] - first))
-                    zeroed = place[1]
-                place = next(places, None)
+            at = box.start
+            while sample is not None and sample[0] < box.end:
+                if sample[0] > at:
+                    left -= 1
+                    if left < 0:
+                        raise damaged("there are more gaps between its pictures and sounds than in any real one")
+                    yield Edit(at, Zeros(sample[0] - at))
+                at = max(at, sample[1])  # samples may share their bytes
+                sample = next(kept, None)
+            if at < box.end:
+                yield Edit(at, Zeros(box.end - at))
         else:
             yield from _inside(reader, box, _TOP, tracks)
-    if place is not None:
-        raise damaged("a track that is neither picture nor sound lies outside the media")
 
 
 def _inside(reader: Reader, box: Box, around: bytes, tracks: frozenset[bytes], handler: bytes = b"") -> Iterator[Edit]:

@@ -14,7 +14,7 @@ _FRAME = b"ANMF"
 _XMP_FLAG = 0x04
 _WAV_SOUND = frozenset({b"fmt ", b"fact", b"data"})
 _LONG_HEADS = (b"RF64", b"BW64")  # WAV of more than 4 GiB: the lengths stand in a chunk "ds64"
-_OPEN = 0xFFFFFFFF  # a length that was not known when the head was written
+_OPEN = 0xFFFFFFFF  # a length that was not known when the head was written; some leave 0 there
 
 
 def webp_parts(reader: Reader) -> Iterator[Part]:
@@ -40,37 +40,31 @@ def webp_parts(reader: Reader) -> Iterator[Part]:
 
 
 def wav_parts(reader: Reader) -> Iterator[Part]:
-    """What stays of a WAV: how the sound is coded, and the sound.
+    """What stays of a WAV: how the sound is coded, and the sound. Lengths that were left open are filled in.
 
     Args:
         reader: The file.
 
     Raises:
-        InvalidInput: It is not a whole WAV.
+        InvalidInput: It is not a whole WAV, or longer than a plain one can be.
     """
     head = reader.take(0, 12)
     if head[:4] not in {b"RIFF", *_LONG_HEADS} or head[8:] != b"WAVE":
         raise damaged("it does not begin like a WAV")
-    long = head[:4] != b"RIFF"
     chunks: dict[bytes, Chunk] = {}
-    for chunk in _wav_chunks(reader, long=long):
+    for chunk in _wav_chunks(reader, head):
         if chunk.kind in chunks or (chunk.kind == b"data" and b"fmt " not in chunks):
             raise damaged("the WAV has its parts in a strange order")
         if chunk.kind in _WAV_SOUND:
             chunks[chunk.kind] = chunk
-    sound = chunks.get(b"data")
-    if sound is None:
+    if b"data" not in chunks:
         raise damaged("the WAV has no sound")
     length = 4 + sum(8 + (chunk.end - chunk.start + 1) // 2 * 2 for chunk in chunks.values())
-    if long:
-        sizes = _long_sizes(reader, length + 36, sound)
-        yield head[:4] + _OPEN.to_bytes(4, "little") + b"WAVE"
-        yield sizes
-    else:
-        yield b"RIFF" + length.to_bytes(4, "little") + b"WAVE"
+    if length >= _OPEN:
+        raise damaged("the WAV is longer than 4 GiB")
+    yield b"RIFF" + length.to_bytes(4, "little") + b"WAVE"
     for chunk in chunks.values():
-        size = _OPEN if long and chunk is sound else chunk.end - chunk.start
-        yield chunk.kind + size.to_bytes(4, "little")
+        yield chunk.kind + (chunk.end - chunk.start).to_bytes(4, "little")
         yield Kept(chunk.start, chunk.end)
         yield Zeros((chunk.end - chunk.start) % 2)
 
@@ -121,16 +115,18 @@ def _length(part: Part) -> int:
             return len(part)
 
 
-def _wav_chunks(reader: Reader, *, long: bool) -> Iterator[Chunk]:
+def _wav_chunks(reader: Reader, first: bytes) -> Iterator[Chunk]:
     """The chunks up to the last whole one: recorders write odd things after the sound, and wrong lengths in front."""
     at, sound_bytes, heard = 12, 0, False
+    long = first[:4] in _LONG_HEADS
+    unfinished = {_OPEN, 0} if int.from_bytes(first[4:8], "little") in {_OPEN, 0} else {_OPEN}
     while at + 8 <= reader.size:
         head = reader.take(at, 8)
         kind, length = head[:4], int.from_bytes(head[4:], "little")
         if kind == b"ds64" and long:
             sound_bytes = int.from_bytes(reader.take(at + 16, 8), "little")
-        if kind == b"data" and length == _OPEN:
-            length = sound_bytes if long else reader.size - at - 8
+        if kind == b"data" and length in unfinished:
+            length = sound_bytes or reader.size - at - 8
         chunk = Chunk(kind, at, at + 8, at + 8 + length)
         if chunk.end > reader.size:
             if heard and kind not in _WAV_SOUND:
@@ -139,14 +135,3 @@ def _wav_chunks(reader: Reader, *, long: bool) -> Iterator[Chunk]:
         heard = heard or kind == b"data"
         yield chunk
         at = chunk.end + length % 2
-
-
-def _long_sizes(reader: Reader, length: int, sound: Chunk) -> bytes:
-    """The chunk `ds64`: all, the sound, the samples as the original counts them, and no table of other long chunks."""
-    head = reader.take(12, 36)
-    if head[:4] != b"ds64" or int.from_bytes(head[4:8], "little") < 28:
-        raise damaged("the WAV does not say how long it is")
-    sizes = (length, sound.end - sound.start)
-    return (
-        b"ds64" + (28).to_bytes(4, "little") + b"".join(n.to_bytes(8, "little") for n in sizes) + head[24:32] + bytes(4)
-    )

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from nexiom_sdk import ebml
 from nexiom_sdk.bounded_reading import MOST_BYTES_AT_ONCE, Reader
-from nexiom_sdk.ebml import Element, element_at, elements_between, elements_in, number
+from nexiom_sdk.ebml import Element, block_at, element_at, elements_between, elements_in, number
 from nexiom_sdk.metadata.parts import Edit, Part, damaged, edited
 from nexiom_sdk.metadata.plans import CRC, VOID, Plan, cleaned, emptied
 
 _SEEK_HEAD, _CUES = 0x114D9B74, 0x1C53BB6B
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
 _ADDITION = 0x41E4
-_SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xA3, 0xA0, 0xA1
 _PICTURE_AND_SOUND = frozenset({1, 2, 3})
 _KEPT = frozenset({_SEEK_HEAD, ebml.INFO, ebml.TRACKS, ebml.CLUSTER, _CUES})
 
@@ -25,7 +24,7 @@ def webm_parts(reader: Reader) -> Iterator[Part]:
         reader: The file.
 
     Raises:
-        InvalidInput: It is not a whole WebM with a length for each of its parts.
+        InvalidInput: It is not a whole WebM with a length for each of its parts but clusters.
     """
     head = element_at(reader, 0)
     if head.kind != ebml.EBML or head.end is None:
@@ -38,13 +37,14 @@ def webm_parts(reader: Reader) -> Iterator[Part]:
 
 
 def _edits(reader: Reader, head: Element, segment: Element, end: int) -> Iterator[Edit]:
-    tracks = [found for found, _ in elements_between(reader, segment.start, end) if found.kind == ebml.TRACKS]
+    top = elements_between(reader, segment.start, end, open_clusters=True)
+    tracks = [found for found, _ in top if found.kind == ebml.TRACKS]
     if len(tracks) != 1:
         raise damaged("the WebM has no list of tracks, or several")
     silent = _other_tracks(_content(reader, tracks[0]))
     yield Edit(head.start, cleaned(_content(reader, head), _PLANS[ebml.EBML]))
     left = MOST_BYTES_AT_ONCE
-    for found, found_end in elements_between(reader, segment.start, end):
+    for found, found_end in elements_between(reader, segment.start, end, open_clusters=True):
         if found.kind in _PLANS:
             left -= found_end - found.start
             if left < 0:
@@ -75,12 +75,7 @@ def _other_tracks(tracks: bytes) -> frozenset[int]:
 
 def _blocks_of_others(reader: Reader, cluster: Element, end: int, silent: frozenset[int]) -> Iterator[Edit]:
     for found, found_end in elements_between(reader, cluster.start, end):
-        track_at: int | None = None
-        if found.kind == _SIMPLE_BLOCK:
-            track_at = found.start
-        elif found.kind == _BLOCK_GROUP:
-            inner = elements_between(reader, found.start, found_end)
-            track_at = next((one.start for one, _ in inner if one.kind == _BLOCK), None)
+        track_at = block_at(reader, found, found_end)
         its_track = None if track_at is None else number(reader.some(track_at, 8), 0, damaged)[0]
         if found.kind in {CRC, VOID} or its_track in silent:
             yield from emptied(found, found_end)
