@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,10 @@ def test_more_at_once_than_any_real_index_has_is_refused() -> None:
     assert len(reader.take(0, MOST_BYTES_AT_ONCE)) == MOST_BYTES_AT_ONCE
     with pytest.raises(ResultInvalid, match="index is larger"):
         reader.some(0, MOST_BYTES_AT_ONCE + 1)
+
+
+@pytest.mark.parametrize("at", [3, 4, 2**63 - 1, 2**64, 2**80])
+def test_behind_the_end_there_is_nothing_wherever_that_is(at: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"fox")
+    with (tmp_path / "file").open("rb") as file:
+        assert Reader(file).some(at, 10) == b""

@@ -68,5 +68,7 @@ class Reader:
             raise self.refuse("it has more parts than any real one")
         if count > MOST_BYTES_AT_ONCE:
             raise self.refuse("its index is larger than any real one")
+        if at >= self.size:  # a place that a made-up file names may be one that no system can look for
+            return b""
         self._file.seek(at)
         return self._file.read(count)
