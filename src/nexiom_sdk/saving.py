@@ -29,11 +29,13 @@ from nexiom_sdk.results import Results, StoredVideo, of_the_store
 from nexiom_sdk.storage import MOST_URL_SECONDS, output_key
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
 from nexiom_sdk.verification import differences
+from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
 
 TRIES_FOR_A_USABLE_RESULT = 3
 WAIT_FOR_ANOTHER_MACHINE_SECONDS = 7 * 24 * 3600.0
+_LONGEST_REASON = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +88,16 @@ class Saving:
             if error.charged == "no" and job.cost_usd != 0:
                 error.charged = "yes"  # the call that failed was free; the video that it was for is made and paid
             if isinstance(error, StorageUnavailable) and await spool.files(job):
-                error.message = f"{error.message} The video is safe in {spool.place} and goes into the store by itself."
+                told = printable(error.message, _LONGEST_REASON)  # a store may answer with a whole web page
+                error.message = f"{told} The video is safe in {spool.in_words} and goes into the store by itself."
                 job = job.with_metadata(spooled=spool.place)
             if isinstance(error, ResultInvalid | ResultExpired):
                 job = moves.unusable(job)
             if self._may_work_later(job, error):
-                return await desk.later(job, error)
+                delayed = await desk.later(job, error)
+                if isinstance(error, StorageUnavailable):
+                    _say_once(job, delayed, error)
+                return delayed
             if getattr(error, "retryable", False):  # its own words promise another try
                 error.next_step = ResultInvalid.default_next_step
             return await desk.end(job, error)
@@ -162,3 +168,11 @@ class Saving:
             return outcome.assets
         msg = f"{provider.name} no longer offers the finished video."
         raise ResultExpired(msg)
+
+
+def _say_once(before: GenerationJob, job: GenerationJob, error: StorageUnavailable) -> None:
+    """Whoever keeps the store should hear of it without looking at rows; not at each try, but when the cause is new."""
+    if "trouble" in before.provider_metadata and moves.next_step_of(before) == moves.next_step_of(job):
+        return
+    facts = {"action": "not_stored", "job_id": job.id}
+    _log.warning("job %s waits: %s %s", job.id, error.message, moves.next_step_of(job), extra=facts)
