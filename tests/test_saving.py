@@ -20,6 +20,21 @@ from rig import Rig
 RigOf = Callable[..., Rig]
 
 
+async def test_a_store_that_answers_with_a_web_page_does_not_hide_that_the_video_is_safe(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> ObjectInfo:
+        page = "<!doctype html>\n<html>" + "<p>Internal error</p>" * 500
+        raise StorageUnavailable(f"The store refused it (500): {page}", next_step="Ask for JOB.")
+
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    monkeypatch.setattr(rig.store, "put", refuse)
+    job = await rig.step(await rig.step(await rig.submitted()))
+    trouble = str(job.provider_metadata["trouble"])
+    assert (len(trouble) < 1000, trouble.endswith("and goes into the store by itself.")) == (True, True)
+    assert job.provider_metadata["trouble_next_step"] == f"Ask for {job.id}."
+
+
 async def test_the_row_describes_the_stored_video(rig_of: RigOf, clock: VirtualClock) -> None:
     rig = rig_of(FakeProvider("acme", clock=clock).succeed())
     result = await rig.studio.result(await rig.steps(await rig.submitted()))

@@ -50,11 +50,14 @@ def jobs_table(jobs: Sequence[GenerationJob], *, now: datetime, width: int) -> T
 
 
 def troubles(jobs: Sequence[GenerationJob]) -> Iterator[RenderableType]:
-    """What keeps jobs of a list from going on, and what would mend it."""
+    """What keeps jobs of a list from going on, and what would mend it: once for all that wait for the same."""
+    told: dict[str, list[str]] = {}
     for job in jobs:
-        if told := words.whole_trouble(job):
-            yield Text(f"\n{job.id}", "bold")
-            yield below(told, style="yellow", indent=2)
+        told.setdefault(words.whole_trouble(job), []).append(job.id)
+    for text, (first, *more) in told.items():
+        if text:
+            yield Text(f"\n{first}{f' and {len(more)} more' if more else ''}", "bold")
+            yield below(text, style="yellow", indent=2)
 
 
 def plain_jobs(jobs: Sequence[GenerationJob]) -> str:

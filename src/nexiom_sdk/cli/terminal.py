@@ -149,8 +149,9 @@ class Terminal:
         if problem.next_step:
             lines.append(Text.assemble(("next: ", "bold"), printable(problem.next_step)))
         to_copy = problem.next_step.startswith("nexiom ")  # a command is not broken into lines
-        for line in lines:
-            self._remarks.print(line, soft_wrap=to_copy or not self._remarks.is_terminal)
+        for number, line in enumerate(lines, 1):
+            whole = to_copy and number == len(lines)
+            self._remarks.print(line, soft_wrap=whole or not self._remarks.is_terminal)
 
     def _remark(self, text: Text) -> None:
         if not self._quiet:
