@@ -17,10 +17,14 @@ CROPPED = "the first frame 'wide.jpg' was cropped from"
 
 
 @pytest.fixture
-def waiting(command: Command) -> Said:
-    """A job whose video the store does not take."""
+def store_that_is_down(command: Command) -> None:
     command.home.mkdir()
     (command.home / "outputs").write_text("a file where the store has a folder")
+
+
+@pytest.fixture
+def waiting(store_that_is_down: None, command: Command) -> Said:
+    """A job whose video the store does not take."""
     return command("generate", "x", "--provider", "wired", "--timeout", "3", script="done")
 
 
@@ -63,19 +67,26 @@ def test_a_job_that_went_on_has_no_trouble_and_no_next_step(command: Command) ->
     assert (row["status"], row["trouble"], row["trouble_next_step"]) == ("completed", None, None)
 
 
-def test_a_worker_says_once_which_job_it_cannot_store_and_until_when_jobs_wait(command: Command) -> None:
-    command.home.mkdir()
-    (command.home / "outputs").write_text("a file where the store has a folder")
+@pytest.mark.usefixtures("store_that_is_down")
+def test_a_worker_says_which_job_it_cannot_store_and_until_when_jobs_wait(command: Command) -> None:
     command("generate", "x", "--provider", "wired", "--timeout", "0", script="done")
     said = command("worker", "--once", script="done")
     job_id = command("jobs", "list").out.split("\t")[0]
     warnings = [line for line in said.err.splitlines() if f"WARNING job {job_id} waits: " in line]
     assert len(warnings) == 1
     assert warnings[0].endswith(STEP)
-    assert re.search(r"^worker stopped; 1 job waits until 20\S+\+00:00$", said.err, re.MULTILINE)
+    assert re.search(r"^worker stopped; 1 job waits until 20\S+ \S+ UTC$", said.err, re.MULTILINE)
     again = command("worker", "--once", "--json", script="done")
-    assert "waits: " not in again.err
     assert again.lines[-1]["waiting"] == 1
+    assert re.fullmatch(r"20\S+T\S+\+00:00", str(again.lines[-1]["until"]))
+
+
+@pytest.mark.usefixtures("store_that_is_down")
+def test_an_order_that_is_only_made_says_that_its_video_is_not_stored_yet(command: Command) -> None:
+    said = command("generate", "x", "--provider", "wired", "--detach", script="done")
+    assert said.code == 0
+    assert "The video is made, and not stored yet. The store in " in said.err
+    assert said.err.endswith(f"{STEP}\n")
 
 
 def test_a_worker_that_leaves_nothing_says_no_more_than_that_it_stopped(command: Command) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 from rich.console import Console
 
 from nexiom_sdk import GenerationJob, JobStatus, VideoRequest
@@ -137,7 +138,7 @@ def test_warnings_of_a_job_are_shown_as_lines_and_safely() -> None:
     assert "\nWarnings\nasked for 8 s, the video has 5.04 s\nall \ufffd[31mred\n" in shown
     assert shown.count("asked for 8 s") == 1
     assert "Warnings" not in row_text(job.with_metadata(warnings=None)).plain
-    video = {"path": "x", "remarks": ["asked for 8 s, the video has 5.04 s"]}
+    video: dict[str, JsonValue] = {"path": "x", "remarks": ["asked for 8 s, the video has 5.04 s"]}
     shown = row_text(job.with_metadata(results=[video])).plain
     assert (shown.count("asked for 8 s"), '"path": "x"' in shown) == (1, True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
@@ -49,6 +49,7 @@ class Saving:
 
     desk: Desk
     results: Results
+    _said: dict[str, str] = field(default_factory=dict[str, str], init=False, repr=False)
 
     async def begin(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         """The provider is done: commit that, then save, while its addresses are fresh."""
@@ -96,8 +97,9 @@ class Saving:
             if self._may_work_later(job, error):
                 delayed = await desk.later(job, error)
                 if isinstance(error, StorageUnavailable):
-                    _say_once(job, delayed, error)
+                    self._say_once(delayed, error)
                 return delayed
+            self._said.pop(job.id, None)
             if getattr(error, "retryable", False):  # its own words promise another try
                 error.next_step = ResultInvalid.default_next_step
             return await desk.end(job, error)
@@ -112,6 +114,7 @@ class Saving:
         )
         saved = await desk.commit(job, done)
         await spool.drop(job)
+        self._said.pop(job.id, None)
         if tried_before:
             await self._tidy(saved)
         return saved
@@ -123,6 +126,14 @@ class Saving:
             card = self.desk.card_of(self.desk.provider_of(job), job.model or "")
         others = [differences(one.probe, asked=asked, card=card) for one in videos] if asked else ()
         return [text for remarks in (*(one.remarks for one in videos), *others) for text in remarks]
+
+    def _say_once(self, job: GenerationJob, error: StorageUnavailable) -> None:
+        """Whoever runs workers hears of it without looking at rows; not at each try, but when what mends it is new."""
+        step = moves.next_step_of(job)
+        if self._said.get(job.id) != step:
+            self._said[job.id] = step
+            facts = {"action": "not_stored", "job_id": job.id}
+            _log.warning("job %s waits: %s %s", job.id, error.message, step, extra=facts)
 
     async def _tidy(self, done: GenerationJob) -> None:
         """Remove what earlier tries left in `outputs`: a completed job is never ordered again, so nobody puts more."""
@@ -168,11 +179,3 @@ class Saving:
             return outcome.assets
         msg = f"{provider.name} no longer offers the finished video."
         raise ResultExpired(msg)
-
-
-def _say_once(before: GenerationJob, job: GenerationJob, error: StorageUnavailable) -> None:
-    """Whoever keeps the store should hear of it without looking at rows; not at each try, but when the cause is new."""
-    if "trouble" in before.provider_metadata and moves.next_step_of(before) == moves.next_step_of(job):
-        return
-    facts = {"action": "not_stored", "job_id": job.id}
-    _log.warning("job %s waits: %s %s", job.id, error.message, moves.next_step_of(job), extra=facts)

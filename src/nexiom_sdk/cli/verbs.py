@@ -282,7 +282,7 @@ async def _waiting(session: Session) -> dict[str, JsonValue]:
 
 def _in_words(*, waiting: JsonValue, until: JsonValue) -> str:
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait, the first"
-    return f"; {jobs} until {until}"
+    return f"; {jobs} until {until}".replace("T", " ").replace("+00:00", " UTC")
 
 
 def _nothing_is_set_up(choice: Choice, request: VideoRequest, states: Sequence[ProviderState]) -> bool:
@@ -300,6 +300,8 @@ def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
         text = "The video is done."
     elif job.phase is Phase.QUEUED:
         text = unsent(job)
+    elif job.phase is Phase.SAVING:
+        text = f"The video is made, and not stored yet. {whole_trouble(job)}".rstrip()
     session.output.outcome(job, text, command=session.watch_command(job.id))
 
 
