@@ -181,3 +181,18 @@ def test_a_prompt_survives_a_locale_without_letters(tmp_path: Path) -> None:
     assert listed.returncode == 0, listed.stderr
     [job] = map(json.loads, nexiom(tmp_path, "jobs", "list", "--json", PYTHONIOENCODING="ascii").stdout.splitlines())
     assert job["prompt"] == prompt
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_terminal_is_told_what_keeps_a_job_waiting_and_again_when_the_wait_ends(tmp_path: Path, columns: int) -> None:
+    (tmp_path / "outputs").write_text("a file where the store has a folder")
+    words = ("generate", "a fox", "--provider", "local", "--duration", "1", "--timeout", "5")
+    process = _on_a_terminal(tmp_path, *words, COLUMNS=str(columns))
+    said = process.end()
+    assert "saving the video: trying again" in said.err
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.err)
+    text = "".join(shown.split())  # lines are as long as the terminal is wide
+    above, _, after = text.partition("error:Thejobisstillrunningafter5s;itstaysalive.")
+    safe = f"Thevideoissafein{tmp_path / 'spool'}on"
+    assert (said.code, above.count(safe), after.count(safe)) == (7, 1, 1)
+    assert re.search(r"next: nexiom jobs watch [0-9a-f-]{36}\s*$", shown)

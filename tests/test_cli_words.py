@@ -8,13 +8,14 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 from rich.console import Console
 
 from nexiom_sdk import GenerationJob, JobStatus, VideoRequest
 from nexiom_sdk.cli import words
 from nexiom_sdk.cli.live import LiveLine
 from nexiom_sdk.cli.output import JsonLines
-from nexiom_sdk.cli.tables import row_text
+from nexiom_sdk.cli.tables import row_text, troubles
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.jobs import Phase, VideoResult
 from nexiom_sdk.types import VideoProbe
@@ -108,6 +109,16 @@ def test_an_order_that_is_only_written_down_says_why_and_who_sends_it(trouble: s
     assert words.unsent(job) == f"The order is written down; {why} A worker or `nexiom jobs watch j1` sends it."
 
 
+def test_jobs_that_wait_for_the_same_are_named_once() -> None:
+    down = job_at(Phase.SAVING).with_metadata(trouble="The store is down.", trouble_next_step="Mend it.")
+    jobs = [down, job_at(), down.evolve(id="j2"), down.evolve(id="j3").with_metadata(trouble="The store is full.")]
+    console = Console(width=80, file=io.StringIO(), force_terminal=False)
+    with console.capture() as seen:
+        console.print(*troubles(jobs), sep="\n")
+    lines = [line.strip() for line in seen.get().splitlines() if line.strip()]
+    assert lines == ["j1 and 1 more", "The store is down. Mend it.", "j3", "The store is full. Mend it."]
+
+
 def finished(*warnings: str, provenance: bool) -> VideoResult:
     job = job_at(Phase.DONE).with_metadata(warnings=list(warnings) or None)
     probe = VideoProbe(
@@ -127,6 +138,9 @@ def test_warnings_of_a_job_are_shown_as_lines_and_safely() -> None:
     assert "\nWarnings\nasked for 8 s, the video has 5.04 s\nall \ufffd[31mred\n" in shown
     assert shown.count("asked for 8 s") == 1
     assert "Warnings" not in row_text(job.with_metadata(warnings=None)).plain
+    video: dict[str, JsonValue] = {"path": "x", "remarks": ["asked for 8 s, the video has 5.04 s"]}
+    shown = row_text(job.with_metadata(results=[video])).plain
+    assert (shown.count("asked for 8 s"), '"path": "x"' in shown) == (1, True)
 
 
 def test_scripts_get_the_warnings_of_a_job_as_a_list(capsys: pytest.CaptureFixture[str]) -> None:

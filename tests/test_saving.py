@@ -20,6 +20,39 @@ from rig import Rig
 RigOf = Callable[..., Rig]
 
 
+async def test_a_store_that_answers_with_a_web_page_does_not_hide_that_the_video_is_safe(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> ObjectInfo:
+        page = "<!doctype html>\n<html>" + "<p>Internal error</p>" * 500
+        raise StorageUnavailable(f"The store refused it (500): {page}", next_step="Ask for JOB.")
+
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    monkeypatch.setattr(rig.store, "put", refuse)
+    job = await rig.step(await rig.step(await rig.submitted()))
+    trouble = str(job.provider_metadata["trouble"])
+    assert (len(trouble) < 1000, trouble.endswith("and goes into the store by itself.")) == (True, True)
+    assert job.provider_metadata["trouble_next_step"] == f"Ask for {job.id}."
+
+
+async def test_the_log_says_once_for_each_cause_that_a_video_cannot_be_stored(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = iter(["Mend it.", "Mend it.", "Raise the limit.", "Raise the limit."])
+
+    async def refuse(*_: object, **__: object) -> ObjectInfo:
+        raise StorageUnavailable("The store is down.", next_step=next(steps))
+
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    monkeypatch.setattr(rig.store, "put", refuse)
+    job = await rig.step(await rig.submitted())
+    for _ in range(4):
+        job = await rig.step(job)
+    said = [one.getMessage() for one in caplog.records if getattr(one, "action", "") == "not_stored"]
+    assert [text.rpartition("by itself. ")[2] for text in said] == ["Mend it.", "Raise the limit."]
+    assert all(text.startswith(f"job {job.id} waits: The store is down. ") for text in said)
+
+
 async def test_the_row_describes_the_stored_video(rig_of: RigOf, clock: VirtualClock) -> None:
     rig = rig_of(FakeProvider("acme", clock=clock).succeed())
     result = await rig.studio.result(await rig.steps(await rig.submitted()))

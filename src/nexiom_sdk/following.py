@@ -144,7 +144,8 @@ class Following:
         except NexiomError as error:
             state, trouble = "not possible", error.message
         going_on = job.evolve(run_at=desk.now(), leased_until=None)
-        return await desk.commit(job, going_on.with_metadata(cancel=state, trouble=trouble))
+        told = going_on.with_metadata(cancel=state, trouble=trouble, trouble_next_step=None)
+        return await desk.commit(job, told)
 
     async def _stop(self, provider: VideoProvider, operation: Operation) -> None:
         if not isinstance(provider, SupportsCancel):

@@ -7,7 +7,7 @@ row as it was and returns it as it shall be, with the lease released unless it s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,9 +17,11 @@ from nexiom_sdk import schedule
 from nexiom_sdk.attempts import again_at, with_attempt
 from nexiom_sdk.errors import (
     FAILURE_CODES,
+    AuthenticationFailed,
     ConfigurationError,
     JobCancelled,
     NexiomError,
+    QuotaExhausted,
     RequestError,
     StorageError,
     SubmissionUncertain,
@@ -41,6 +43,9 @@ from nexiom_sdk.wording import printable, usd
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
 _LONGEST_REASON = 200
+# What waits for somebody; the next steps of others are about a job that has ended, or that nothing has to be done.
+_FOR_SOMEBODY_TO_MEND = (AuthenticationFailed, ConfigurationError, QuotaExhausted, StorageError)
+_NO_TROUBLE: Mapping[str, JsonValue] = {"trouble": None, "trouble_next_step": None}
 
 
 def created(
@@ -108,12 +113,30 @@ def unsent(job: GenerationJob, *, run_at: datetime, attempts: int) -> Generation
 
 def delayed(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
     """This step did not work out; the same step is tried again at `run_at`."""
-    return job.evolve(run_at=run_at, attempts=job.attempts + 1, leased_until=None).with_metadata(trouble=error.message)
+    return troubled(job.evolve(run_at=run_at, attempts=job.attempts + 1, leased_until=None), error)
 
 
 def put_off(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
     """This step was not even begun, so it counts as no attempt; it is taken at `run_at`."""
-    return job.evolve(run_at=run_at, leased_until=None).with_metadata(trouble=error.message)
+    return troubled(job.evolve(run_at=run_at, leased_until=None), error)
+
+
+def troubled(job: GenerationJob, error: NexiomError, message: str | None = None) -> GenerationJob:
+    """The row says why its step did not work out, and what would mend that, if somebody has to.
+
+    Args:
+        job: The row.
+        error: What happened.
+        message: The same in other words.
+    """
+    step = error.next_step.replace("JOB", job.id) if isinstance(error, _FOR_SOMEBODY_TO_MEND) else None
+    return job.with_metadata(trouble=message or error.message, trouble_next_step=step)
+
+
+def next_step_of(job: GenerationJob) -> str:
+    """What would mend the trouble that the row tells of; empty where nobody has to do anything."""
+    step = job.provider_metadata.get("trouble_next_step")
+    return step if isinstance(step, str) else ""
 
 
 def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at: datetime) -> GenerationJob:
@@ -131,7 +154,7 @@ def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at:
         operation=dict(operation.state),
         warnings=_more_warnings(job, operation.warnings),
         timing=_timing(job, submit_answered_at=now),
-        trouble=None,
+        **_NO_TROUBLE,
         failure=None,
     )
 
@@ -144,7 +167,7 @@ def looked(job: GenerationJob, running: Running, *, now: datetime) -> Generation
         progress = max(job.progress or 0.0, min(max(running.progress, 0.0), MOST_PROGRESS_WHILE_RUNNING))
     taken = timing_of(job).get("submit_answered_at") or now.isoformat()  # an adopted order has no such stamp yet
     return job.evolve(progress=progress, attempts=0, leased_until=None).with_metadata(
-        timing=_timing(job, submit_answered_at=taken, last_running_at=now, running_since=begun), trouble=None
+        timing=_timing(job, submit_answered_at=taken, last_running_at=now, running_since=begun), **_NO_TROUBLE
     )
 
 
@@ -180,7 +203,7 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
             timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
             warnings=_more_warnings(job, outcome.warnings),
             unusable=None,
-            trouble=None,
+            **_NO_TROUBLE,
             failure=None,
         )
     )
@@ -222,7 +245,7 @@ def completed(
         warnings=_more_warnings(job, warnings),
         spooled=None,
         unusable=None,
-        trouble=None,
+        **_NO_TROUBLE,
         failure=None,
     )
 
@@ -405,7 +428,7 @@ def _next_order(
         spooled=None,
         timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text
         failure=None,
-        trouble=None,
+        **_NO_TROUBLE,
         cancel=None,
     )
 
@@ -419,7 +442,7 @@ def _failure(job: GenerationJob, error: NexiomError) -> GenerationJob:
         leased_until=None,
         cost_usd=Decimal(0) if error.charged == "no" and job.cost_usd is None else job.cost_usd,
     ).with_metadata(
-        failure={"message": error.message, "charged": error.charged, "next_step": error.next_step}, trouble=None
+        failure={"message": error.message, "charged": error.charged, "next_step": error.next_step}, **_NO_TROUBLE
     )
 
 

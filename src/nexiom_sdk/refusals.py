@@ -58,7 +58,7 @@ class Refusals:
     async def _send_again(self, job: GenerationJob, error: NexiomError, *, trouble: str) -> GenerationJob:
         desk = self.desk
         waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
-        return await desk.commit(job, waiting.with_metadata(trouble=trouble))
+        return await desk.commit(job, moves.troubled(waiting, error, trouble))
 
 
 def _asks_for_patience(error: NexiomError) -> bool:

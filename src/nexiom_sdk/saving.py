@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
@@ -29,11 +29,13 @@ from nexiom_sdk.results import Results, StoredVideo, of_the_store
 from nexiom_sdk.storage import MOST_URL_SECONDS, output_key
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
 from nexiom_sdk.verification import differences
+from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
 
 TRIES_FOR_A_USABLE_RESULT = 3
 WAIT_FOR_ANOTHER_MACHINE_SECONDS = 7 * 24 * 3600.0
+_LONGEST_REASON = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Saving:
 
     desk: Desk
     results: Results
+    _said: dict[str, str] = field(default_factory=dict[str, str], init=False, repr=False)
 
     async def begin(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         """The provider is done: commit that, then save, while its addresses are fresh."""
@@ -86,12 +89,17 @@ class Saving:
             if error.charged == "no" and job.cost_usd != 0:
                 error.charged = "yes"  # the call that failed was free; the video that it was for is made and paid
             if isinstance(error, StorageUnavailable) and await spool.files(job):
-                error.message = f"{error.message} The video is safe in {spool.place} and goes into the store by itself."
+                told = printable(error.message, _LONGEST_REASON)  # a store may answer with a whole web page
+                error.message = f"{told} The video is safe in {spool.in_words} and goes into the store by itself."
                 job = job.with_metadata(spooled=spool.place)
             if isinstance(error, ResultInvalid | ResultExpired):
                 job = moves.unusable(job)
             if self._may_work_later(job, error):
-                return await desk.later(job, error)
+                delayed = await desk.later(job, error)
+                if isinstance(error, StorageUnavailable):
+                    self._say_once(delayed, error)
+                return delayed
+            self._said.pop(job.id, None)
             if getattr(error, "retryable", False):  # its own words promise another try
                 error.next_step = ResultInvalid.default_next_step
             return await desk.end(job, error)
@@ -106,6 +114,7 @@ class Saving:
         )
         saved = await desk.commit(job, done)
         await spool.drop(job)
+        self._said.pop(job.id, None)
         if tried_before:
             await self._tidy(saved)
         return saved
@@ -117,6 +126,14 @@ class Saving:
             card = self.desk.card_of(self.desk.provider_of(job), job.model or "")
         others = [differences(one.probe, asked=asked, card=card) for one in videos] if asked else ()
         return [text for remarks in (*(one.remarks for one in videos), *others) for text in remarks]
+
+    def _say_once(self, job: GenerationJob, error: StorageUnavailable) -> None:
+        """Whoever runs workers hears of it without looking at rows; not at each try, but when what mends it is new."""
+        step = moves.next_step_of(job)
+        if self._said.get(job.id) != step:
+            self._said[job.id] = step
+            facts = {"action": "not_stored", "job_id": job.id}
+            _log.warning("job %s waits: %s %s", job.id, error.message, step, extra=facts)
 
     async def _tidy(self, done: GenerationJob) -> None:
         """Remove what earlier tries left in `outputs`: a completed job is never ordered again, so nobody puts more."""

@@ -32,6 +32,7 @@ class Spool:
     def __init__(self, folder: Path, *, most_bytes: int, host: str = "") -> None:
         self.folder = folder
         self.place: str = f"{host}:{folder}"
+        self.in_words: str = f"{folder} on {host}" if host else str(folder)
         self._most_bytes = most_bytes
         self._resting_bytes = 0
         self._coming_bytes: dict[Path, int] = {}

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from nexiom_sdk.errors import MissingCredentials, ProviderUnavailable, SubmissionUncertain
-from nexiom_sdk.models import ModelCard, Price
+from nexiom_sdk.models import MediaLimits, ModelCard, Price
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.testing import FakeProvider, sample_video
 from nexiom_sdk.types import Operation, Poll, Running, Submission, Succeeded
@@ -23,6 +23,7 @@ CARD = ModelCard(
     durations_seconds=(2, 4),
     resolutions=("720p",),
     media={"first_frame": 1},
+    media_limits={"image": MediaLimits(max_ratio=2.5)},
     prices=(Price(usd=Decimal("0.10")),),
     typical_seconds=0.01,
     min_poll_seconds=0.01,

@@ -215,7 +215,7 @@ def estimate(
 
     Asks nobody and spends nothing.
     """
-    from nexiom_sdk.cli import verbs
+    from nexiom_sdk.cli import estimating, verbs
     from nexiom_sdk.cli.session import Session, run_in_session
 
     request = request_of(
@@ -237,7 +237,7 @@ def estimate(
     customer = verbs.Customer(user_id=user, role=role)
 
     async def verb(session: Session) -> None:
-        await verbs.estimate(session, request, customer=customer)
+        await estimating.estimate(session, request, customer=customer)
 
     run_in_session(verb, output=output_for(json=json), home=context.obj, reference=local(reference))
 

@@ -14,11 +14,9 @@ from rich.text import Text
 from nexiom_sdk.cli import words
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.wording import printable
 
 _BAR_WIDTH = 20
 _GAP = 2
-_LONGEST_TROUBLE = 60
 _DROPPED_FIRST = ("bar", "price", "target", "left")
 
 
@@ -66,10 +64,10 @@ class LiveLine:
 
 
 def _texts(job: GenerationJob, finish: datetime | None, now: datetime) -> dict[str, Text]:
-    trouble = printable(words.trouble(job), _LONGEST_TROUBLE)
+    doing = words.doing(job)
     parts = {
         "target": Text(words.target(job), style="cyan"),
-        "doing": Text(f"trying again: {trouble}", style="yellow") if trouble else Text(words.doing(job)),
+        "doing": Text(f"{doing}: trying again", style="yellow") if words.trouble(job) else Text(doing),
         "progress": Text(words.progress(job)),
         "elapsed": Text(words.lasting(words.elapsed_seconds(job, now))),
         "left": Text(words.remaining(None if finish is None else (finish - now).total_seconds()), style="green"),

@@ -20,6 +20,7 @@ from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.words import is_preview
 from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import GenerationJob, VideoResult
+from nexiom_sdk.moves import next_step_of
 from nexiom_sdk.types import Choice, Rejection
 
 _INTERNAL = {"request", "provider_metadata", "run_at", "leased_until", "fence", "order_no", "attempts", "client_key"}
@@ -189,7 +190,7 @@ class JsonLines:
 
     def row(self, job: GenerationJob) -> None:
         warnings: list[JsonValue] = [*job.warnings]
-        self._write("job", job.model_dump(mode="json") | {"warnings": warnings})
+        self._write("job", job.model_dump(mode="json") | _trouble(job) | {"warnings": warnings})
 
     def outcome(self, job: GenerationJob, text: str, *, command: str | None) -> None:
         self._write("job", _public(job) | {"message": text, "next_step": command})
@@ -210,6 +211,10 @@ class JsonLines:
 
 
 def _public(job: GenerationJob) -> dict[str, JsonValue]:
+    more: dict[str, JsonValue] = {"preview": is_preview(job), "warnings": list(job.warnings)}
+    return job.model_dump(mode="json", exclude=_INTERNAL) | _trouble(job) | more
+
+
+def _trouble(job: GenerationJob) -> dict[str, JsonValue]:
     trouble = job.provider_metadata.get("trouble")
-    more: dict[str, JsonValue] = {"trouble": trouble, "preview": is_preview(job), "warnings": list(job.warnings)}
-    return job.model_dump(mode="json", exclude=_INTERNAL) | more
+    return {"trouble": trouble, "trouble_next_step": next_step_of(job) or None}

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from pydantic import JsonValue
 from rich import box
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from nexiom_sdk.attempts import Attempt, attempts_of
 from nexiom_sdk.cli import words
+from nexiom_sdk.cli.layout import below
 from nexiom_sdk.jobs import GenerationJob, JobStatus
 from nexiom_sdk.wording import printable, usd
 
@@ -22,6 +24,7 @@ _STYLES = {
     JobStatus.COMPLETED: "green",
     JobStatus.FAILED: "red",
 }
+_IN_WORDS = frozenset({"choice", "attempts", "candidate", "moved", "warnings", "trouble", "trouble_next_step"})
 _LONGEST_PROMPT = 200
 _LONGEST_REASON = 200
 _ROOM_FOR_MODELS = 110
@@ -46,8 +49,19 @@ def jobs_table(jobs: Sequence[GenerationJob], *, now: datetime, width: int) -> T
     return table
 
 
+def troubles(jobs: Sequence[GenerationJob]) -> Iterator[RenderableType]:
+    """What keeps jobs of a list from going on, and what would mend it: once for all that wait for the same."""
+    told: dict[str, list[str]] = {}
+    for job in jobs:
+        told.setdefault(words.whole_trouble(job), []).append(job.id)
+    for text, (first, *more) in told.items():
+        if text:
+            yield Text(f"\n{first}{f' and {len(more)} more' if more else ''}", "bold")
+            yield below(text, style="yellow", indent=2)
+
+
 def plain_jobs(jobs: Sequence[GenerationJob]) -> str:
-    """One line per job, its fields separated by tabs."""
+    """One line per job, its fields separated by tabs; the last one is there only for a job in trouble."""
     return "\n".join(
         "\t".join(
             (
@@ -57,6 +71,7 @@ def plain_jobs(jobs: Sequence[GenerationJob]) -> str:
                 words.price(job),
                 job.created_at.isoformat(timespec="seconds"),
                 printable(job.prompt, _LONGEST_PROMPT),
+                *filter(None, (words.whole_trouble(job),)),
             )
         )
         for job in jobs
@@ -64,13 +79,16 @@ def plain_jobs(jobs: Sequence[GenerationJob]) -> str:
 
 
 def row_text(job: GenerationJob) -> Text:
-    """Every column of a job; its warnings, its orders and the choice in words instead of data."""
+    """Every column of a job; its trouble, its warnings, its orders and the choice in words instead of data."""
     text = Text()
-    explained = {"provider_metadata": {"choice", "attempts", "candidate", "moved", "warnings"}}
-    for name, value in job.model_dump(mode="json", exclude=explained).items():
+    for name, value in job.evolve(provider_metadata=_unexplained(job)).model_dump(mode="json").items():
         first, *more = _value_lines(value)
         text.append(f"{name:{_NAME_WIDTH}}", "bold").append(f"{first}\n")
         text.append("".join(f"{'':{_NAME_WIDTH}}{line}\n" for line in more))
+    if told := words.trouble(job):
+        text.append("\nTrouble\n", "bold").append(f"{told}\n", "yellow")
+        if step := words.remedy(job):
+            text.append("next: ", "bold").append(f"{step}\n")
     if job.warnings:
         text.append("\nWarnings\n", "bold").append("".join(f"{printable(one)}\n" for one in job.warnings), "yellow")
     if attempts := attempts_of(job):
@@ -78,6 +96,19 @@ def row_text(job: GenerationJob) -> Text:
     if job.choice is not None:
         text.append("\nWhy this model\n", "bold").append(job.choice.explain())
     return text
+
+
+def _unexplained(job: GenerationJob) -> dict[str, JsonValue]:
+    """The metadata without what is told in words."""
+    told = _IN_WORDS if words.trouble(job) else _IN_WORDS - {"trouble", "trouble_next_step"}
+    left = {name: value for name, value in job.provider_metadata.items() if name not in told}
+    videos = left.get("results")
+    if isinstance(videos, list):  # their remarks are among the warnings
+        left["results"] = [
+            {name: value for name, value in one.items() if name != "remarks"} if isinstance(one, dict) else one
+            for one in videos
+        ]
+    return left
 
 
 def _orders(job: GenerationJob, attempts: Sequence[Attempt]) -> Iterator[str]:

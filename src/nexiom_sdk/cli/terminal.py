@@ -24,7 +24,7 @@ from nexiom_sdk.cli.exits import INTERRUPTED, READER_GONE, Problem
 from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.live import LiveLine
 from nexiom_sdk.cli.output import Asides, silence, write_line
-from nexiom_sdk.cli.tables import jobs_table, plain_jobs, row_text
+from nexiom_sdk.cli.tables import jobs_table, plain_jobs, row_text, troubles
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.types import Choice
@@ -48,6 +48,8 @@ class Terminal:
         self._line = LiveLine(self._clock)
         self._live: Live | None = None
         self._last_line = ""
+        self._last_trouble = ""
+        self._warned: set[str] = set()
 
     def notice(self, text: str) -> None:
         self._remark(Text(printable(text), style="yellow"))
@@ -55,6 +57,7 @@ class Terminal:
     def ordered(self, job: GenerationJob) -> None:
         facts = (f"job {job.id}", words.target(job), words.price(job))
         self._remark(Text(" · ".join(filter(None, facts)), style="dim"))
+        self._warn(job.warnings)
 
     @contextlib.contextmanager
     def following(self) -> Generator[None]:
@@ -84,10 +87,13 @@ class Terminal:
         self._line.show(job, finish=finish)
         if self._live is None:
             self._plain_line(job, now)
+        elif (told := words.whole_trouble(job)) != self._last_trouble:  # above the line, which has no room for it
+            self._last_trouble = told
+            if told:
+                self.notice(told)
 
     def result(self, result: VideoResult, *, file: Path | None) -> None:
-        for warning in result.warnings:
-            self._remark(Text(f"warning: {printable(warning)}", style="yellow"))
+        self._warn(result.warnings)
         kind = "preview, not AI" if words.is_preview(result.job) else "video"
         took = words.lasting(words.elapsed_seconds(result.job, self._clock.now()))
         self._remark(Text.assemble((f"{kind} in {took}", "bold green"), " · ", words.summary(result)))
@@ -104,6 +110,8 @@ class Terminal:
             self._remark(Text('There are no such jobs. nexiom generate "a fox in snow" makes one.'))
         elif sys.stdout.isatty():
             self._results.print(jobs_table(jobs, now=self._clock.now(), width=self._results.width))
+            for text in troubles(jobs):
+                self._results.print(text)
         else:
             write_line(plain_jobs(jobs))
 
@@ -141,17 +149,25 @@ class Terminal:
         if problem.next_step:
             lines.append(Text.assemble(("next: ", "bold"), printable(problem.next_step)))
         to_copy = problem.next_step.startswith("nexiom ")  # a command is not broken into lines
-        for line in lines:
-            self._remarks.print(line, soft_wrap=to_copy or not self._remarks.is_terminal)
+        for number, line in enumerate(lines, 1):
+            whole = to_copy and number == len(lines)
+            self._remarks.print(line, soft_wrap=whole or not self._remarks.is_terminal)
 
     def _remark(self, text: Text) -> None:
         if not self._quiet:
             self._remarks.print(text, soft_wrap=not self._remarks.is_terminal)
 
+    def _warn(self, warnings: Sequence[str]) -> None:
+        """Say what was not said before."""
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self.notice(f"warning: {warning}")
+
     def _plain_line(self, job: GenerationJob, now: datetime) -> None:
         state = words.doing(job) if job.final else job.phase.value
         what = "  ".join(filter(None, (state, words.target(job), words.progress(job))))
-        trouble = words.trouble(job)
+        trouble = words.whole_trouble(job)
         if self._last_line != what + trouble:  # the time alone is no change
             self._last_line = what + trouble
             elapsed = words.lasting(words.elapsed_seconds(job, now))

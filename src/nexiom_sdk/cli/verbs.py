@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import math
 import os
 import statistics
-from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from nexiom_sdk import moves
-from nexiom_sdk.choice_words import next_step_of, refuses_the_tier
-from nexiom_sdk.cli.output import Asides, Output
+from nexiom_sdk.cli.output import Output
 from nexiom_sdk.cli.session import Session
-from nexiom_sdk.cli.words import finish, local_file, stopped, unsent
+from nexiom_sdk.cli.words import finish, local_file, stopped, unsent, whole_trouble
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.errors import InvalidInput, MissingCredentials, NoCandidate, StorageError, WaitTimeout
+from nexiom_sdk.errors import (
+    InvalidInput,
+    MissingCredentials,
+    NexiomError,
+    StorageError,
+    UnsafeUrl,
+    WaitTimeout,
+)
 from nexiom_sdk.events import Event, JobMoved, Sink
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
-from nexiom_sdk.provider_states import ProviderState
-from nexiom_sdk.references import inspect_file, open_local
+from nexiom_sdk.jobs import GenerationJob, JobQuery, JobStatus, Phase, VideoResult
 from nexiom_sdk.storage import output_key
-from nexiom_sdk.types import Choice, VideoRequest
+from nexiom_sdk.types import VideoRequest
 from nexiom_sdk.wording import unknown
 
 _HISTORY_ROWS = 50
+_MOST_COUNTED = 10_000
+_GOING_ON = (Phase.QUEUED, Phase.SUBMITTING, Phase.WAITING, Phase.SAVING)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,36 +86,14 @@ async def generate(
     detach: bool,
 ) -> None:
     """Order a video and follow it to its end, or only order it; without any key, make a preview here."""
+    _say_what_is_lost(session, following)
     job = await _submit(session, request, customer, client_key=client_key)
     session.job_id, session.resume = job.id, following.again
     if detach:
+        session.output.ordered(job)
         _say_outcome(session, await session.studio.advance(job.id), "The order is on its way.")
     else:
         await _follow(session, job, following)
-
-
-async def estimate(session: Session, request: VideoRequest, *, customer: Customer) -> None:
-    """Say which model would be used, why, and for how much."""
-    studio = session.studio
-    await asyncio.to_thread(_look_at_files, request, studio.settings.media_roots)
-    choice = studio.estimate(request, user_id=customer.user_id, role=customer.role)
-    states = await studio.providers()
-    if choice.chosen is None and _nothing_is_set_up(choice, request, states):
-        session.output.notice("No provider of this tier is set up: a preview would be made on this machine, not AI.")
-        here = studio.estimate(request.evolve(provider="local"), user_id=customer.user_id, role=customer.role)
-        choice = choice.evolve(ranked=here.ranked, rejected=(*here.rejected, *choice.rejected))
-    lacking = {one.name: one.needs for one in states if one.state == "not_set_up"}
-    asides = Asides(
-        rules={rule.id: rule.why for rule in studio.policy.rules},
-        lacking=lacking,
-        reasons={one.name: one.reason for one in states if one.state == "not_set_up"},
-    )
-    session.output.choice(choice, asides)
-    if choice.chosen is None:
-        refused = "; ".join(choice.rejected[0].reasons).rstrip(".") if refuses_the_tier(choice) else ""
-        msg = f"No model fits this request{f': {refused}' if refused else ''}."
-        step = next_step_of(choice, lacking) or "Change what the reasons name."
-        raise NoCandidate(msg, choice=choice, next_step=step)
 
 
 async def list_jobs(session: Session, *, user_id: str | None, status: str | None, limit: int) -> None:
@@ -129,6 +113,7 @@ async def show(session: Session, job_id: str) -> None:
 async def watch(session: Session, job_id: str, following: Following) -> None:
     """Follow a job to its end, and drive it if nobody else does."""
     session.job_id, session.resume = job_id, following.again
+    _say_what_is_lost(session, following)
     await _follow(session, await session.studio.get(job_id), following)
 
 
@@ -163,7 +148,9 @@ async def work(session: Session, *, concurrency: int, drain_seconds: float, once
     if kind.startswith("postgres") and session.studio.settings.keeps_files_here:
         session.output.notice("Videos are stored in a folder of this machine; others reach them only if they share it.")
     await worker.run(once=once)
-    session.output.event("worker_stopped", "worker stopped", {})
+    waiting = await _waiting(session) if once else {}
+    text = f"worker stopped{_in_words(**waiting)}" if waiting else "worker stopped"
+    session.output.event("worker_stopped", text, {"waiting": 0, "until": None} | waiting if once else {})
 
 
 def told_to(output: Output) -> Sink:
@@ -191,26 +178,29 @@ async def _submit(
         session.output.notice(f"This is a preview made on this machine, not AI. {error.message}")
         here = request.evolve(provider="local")
         return await session.studio.submit(here, client_key=client_key, defer=True, **whose)
+    except UnsafeUrl as error:  # no provider was asked: the request names an address that nobody may open
+        raise InvalidInput(error.message, next_step=error.next_step) from error
 
 
-def _look_at_files(request: VideoRequest, roots: Sequence[Path]) -> None:
-    """Refuse files that cannot be references, as ordering would.
-
-    Raises:
-        InvalidInput: One is missing, or not what its role needs.
-    """
-    for media in request.references:
-        if media.file is not None:
-            with open_local(media.file, roots=roots, role=media.role) as file:
-                inspect_file(file, role=media.role, name=media.file.name)
+def _say_what_is_lost(session: Session, following: Following) -> None:
+    if (session.studio.settings.store_url or "").startswith("memory:") and following.output is None:
+        session.output.notice(
+            "The store is the memory of this process: the video is lost when the command ends. Add --output FILE, or "
+            "set NEXIOM_STORE_URL to a place that stays."
+        )
 
 
-def _nothing_is_set_up(choice: Choice, request: VideoRequest, states: Sequence[ProviderState]) -> bool:
-    """Whether a preview would be made: nothing was named or refused, and no provider of the tier can be used."""
-    if request.provider is not None or request.model is not None or refuses_the_tier(choice):
-        return False
-    usable = {one.name for one in states if one.state in {"ready", "failing"}}
-    return not any(one.provider in usable for one in choice.rejected)
+async def _waiting(session: Session) -> dict[str, JsonValue]:
+    """How many jobs wait for their time, and until when the first of them does; empty where there is none."""
+    query = JobQuery(phases=_GOING_ON, limit=_MOST_COUNTED)
+    jobs = [job for job in await session.studio.repository.list(query) if job.leased_until is None]
+    until = min((job.run_at for job in jobs), default=None)
+    return {} if until is None else {"waiting": len(jobs), "until": until.isoformat(timespec="seconds")}
+
+
+def _in_words(*, waiting: JsonValue, until: JsonValue) -> str:
+    jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait, the first"
+    return f"; {jobs} until {until}".replace("T", " ").replace("+00:00", " UTC")
 
 
 def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
@@ -220,6 +210,8 @@ def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
         text = "The video is done."
     elif job.phase is Phase.QUEUED:
         text = unsent(job)
+    elif job.phase is Phase.SAVING:
+        text = f"The video is made, and not stored yet. {whole_trouble(job)}".rstrip()
     session.output.outcome(job, text, command=session.watch_command(job.id))
 
 
@@ -229,8 +221,10 @@ async def _follow(session: Session, job: GenerationJob, following: Following) ->
         async with asyncio.timeout(following.timeout_seconds):
             await _watch_to_the_end(session, job.id)
     except TimeoutError as error:
-        msg = f"The job is still running after {following.timeout_seconds:g} s; it stays alive."
-        raise WaitTimeout(msg, job_id=job.id, next_step=session.watch_command(job.id)) from error
+        with contextlib.suppress(NexiomError):  # as it was before, if the rows cannot be read
+            job = await session.studio.get(job.id)
+        msg = f"The job is still running after {following.timeout_seconds:g} s; it stays alive. {whole_trouble(job)}"
+        raise WaitTimeout(msg.rstrip(), job_id=job.id, next_step=session.watch_command(job.id)) from error
     result = await session.studio.result(await session.studio.get(job.id))
     file = local_file(result.url)
     if following.output is not None:

@@ -45,7 +45,17 @@ def doing(job: GenerationJob) -> str:
 def trouble(job: GenerationJob) -> str:
     """Why the last step did not work out; empty while all is well."""
     stored = job.provider_metadata.get("trouble")
-    return printable(str(stored), 200) if stored and not job.final else ""
+    return printable(str(stored)) if stored and not job.final else ""
+
+
+def remedy(job: GenerationJob) -> str:
+    """What somebody can do about that; empty where nothing has to be done."""
+    return printable(moves.next_step_of(job).replace('provider="local"', "--provider local")) if trouble(job) else ""
+
+
+def whole_trouble(job: GenerationJob) -> str:
+    """Both."""
+    return " ".join(filter(None, (trouble(job), remedy(job))))
 
 
 def progress(job: GenerationJob) -> str:
@@ -161,8 +171,8 @@ def local_file(url: str) -> Path | None:
 
 def unsent(job: GenerationJob) -> str:
     """Why an order is not on its way yet, and who sends it."""
-    trouble = job.provider_metadata.get("trouble")
-    why = f"{job.provider} did not take it yet: {printable(str(trouble))}" if trouble else "it was not sent yet."
+    told = whole_trouble(job)
+    why = f"{job.provider} did not take it yet: {told}" if told else "it was not sent yet."
     return f"The order is written down; {why} A worker or `nexiom jobs watch {job.id}` sends it."
 
 
