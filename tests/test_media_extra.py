@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nexiom_sdk import media_extra
+from nexiom_sdk import Settings, Studio, VideoRequest, media_extra
 from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.media import examined
 from nexiom_sdk.preview.clip import check_extra
@@ -20,7 +20,7 @@ import io, sys
 from pathlib import Path
 
 import nexiom_sdk.picture_fitting
-from nexiom_sdk import media_extra
+from nexiom_sdk import Settings, Studio, VideoRequest, media_extra
 from nexiom_sdk.media import examined
 from nexiom_sdk.models import MediaLimits
 from nexiom_sdk.preview.render import render
@@ -79,3 +79,19 @@ def test_an_extra_that_is_there_and_cannot_be_loaded_is_told(tmp_path: Path, mon
     with pytest.raises(ConfigurationError, match="cannot be loaded"):
         check_extra()
     assert examined(file).remarks == ("it could not be played here: PyAV or Pillow is broken",)
+
+
+async def test_without_the_extra_no_preview_is_promised_and_no_row_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    request = VideoRequest(prompt="a fox", provider="local", duration_seconds=1)
+    async with Studio(settings=Settings.from_env({"NEXIOM_HOME": str(tmp_path)})) as studio:
+        with pytest.raises(ConfigurationError, match="A preview needs PyAV"):
+            studio.estimate(request)
+        with pytest.raises(ConfigurationError, match="A preview needs PyAV"):
+            await studio.submit(request, user_id="u1", defer=True)
+        (state,) = [one for one in await studio.providers() if one.name == "local"]
+        rows = await studio.jobs(user_id="u1")
+    assert (state.state, 'pip install "nexiom_sdk[media]"' in state.reason) == ("not_set_up", True)
+    assert rows == []

@@ -128,7 +128,7 @@ class Engine:
         except Exception as error:  # an adapter's cards and values are foreign data: what they break is told as theirs
             where = defects.place_of(error)
             msg = f"A step of job {job.id} at {job.provider} met a defect: {type(error).__name__}{where}."
-            raise PluginError(msg, job_id=job.id, next_step=defects.next_step(job.provider)) from error
+            raise PluginError(msg, job_id=job.id, next_step=defects.next_step(job.provider or "")) from error
         except asyncio.CancelledError:
             await self._release(job)
             raise
