@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from nexiom_sdk.backends.object_store_address import VARIABLES, Scheme
+from nexiom_sdk.backends.object_store_address import VARIABLES
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.storage import unusable
 
@@ -20,10 +20,10 @@ _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _ASKED_FOR_KEYS = re.compile(
     r"latest/(?:api|meta-data)|computeMetadata|metadata/identity|token request|AssumeRole|oauth2"
 )
-_SERVICES: tuple[tuple[Scheme, re.Pattern[str]], ...] = (  # by what obstore calls them, and where it asks for keys
-    ("az", re.compile(r"MicrosoftAzure|metadata/identity|microsoftonline")),
-    ("gs", re.compile(r"\bGCS\b|computeMetadata|googleapis")),
-    ("s3", re.compile(r"\bS3\b|latest/(?:api|meta-data)|AssumeRole")),
+_SERVICES: tuple[tuple[str, re.Pattern[str]], ...] = (  # by what obstore calls them, and where it asks for keys
+    (VARIABLES["az"], re.compile(r"MicrosoftAzure|metadata/identity|microsoftonline")),
+    (VARIABLES["gs"], re.compile(r"\bGCS\b|computeMetadata|googleapis")),
+    (VARIABLES["s3"], re.compile(r"\bS3\b|latest/(?:api|meta-data)|AssumeRole")),
 )
 _REFUSED = frozenset({"400", "401", "403", "404"})
 
@@ -101,8 +101,8 @@ def trouble(error: Exception, place: str) -> StorageUnavailable:
 
 def _keys(text: str) -> str:
     """The variables for the keys of the service that was asked."""
-    asked = next((scheme for scheme, pattern in _SERVICES if pattern.search(text)), None)
-    return VARIABLES[asked] if asked else "the variables with its keys"
+    found = (variables for variables, pattern in _SERVICES if pattern.search(text))
+    return next(found, "the variables with its keys")
 
 
 def _words(error: Exception, text: str, status: int, code: str) -> Words:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import Protocol, cast
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -74,7 +74,7 @@ def scheme_of(address: SecretStr) -> str:
 
 def _as_a_store(address: SecretStr) -> str:
     text = address.get_secret_value()
-    return f"For this folder, write {PurePosixPath(text).as_uri()}." if _PLAIN_PATH.fullmatch(text) else _A_STORE
+    return f"For this folder, write file://{quote(text)}." if _PLAIN_PATH.fullmatch(text) else _A_STORE
 
 
 def _instead_of_a_page(address: SecretStr) -> str:
