@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from typing import assert_type
@@ -144,7 +145,15 @@ async def test_an_exception_of_a_stranger_becomes_ours_without_its_text(operatio
     with pytest.raises(PluginError, match=f"'acme' raised ValueError in {operation}") as caught:
         await call(door, "acme", operation, Counting(ValueError(CANARY)))
     assert CANARY not in str(caught.value)
+    assert re.search(r"\(\w+\.py, line \d+\)\. ", str(caught.value))
+    assert "authors of the plug-in" in caught.value.next_step
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+async def test_a_defect_of_a_provider_of_ours_is_reported_to_us(door: Door) -> None:
+    with pytest.raises(PluginError) as caught:
+        await call(door, "local", "submit", Counting(ValueError(CANARY)))
+    assert "authors of nexiom_sdk" in caught.value.next_step
 
 
 @pytest.mark.parametrize("operation", [*RETRIED, *NEVER_RETRIED])

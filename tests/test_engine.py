@@ -103,5 +103,5 @@ async def test_a_defect_in_an_adapters_cards_is_told_as_one(rig_of: RigOf, clock
     rig = rig_of(fake)
     job = await rig.submitted()
     fake.models = None  # type: ignore[assignment]
-    with pytest.raises(PluginError, match="met a defect: TypeError"):
+    with pytest.raises(PluginError, match=r"met a defect: TypeError \(\w+\.py, line \d+\)"):
         await rig.step(job)

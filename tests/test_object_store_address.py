@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +47,7 @@ def test_an_address_says_where_objects_are(url: str, bucket: str, prefix: str, p
         ("gs://", "names no bucket"),
         ("gs://?endpoint=http://127.0.0.1:1", "names no bucket"),
         (f"s3:///folder?endpoint={SUPABASE}", "has a folder and no bucket"),
-        ("s3://minio:9000/films", "a host is given as 'endpoint'"),
+        ("s3://minio:9000/films", "A host is given as 'endpoint'"),
         ("s3://films#x", "not the name of a bucket"),
         ("s3://[films", "not one that can be read"),
         ("s3://films/../x", "cannot be a folder"),
@@ -61,6 +62,7 @@ def test_an_address_says_where_objects_are(url: str, bucket: str, prefix: str, p
         ("s3://films?endpoint=minio:9000", "no web address of a host"),
         ("s3://films?endpoint=https://", "no web address of a host"),
         ("s3://films?endpoint=https://host:x", "no web address of a host"),
+        ("s3://Bad_Bucket!", "'Bad_Bucket!', is not the name of a bucket: letters, digits"),
         ("gs://films?region=eu-west-1", "There is no parameter of gs: addresses named 'region'. Known: endpoint."),
         ("az://films?account=ACME!", "What it says of 'account'"),
     ],
@@ -83,6 +85,7 @@ def test_an_address_that_is_none_says_what_is_wrong(url: str, words: str) -> Non
         "az://films?account=acme&sig=CANARY-secret",
         "s3://films?endpoint=https://AKIACANARY:CANARY-secret@host",
         "s3://films?endpoint=https://host/?token=CANARY-secret",
+        "s3://AKIACANARY:CANARY-secret",
         "s3://films?region=CANARY-secret/of/40+characters/0123456789abcdef",
     ],
 )
@@ -94,6 +97,50 @@ def test_a_key_in_an_address_is_refused_and_shown_nowhere(url: str) -> None:
     traced = traceback.TracebackException(type(error), error, error.__traceback__.tb_next, capture_locals=True)
     shown = [str(error), repr(error), error.cause, "".join(traced.format())]
     assert [one for one in shown if "CANARY" in one] == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "8.8.8.8", "example.com", "films.example.com:9000", "localhost.example", "minio.local.example.com", "local.",
+        "134744072", "0x08080808", "8.8", "[2001:4860::8888]", "[::ffff:8.8.8.8]", "172.32.0.1", "169.254.169.254",
+        "0.0.0.0", "xn--.localx",  # noqa: S104 - it is refused
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_plain_http_goes_to_no_host_of_the_open_network(scheme: str, host: str) -> None:
+    with pytest.raises(ConfigurationError, match="plain http to a host of the open network") as caught:
+        StoreAddress.parse(f"{scheme}://films?endpoint=http://{host}")
+    assert caught.value.next_step.startswith("Write https://")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:9000", "localhost:9000", "minio:9000", "MinIO", "nas.local", "s3.prod.internal", "10.1.2.3",
+        "172.31.0.1", "192.168.1.2", "[::1]:9000", "[fd00::7]",
+    ],
+)  # fmt: skip
+def test_plain_http_may_go_to_a_network_of_ones_own_and_https_anywhere(host: str) -> None:
+    for endpoint in (f"http://{host}", f"HTTP://{host}", "https://8.8.8.8"):
+        assert StoreAddress.parse(f"s3://films?endpoint={endpoint}").parameters == {"endpoint": endpoint}
+
+
+def test_a_container_without_its_account_says_where_to_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(variable)
+    with pytest.raises(ConfigurationError, match="storage account of az://films is not known") as caught:
+        store_of("az://films", clock=VirtualClock())
+    assert "?account=NAME" in caught.value.next_step
+    assert "AZURE_STORAGE_ACCOUNT_NAME" in caught.value.next_step
+
+
+def test_a_variable_that_cannot_be_is_not_shown_and_no_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "!CANARY!")
+    with pytest.raises(ConfigurationError, match="holds something impossible") as caught:
+        store_of("az://films?account=acme", clock=VirtualClock())
+    assert "AZURE_STORAGE_ACCOUNT_KEY" in caught.value.next_step
+    assert "CANARY" not in str(caught.value)
 
 
 @pytest.mark.parametrize("scheme", list(PARAMETERS))

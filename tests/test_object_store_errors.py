@@ -48,6 +48,26 @@ def test_what_obstore_says_becomes_words_of_ours(error: Exception, words: str) -
 
 
 @pytest.mark.parametrize(
+    ("error", "variables"),
+    [
+        (OSError(NO_KEYS), "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (OSError(GOOGLE_KEYS), "GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT"),
+        (
+            OSError("Generic MicrosoftAzure error: token request: GET http://h/metadata/identity/oauth2/token"),
+            "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+        ),
+        (PermissionError(f"Generic S3 error: {answered(403)}"), "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (PermissionError(answered(403)), "the variables with its keys"),
+    ],
+)
+def test_whoever_has_no_keys_is_told_the_variables(error: Exception, variables: str) -> None:
+    said = trouble(error, "s3://films").next_step
+    assert variables in said
+    assert "docs/" not in said
+    assert "{" not in said
+
+
+@pytest.mark.parametrize(
     ("error", "missing"),
     [
         (FileNotFoundError(answered(404)), True),

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import importlib.util
 import io
 import struct
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
@@ -297,7 +297,7 @@ def test_a_picture_that_cannot_be_decoded_is_refused(broken: Callable[[bytes], b
 
 
 def test_without_pillow_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(UnsupportedFeature) as caught:
         fitted(saved(noise(), "PNG"), max_side_pixels=32)
     assert 'pip install "nexiom_sdk[media]"' in str(caught.value)

@@ -231,7 +231,7 @@ def test_without_the_extra_the_error_names_the_command(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigurationError) as caught:
         render(spec())
-    assert caught.value.next_step == 'pip install "nexiom_sdk[media]"'
+    assert caught.value.next_step == 'Run pip install "nexiom_sdk[media]".'
 
 
 def test_a_build_without_an_encoder_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator
 
+from nexiom_sdk import defects
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError
 from nexiom_sdk.following import Following
@@ -125,8 +126,9 @@ class Engine:
         except NexiomError:
             raise
         except Exception as error:  # an adapter's cards and values are foreign data: what they break is told as theirs
-            msg = f"A step of job {job.id} at {job.provider} met a defect: {type(error).__name__}."
-            raise PluginError(msg, job_id=job.id) from error
+            where = defects.place_of(error)
+            msg = f"A step of job {job.id} at {job.provider} met a defect: {type(error).__name__}{where}."
+            raise PluginError(msg, job_id=job.id, next_step=defects.next_step(job.provider or "")) from error
         except asyncio.CancelledError:
             await self._release(job)
             raise

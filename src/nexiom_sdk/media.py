@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nexiom_sdk import media_extra
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.mp4 import read_mp4
-from nexiom_sdk.playing import Examined, can_play, played, unreadable
+from nexiom_sdk.playing import Examined, played, unreadable
 from nexiom_sdk.types import Container, VideoProbe
 from nexiom_sdk.webm import EBML_MAGIC, read_webm
 
@@ -100,7 +101,7 @@ def examined(file: Path) -> Examined:
         ResultInvalid: The file is not a whole, playable video.
     """
     found = probe(file)
-    return played(file, found) if can_play() else Examined(probe=found)
+    return played(file, found) if media_extra.installed() else Examined(probe=found)
 
 
 def _looks_like(head: bytes) -> str:

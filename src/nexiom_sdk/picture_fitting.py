@@ -5,13 +5,13 @@ It needs the extra `media`. Where nothing of a picture has to change, this is no
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+from nexiom_sdk import media_extra
 from nexiom_sdk.errors import InvalidInput, UnsupportedFeature
 from nexiom_sdk.models import MediaLimits
 from nexiom_sdk.picture_shapes import shaped
@@ -63,9 +63,11 @@ def fit(
         InvalidInput: It cannot be decoded, or no picture of this kind keeps to the limits.
     """
     shown = printable(name, 200)
-    if importlib.util.find_spec("PIL") is None:
+    try:
+        media_extra.load_pillow()
+    except ImportError as error:
         msg = f"The picture '{shown}' does not fit, and without the extra media it cannot be made to fit."
-        raise UnsupportedFeature(msg, next_step='Run pip install "nexiom_sdk[media]", or scale it before.')
+        raise UnsupportedFeature(msg, next_step=f"{media_extra.INSTALL}, or scale it before.") from error
     from PIL import Image
 
     picture.seek(0)

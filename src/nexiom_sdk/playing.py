@@ -10,7 +10,6 @@ costs no memory: pictures larger than 4K are not decoded, and of smaller ones no
 from __future__ import annotations
 
 import errno
-import importlib.util
 import io
 import logging
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nexiom_sdk import media_extra
 from nexiom_sdk.errors import ResultInvalid, StorageUnavailable
 from nexiom_sdk.sights import HEIGHT, WIDTH, Sights, brightness
 from nexiom_sdk.types import VideoProbe
@@ -57,11 +57,6 @@ class Examined:
     remarks: tuple[str, ...] = ()
 
 
-def can_play() -> bool:
-    """Whether the extra `media` is installed."""
-    return all(importlib.util.find_spec(name) is not None for name in ("av", "PIL"))
-
-
 def unreadable(error: OSError) -> StorageUnavailable:
     """What is wrong with a file of this machine, and not with the video in it."""
     msg = f"The video cannot be read on this machine: {error.strerror or error}."
@@ -83,6 +78,10 @@ def played(file: Path, found: VideoProbe) -> Examined:
         return Examined(
             probe=found, remarks=(f"its picture of {found.width}x{found.height} is too large to be played here",)
         )
+    try:
+        media_extra.load()
+    except ImportError:  # an installation that is not whole says nothing of the video
+        return Examined(probe=found, remarks=("it could not be played here: PyAV or Pillow is broken",))
     from av.error import FFmpegError
 
     try:

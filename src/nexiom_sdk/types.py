@@ -120,6 +120,12 @@ class Media(Frozen):
         if self.url is not None and not self.url.startswith(("https://", "gs://")):
             msg = "The address of a reference must begin with https://, or with gs:// for Google Cloud Storage."
             raise ValueError(msg)
+        if self.delivery == "gs" and not _names_a_bucket(self.url or ""):
+            msg = (
+                "A bucket in Google Cloud Storage is called by 3 to 63 small letters, digits, dashes and underscores, "
+                "or by several such words with dots between them: gs://my-bucket/folder/fox.png."
+            )
+            raise ValueError(msg)
         if self.delivery == "gs" and not _names_an_object(self.url or ""):
             msg = "An address in Google Cloud Storage names a bucket and an object in it: gs://bucket/folder/fox.png."
             raise ValueError(msg)
@@ -173,12 +179,18 @@ class Media(Frozen):
         return cls(url=url, role=role, fit=fit)
 
 
+def _names_a_bucket(address: str) -> bool:
+    """Whether the bucket of a `gs://` address is called as Google lets it be; none at all is told otherwise."""
+    bucket = address.removeprefix("gs://").partition("/")[0]
+    parts_fit = all(len(part) <= _LONGEST_BUCKET_PART for part in bucket.split("."))
+    return not bucket or (_BUCKET.fullmatch(bucket) is not None and parts_fit)
+
+
 def _names_an_object(address: str) -> bool:
-    """Whether a `gs://` address has a bucket and an object as Google lets them be called."""
+    """Whether a `gs://` address has a bucket, and an object as Google lets it be called."""
     bucket, _, name = address.removeprefix("gs://").partition("/")
     return (
-        _BUCKET.fullmatch(bucket) is not None
-        and all(len(part) <= _LONGEST_BUCKET_PART for part in bucket.split("."))
+        bool(bucket)
         and 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_OBJECT_BYTES
         and name not in {".", ".."}
         and name.isprintable()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from pydantic import SecretStr
 
-from nexiom_sdk.backends.object_store_address import StoreAddress
+from nexiom_sdk.backends.object_store_address import VARIABLES, StoreAddress
 from nexiom_sdk.backends.object_store_errors import is_missing, refuses, trouble
 from nexiom_sdk.backends.object_store_upload import PART_BYTES, beginning, in_pieces, send
 from nexiom_sdk.clock import Clock
@@ -87,9 +87,14 @@ class CloudStore:
         except ImportError as error:
             msg = f"A store with an address that begins with {address.scheme}: needs one more package."
             raise ConfigurationError(msg, next_step='Install it: pip install "nexiom_sdk[object-store]".') from error
-        except Exception:  # noqa: BLE001 - its words may quote what a variable holds
-            msg = f"obstore cannot be set up for {address.place}: one of its variables holds something impossible."
-            raise ConfigurationError(msg, next_step="docs/storage.md names the variables.") from None
+        except Exception as error:  # noqa: BLE001 - its words may quote what a variable holds
+            if "Account must be specified" in str(error):
+                msg = f"The storage account of {address.place} is not known."
+                hint = "Write it into the address, ?account=NAME, or set AZURE_STORAGE_ACCOUNT_NAME."
+            else:
+                msg = f"obstore cannot be set up for {address.place}: one of its variables holds something impossible."
+                hint = f"Check {VARIABLES[address.scheme]}, and what else of that service is set."
+            raise ConfigurationError(msg, next_step=hint) from None
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], /, *, media_type: str) -> ObjectInfo:
         upload = self._upload(key, media_type)

@@ -6,6 +6,7 @@ means two real buckets of these names. Keys are in no address: addresses end in 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nexiom_sdk.errors import ConfigurationError, InvalidInput
 from nexiom_sdk.storage import INPUTS, OUTPUTS, checked_key
-from nexiom_sdk.wording import unknown
+from nexiom_sdk.wording import printable, unknown
 
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, AzureStore, ClientConfig, GCSConfig, GCSStore, RetryConfig, S3Config, S3Store
@@ -38,6 +39,11 @@ _WORDS: Mapping[str, re.Pattern[str]] = {
     "account": re.compile(r"[a-z0-9]{3,24}"),
 }
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+_NEAR = tuple(
+    map(ipaddress.ip_network, ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"))
+)
+_NEAR_NAME = re.compile(r"[a-z][a-z0-9_-]*|[a-z0-9_.-]+\.(local|internal)")  # one of digits only is an address, too
+_WRITE_IT = "Write it like s3://bucket/folder?region=eu-central-1, gs://bucket/folder or az://container?account=name."
 _SECRET = re.compile(r"key|secret|token|sas|sig|password|credential", re.IGNORECASE)
 
 # A part of an upload must be through within the time for one answer; no request has a bound that grows with its size.
@@ -84,7 +90,7 @@ class StoreAddress:
         if "@" in parts.netloc:
             raise _holds_key(scheme)
         if parts.fragment or (parts.netloc and not _BUCKET.fullmatch(parts.netloc)):
-            raise _no_address("What stands behind '//' is not the name of a bucket; a host is given as 'endpoint'.")
+            raise _no_bucket(parts.netloc)
         parameters = _parameters(scheme, given)
         prefix = _prefix(unquote(parts.path))
         if not parts.netloc:
@@ -178,7 +184,22 @@ def _endpoint(value: str) -> str:
         host, parts = None, urlsplit("")
     if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc or parts.query or parts.fragment:
         raise _no_address("Its 'endpoint' is no web address of a host; keys do not belong into it.")
+    if parts.scheme == "http" and not _is_near(host):
+        raise _no_address(
+            "Its 'endpoint' is plain http to a host of the open network: files could be read on the way.",
+            "Write https://; plain http is for this machine, private addresses, names without a dot, "
+            "and names that end with .local or .internal.",
+        )
     return value.rstrip("/")
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is on a network of one's own, as far as its name says it; nobody is asked."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _NEAR_NAME.fullmatch(host) is not None
+    return any(address in network for network in _NEAR)
 
 
 def _prefix(path: str) -> str:
@@ -198,10 +219,17 @@ def _check_two_buckets(scheme: Scheme, prefix: str, parameters: Mapping[str, str
         raise _no_address("It names no bucket.")
 
 
-def _no_address(why: str) -> ConfigurationError:
+def _no_address(why: str, next_step: str = _WRITE_IT) -> ConfigurationError:
     msg = f"The address of the store is not one of an object store. {why}"
-    hint = "Write it like s3://bucket/folder?region=eu-central-1, gs://bucket/folder or az://container?account=name."
-    return ConfigurationError(msg, next_step=hint)
+    return ConfigurationError(msg, next_step=next_step)
+
+
+def _no_bucket(name: str) -> ConfigurationError:
+    shown = "" if ":" in name else f", '{printable(name, 80)}',"  # a pair of keys has a colon, and so has a host
+    return _no_address(
+        f"What stands behind '//'{shown} is not the name of a bucket: letters, digits, dots, dashes and underscores, "
+        "a letter or a digit first. A host is given as 'endpoint'."
+    )
 
 
 def _holds_key(scheme: Scheme) -> ConfigurationError:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from nexiom_sdk.backends.object_store_address import VARIABLES
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.storage import unusable
 
@@ -19,11 +20,16 @@ _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _ASKED_FOR_KEYS = re.compile(
     r"latest/(?:api|meta-data)|computeMetadata|metadata/identity|token request|AssumeRole|oauth2"
 )
+_SERVICES: tuple[tuple[str, re.Pattern[str]], ...] = (  # by what obstore calls them, and where it asks for keys
+    (VARIABLES["az"], re.compile(r"MicrosoftAzure|metadata/identity|microsoftonline")),
+    (VARIABLES["gs"], re.compile(r"\bGCS\b|computeMetadata|googleapis")),
+    (VARIABLES["s3"], re.compile(r"\bS3\b|latest/(?:api|meta-data)|AssumeRole")),
+)
 _REFUSED = frozenset({"400", "401", "403", "404"})
 
 _NO_BUCKET: Words = ("the bucket is not there", "Make it, or correct its name")
-_NO_KEYS: Words = ("no keys for it were found", "Set the variables that docs/storage.md names for it")
-_DENIED: Words = ("access is denied", "Check the keys, and the permissions that docs/storage.md lists")
+_NO_KEYS: Words = ("no keys for it were found", "Set {keys}")
+_DENIED: Words = ("access is denied", "Check {keys}, and what these keys may do")
 _REGION: Words = ("it is in another region", "Say the right one in the address: ?region=...")
 _CLOCK: Words = ("the clock of this machine is wrong", "Set the clock")
 _FULL: Words = ("it is full, or takes no objects as large as this", "Make room, or raise its limit")
@@ -89,7 +95,14 @@ def trouble(error: Exception, place: str) -> StorageUnavailable:
     status, code = _STATUS.search(text), _CODE.search(text)
     said = " ".join(found[1] for found in (status, code) if found)
     cause, remedy = _words(error, text, int(status[1]) if status else 0, code[1] if code else "")
+    remedy = remedy.format(keys=_keys(text))
     return unusable(place, f"{cause} ({said})" if said else cause, remedy)
+
+
+def _keys(text: str) -> str:
+    """The variables for the keys of the service that was asked."""
+    found = (variables for variables, pattern in _SERVICES if pattern.search(text))
+    return next(found, "the variables with its keys")
 
 
 def _words(error: Exception, text: str, status: int, code: str) -> Words:

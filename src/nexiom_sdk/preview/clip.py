@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from nexiom_sdk import media_extra
 from nexiom_sdk.errors import ConfigurationError, GenerationFailed, JobCancelled
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ def check_extra() -> None:
         ConfigurationError: It is not.
     """
     try:
-        import av
-        from PIL import features
+        media_extra.load()
     except ImportError as error:
-        msg = "A preview needs PyAV and Pillow, and they cannot be loaded."
-        raise ConfigurationError(msg, next_step='pip install "nexiom_sdk[media]"') from error
+        raise media_extra.missing() from error
+    import av
+    from PIL import features
+
     if av.codecs_available.isdisjoint(_OPTIONS) or not features.check("freetype2"):
         msg = "This build of PyAV has no H.264 encoder, or this build of Pillow cannot draw text."
         raise ConfigurationError(msg, next_step="Install both from wheels: pip install --force-reinstall av pillow")

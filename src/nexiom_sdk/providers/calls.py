@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from nexiom_sdk import defects
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import NexiomError, PluginError, ProviderBusy, ProviderError, RateLimited
 from nexiom_sdk.events import ProviderCalled, Sink, Sinks
@@ -189,8 +190,8 @@ def _told(door: Door, provider: str, operation: Verb, attempt: int) -> Generator
     except Exception as error:  # an adapter may be anybody's code: whatever it raises becomes an error of ours
         outcome = PluginError.code
         # Its text is left out: nobody knows what a stranger puts into it.
-        msg = f"The provider '{provider}' raised {type(error).__name__} in {operation}."
-        raise PluginError(msg) from error
+        msg = f"The provider '{provider}' raised {type(error).__name__} in {operation}{defects.place_of(error)}."
+        raise PluginError(msg, next_step=defects.next_step(provider)) from error
     finally:
         # Sinks protects the call from the sink: an order that was paid is not lost because a log is full.
         Sinks((door.sink,))(

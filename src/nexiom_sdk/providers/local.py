@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
+from nexiom_sdk import media_extra
 from nexiom_sdk.models import ModelCard, Price
 from nexiom_sdk.preview.render import render
 from nexiom_sdk.providers.protocol import PROTOCOL_VERSION
@@ -52,6 +53,9 @@ class LocalProvider:
         config: Nothing is configured here.
         http: Taken because every adapter takes it; nothing is sent.
 
+    Raises:
+        ConfigurationError: The extra is not installed.
+
     Example:
         >>> LocalProvider({}).models[0].model
         'preview'
@@ -66,6 +70,8 @@ class LocalProvider:
 
     def __init__(self, config: Mapping[str, str | SecretStr], *, http: object | None = None) -> None:
         del config, http
+        if not media_extra.installed():
+            raise media_extra.missing()
 
     async def submit(self, submission: Submission, /) -> Succeeded:
         """Render at once, in a thread; if the task is cancelled, the thread stops at the next frame."""
