@@ -109,3 +109,15 @@ async def test_a_lease_that_could_not_be_renewed_in_time_is_lost(
         await asyncio.sleep(0)
     await keeping
     assert told == [begun + 60]
+
+
+async def test_a_lease_that_the_step_gave_back_is_not_lost(clock: VirtualClock) -> None:
+    repository, lease = await held(clock)
+    [job] = await repository.list(JobQuery())
+    assert await repository.save(job.evolve(leased_until=None), fence=job.fence)
+    told: list[str] = []
+    keeping = asyncio.create_task(lease.keep(on_loss=lambda: told.append("lost")))
+    await asyncio.sleep(0)
+    clock.advance(20)
+    await keeping
+    assert (told, lease.lost) == ([], False)

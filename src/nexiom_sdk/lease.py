@@ -44,15 +44,24 @@ class Lease:
         return held
 
     async def keep(self, *, on_loss: Callable[[], object]) -> None:
-        """Renew it again and again, until cancelled or until somebody else has the job, or may have it.
+        """Renew it again and again, until cancelled, given back, or lost: somebody else has the job, or may have it.
 
         Args:
             on_loss: Called once it is lost.
         """
-        while not self.lost:
+        held = True
+        while held:
             await self._clock.sleep(self._seconds / 3)
             try:
-                self.lost = not await self.renew()
+                held = await self.renew()
+                self.lost = not held and await self._taken_over()
             except StorageUnavailable:  # the step itself will meet the same trouble
                 self.lost = self._clock.monotonic() >= self._ends_at  # whoever reaches the rows may have the job by now
-        on_loss()
+                held = not self.lost
+        if self.lost:
+            on_loss()
+
+    async def _taken_over(self) -> bool:
+        """Whether a lease that cannot be renewed is somebody else's: a step gives its own back as it ends."""
+        row = await self._repository.get(self._job.id)
+        return row is None or row.fence != self._job.fence
