@@ -72,7 +72,8 @@ class Chooser:
         """
         if name not in self._providers:
             config = self._settings.configuration(name, self._registry.declared(name))
-            self._providers[name] = self._registry.create(name, config, http=HttpOptions(clock=self._clock))
+            options = HttpOptions(clock=self._clock, max_video_bytes=self._settings.video_max_bytes)
+            self._providers[name] = self._registry.create(name, config, http=options)
         return self._providers[name]
 
     def explain(self, request: VideoRequest, *, addresses: bool = True, role: str | None = None) -> Choice:

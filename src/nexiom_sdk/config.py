@@ -43,6 +43,7 @@ class Settings(Frozen):
         lease_seconds: How long a worker owns a step [NEXIOM_LEASE_SECONDS].
         job_deadline_seconds: Time for a provider to finish; None: no end [NEXIOM_JOB_DEADLINE_SECONDS].
         result_url_ttl_seconds: Validity of signed result addresses [NEXIOM_RESULT_URL_TTL_SECONDS].
+        video_max_bytes: Largest video that is fetched from a provider [NEXIOM_VIDEO_MAX_BYTES].
         spool_max_bytes: Most bytes of videos that may wait on this machine for the store [NEXIOM_SPOOL_MAX_BYTES].
         callback_url: Public https address under which this service receives callbacks; what is unguessable in it is its
             protection against strangers, so it is treated as a secret [NEXIOM_CALLBACK_URL].
@@ -69,6 +70,7 @@ class Settings(Frozen):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     job_deadline_seconds: Annotated[float, Field(gt=0)] | None = 3600.0
     result_url_ttl_seconds: Annotated[float, Field(gt=0)] = 604_800.0
+    video_max_bytes: Annotated[int, Field(gt=0)] = 1024**3
     spool_max_bytes: Annotated[int, Field(gt=0)] = 5 * 1024**3
     callback_url: str | None = Field(default=None, repr=False)
     provider_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
@@ -91,6 +93,7 @@ class Settings(Frozen):
         "lease_seconds": "NEXIOM_LEASE_SECONDS",
         "job_deadline_seconds": "NEXIOM_JOB_DEADLINE_SECONDS",
         "result_url_ttl_seconds": "NEXIOM_RESULT_URL_TTL_SECONDS",
+        "video_max_bytes": "NEXIOM_VIDEO_MAX_BYTES",
         "spool_max_bytes": "NEXIOM_SPOOL_MAX_BYTES",
         "callback_url": "NEXIOM_CALLBACK_URL",
         "provider_concurrency": "NEXIOM_PROVIDER_CONCURRENCY",

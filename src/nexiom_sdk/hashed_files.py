@@ -108,10 +108,10 @@ class HashedFile:
         self._reached(self._written_bytes + size_bytes)
 
     def _write(self, batch: Sequence[bytes]) -> None:
+        data = b"".join(batch)  # in one piece, two calls wait for the interpreter; in many, many do
+        self._digest.update(data)
         file = self._opened()
-        for chunk in batch:
-            file.write(chunk)
-            self._digest.update(chunk)
+        file.write(data)
         file.flush()
 
     def _finish(self, batch: Sequence[bytes]) -> Path:

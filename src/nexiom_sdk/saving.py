@@ -16,6 +16,7 @@ from nexiom_sdk.errors import (
     PluginError,
     ProviderBusy,
     QuotaExhausted,
+    ResponseTooLarge,
     ResultExpired,
     ResultInvalid,
     StorageError,
@@ -157,9 +158,9 @@ class Saving:
             case ResultInvalid() | ResultExpired():
                 return moves.times_unusable(job) < TRIES_FOR_A_USABLE_RESULT  # fetches and stores that broke saw none
             case _:
-                # A key that is refused can be mended, and the video is made and paid: time enough is left for that.
+                # A key or a bound can be mended, and the video is made and paid: time enough is left for that.
                 mendable = getattr(error, "retryable", False) or isinstance(
-                    error, AuthenticationFailed | QuotaExhausted
+                    error, AuthenticationFailed | QuotaExhausted | ResponseTooLarge
                 )
                 return mendable and not late
 

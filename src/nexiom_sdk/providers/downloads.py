@@ -163,7 +163,8 @@ class Download:
 
     def _too_large(self) -> ResponseTooLarge:
         msg = f"The file of {self._provider} has more than {self._most_bytes:,} bytes."
-        return ResponseTooLarge(msg, provider=self._provider, charged="yes")
+        hint = "Set NEXIOM_VIDEO_MAX_BYTES to more, and look whether NEXIOM_SPOOL_MAX_BYTES has room for it."
+        return ResponseTooLarge(msg, provider=self._provider, charged="yes", next_step=hint)
 
 
 class _Pace:
