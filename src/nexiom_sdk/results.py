@@ -157,9 +157,6 @@ class Results:
         """One file, fetched and found whole, and the store that is taking it."""
         with contextlib.closing(HashedFile(incoming.folder / f"{index:03}")) as file:
             storing = asyncio.create_task(self._take(job, index, file), name=f"nexiom store {job.id}")
-            storing.add_done_callback(
-                lambda done: done.cancelled() or done.exception()
-            )  # looked at by whoever awaits it
             try:
                 path = await self._write(file, incoming, provider, asset)
                 found = await self._examined(path)
