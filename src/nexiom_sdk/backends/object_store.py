@@ -35,7 +35,7 @@ _log = logging.getLogger("nexiom_sdk")
 
 ANSWER_SECONDS = 30.0
 MOST_URL_SECONDS = 7 * 24 * 3600  # longer is refused by S3 and by Google, and by Azure where no account key signs
-_PARTS_AT_ONCE = 2  # with what is on its way to them, at most 16 MiB of memory
+_PARTS_AT_ONCE = 1  # a second one would cost 5 MiB of memory, whatever the size of the object
 _LAST_WORDS_SECONDS = 0.05
 _AT_A_TIME = 1000
 _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9/._~-]+")
