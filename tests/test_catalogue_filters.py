@@ -86,6 +86,10 @@ def test_no_clip_from_text_costs_less_a_second_than_the_range_says(card: ModelCa
         rule = card.lengths_for("text", place)
         for length in set(rule.between or rule.one_of):
             for audio in {"never": (False,), "always": (True,), "optional": (True, False)}.get(card.audio, (None,)):
+                if any(
+                    one.applies((), audio) and place not in (one.resolutions or (place,)) for one in card.conditions
+                ):
+                    continue  # a made-up card may forbid what it offers
                 spec = VideoSpec(model="m", prompt="x", duration_seconds=length, resolution=place, audio=audio)
                 cost = estimate(card, spec)
                 if cost is None:
