@@ -158,7 +158,7 @@ class GenerationJob(Frozen):
 
     def as_read(self) -> Self:
         """The same job, taking its present `run_at` for the one in the row."""
-        copy = self.model_copy()
+        copy = self.evolve()
         copy._run_at_read = self.run_at  # noqa: SLF001 - a copy of our own class
         return copy
 

@@ -69,16 +69,21 @@ class Frozen(BaseModel):
         Args:
             fields: The fields; the value keeps the dictionary for itself.
         """
-        value = cls.__new__(cls)
-        _set(value, "__dict__", fields)
-        _set(value, "__pydantic_fields_set__", set(fields))
-        _set(value, "__pydantic_extra__", None)
-        _set(value, "__pydantic_private__", None)
-        return value
+        return cls._put_together(fields, set(fields), None)
 
     def evolve(self, **changes: object) -> Self:
         """A copy with some fields changed; the caller vouches for their types."""
-        return self.model_copy(update=changes)
+        private = None if self.__pydantic_private__ is None else {**self.__pydantic_private__}
+        return self._put_together({**self.__dict__, **changes}, self.model_fields_set | changes.keys(), private)
+
+    @classmethod
+    def _put_together(cls, fields: dict[str, object], given: set[str], private: dict[str, object] | None) -> Self:
+        value = cls.__new__(cls)
+        _set(value, "__dict__", fields)
+        _set(value, "__pydantic_fields_set__", given)
+        _set(value, "__pydantic_extra__", None)
+        _set(value, "__pydantic_private__", private)
+        return value
 
 
 class Media(Frozen):

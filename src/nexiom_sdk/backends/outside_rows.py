@@ -35,9 +35,9 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
     if (fields := _object(asked)) is not None:
         asked = {"prompt": row["prompt"], **fields}
     row = {**row, "provider_metadata": metadata, "request": asked}
-    trouble = told.get(UNFIT) or _trouble(row)
     ours = "choice" in told or (row["phase"] != Phase.QUEUED and UNFIT not in told)
-    if trouble is None or ours:
+    trouble = None if ours else told.get(UNFIT) or _trouble(row)
+    if trouble is None:
         return rows.job_of(row)
     words_only = VideoRequest.model_construct(prompt=str(row["prompt"]))
     return rows.job_of(

@@ -258,7 +258,8 @@ def _uuid(job_id: str) -> str | None:
 
 
 def _json_text(job_id: str, value: object) -> str:
-    return _NUL.sub(r"\1\\ufffd", rows.json_text(job_id, value))
+    text = rows.json_text(job_id, value)
+    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
 
 
 def _row_of(job: GenerationJob) -> dict[str, object]:

@@ -35,7 +35,7 @@ class Looks:
 
     door: Door
     gather_seconds: float = GATHER_SECONDS
-    _rounds: dict[str, _Rounds] = field(init=False, repr=False, default_factory=dict[str, "_Rounds"])
+    _known: dict[str, tuple[VideoProvider, _Rounds | None]] = field(init=False, repr=False, default_factory=dict)
 
     async def look(self, provider: VideoProvider, operation: Operation) -> Poll:
         """What the provider says of an order: with others in one call where that can be, else alone.
@@ -43,14 +43,18 @@ class Looks:
         Raises:
             NexiomError: The look did not work, which says nothing about the order.
         """
-        if isinstance(provider, SupportsBatchPoll):
-            rounds = self._rounds.get(provider.name)
-            if rounds is None or rounds.provider is not provider:
-                rounds = self._rounds[provider.name] = _Rounds(self, provider.name, provider)
-            said = await rounds.join(operation)
-            if said is not None:
-                return said
+        rounds = self._rounds_of(provider)
+        if rounds is not None and (said := await rounds.join(operation)) is not None:
+            return said
         return await call(self.door, provider.name, "poll", lambda: provider.poll(operation), answers=get_args(Poll))
+
+    def _rounds_of(self, provider: VideoProvider) -> _Rounds | None:
+        # Asked once for each provider: what a protocol asks of a class takes longer than the rest of a look here.
+        known, rounds = self._known.get(provider.name, (None, None))
+        if known is not provider:
+            rounds = _Rounds(self, provider.name, provider) if isinstance(provider, SupportsBatchPoll) else None
+            self._known[provider.name] = (provider, rounds)
+        return rounds
 
 
 @dataclass(slots=True, eq=False)
