@@ -36,7 +36,8 @@ from nexiom_sdk.spending import (
     counted,
     utc,
 )
-from nexiom_sdk.types import QUALITY_TIERS, Choice, Frozen, Operation, QualityTier, VideoProbe, VideoRequest
+from nexiom_sdk.types import QUALITY_TIERS, Choice, Operation, QualityTier, VideoProbe, VideoRequest
+from nexiom_sdk.values import Frozen
 
 __all__ = [
     "CLAIMABLE",
