@@ -18,7 +18,7 @@ from nexiom_sdk.errors import (
     RateLimited,
     SubmissionUncertain,
 )
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.kling import KlingProvider
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.testing import (

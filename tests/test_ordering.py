@@ -26,7 +26,7 @@ from nexiom_sdk.errors import (
     UnsafeUrl,
     UnsupportedFeature,
 )
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Operation, Submission, SubmissionRecovery, Succeeded
 from rig import Rig, policy_over

@@ -20,7 +20,8 @@ from nexiom_sdk.errors import (
     ResultInvalid,
     UnsupportedFeature,
 )
-from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider

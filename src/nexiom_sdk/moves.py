@@ -27,7 +27,10 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
     TimedOut,
 )
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, amount_of, counted, utc
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.spending import amount_of, counted
 from nexiom_sdk.types import (
     Cancelled,
     Candidate,
