@@ -40,8 +40,10 @@ from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import BudgetExceeded
 from nexiom_sdk.governance import Budget, Governance
-from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit
+from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moves import created
+from nexiom_sdk.repositories import JobRepository
+from nexiom_sdk.spending import Limit
 from nexiom_sdk.types import Candidate, Choice, Rejection, VideoRequest
 
 ROWS, USERS, ROWS_A_DAY, RUNNING = 100_000, 100, 1_000, 200

@@ -35,7 +35,8 @@ from psycopg.rows import dict_row
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.jobs import JobStatus, Phase, UsageQuery
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 DONE = {"phase": Phase.DONE, "status": JobStatus.COMPLETED, "result_url": "file:///v.mp4", "leased_until": None}

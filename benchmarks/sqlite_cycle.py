@@ -27,7 +27,8 @@ from nexiom_sdk.backends import sqlite_statements as sql
 from nexiom_sdk.backends.rows import COLUMNS
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.jobs import JobStatus, Phase, UsageQuery
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 _Result = TypeVar("_Result")

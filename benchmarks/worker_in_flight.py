@@ -28,8 +28,9 @@ from nexiom_sdk.desk import Desk
 from nexiom_sdk.engine import Engine
 from nexiom_sdk.events import Event, WorkerTicked
 from nexiom_sdk.intake import Intake
-from nexiom_sdk.jobs import GenerationJob, JobRepository
+from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.providers.calls import Door
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.schedule import STEADY_SECONDS
 from nexiom_sdk.spool import Spool
 from nexiom_sdk.studio import Studio

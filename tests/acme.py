@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import ClassVar
+
+from pydantic import SecretStr
 
 from nexiom_sdk import ModelCard
 from nexiom_sdk.errors import ContentRejected, InvalidInput, ProviderError, QuotaExhausted, RateLimited
 from nexiom_sdk.providers.base import HttpProvider
+from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.wire import Body, Call, Part, Reply
+from nexiom_sdk.testing import Answer, Fault, LoopbackServer, Received
 from nexiom_sdk.types import Asset, Failed, Operation, Poll, Running, Submission, Succeeded, VideoSpec
 
+KEY = "CANARY-key-4711"
+TAKEN = Answer.json({"id": "a1"})
+ORDER = Submission(spec=VideoSpec(model="acme-1", prompt="a fox"), idempotency_key="j1.0")
 CARD = ModelCard(model="acme-1", durations_seconds=(4, 8), media={"first_frame": 1}, min_poll_seconds=1)
 _REFUSED: Mapping[int, type[ProviderError]] = {
     400: InvalidInput,
@@ -71,3 +79,16 @@ class Acme(HttpProvider):
     def read_error(self, reply: Reply, /) -> ProviderError | None:
         kind = _REFUSED.get(reply.status)
         return None if kind is None else self.error(kind, reply)
+
+
+@asynccontextmanager
+async def acme(
+    answer: Callable[[Received], Answer | Fault], *, options: HttpOptions | None = None, kind: type[Acme] = Acme
+) -> AsyncIterator[tuple[Acme, LoopbackServer]]:
+    """An adapter that talks to a server with these answers."""
+    async with LoopbackServer(answer) as server:
+        adapter = kind({"api_key": SecretStr(KEY), "base_url": server.origin + "/v1"}, http=options)
+        try:
+            yield adapter, server
+        finally:
+            await adapter.aclose()

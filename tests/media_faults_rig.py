@@ -9,16 +9,16 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpcore
 import httpx
 import pytest
 import trustme
 
+from network_rig import Loopback
 from nexiom_sdk import GenerationJob, VideoResult
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.providers.guard import is_public
@@ -29,7 +29,6 @@ from wire_rig import Bench, bench
 
 CANARY = "CANARY"  # part of every signed address; no user may ever see it
 VIDEO = Answer.file(sample_video(), etag='"v1"')
-_SOCKETS = httpcore.AnyIOBackend()
 
 
 class ResultWire(RunwayWire):
@@ -151,7 +150,7 @@ async def runway(home: Path, wire: ResultWire | None = None) -> AsyncIterator[Be
 
 
 @dataclass(kw_only=True)
-class Internet(httpcore.AsyncNetworkBackend):
+class Internet(Loopback):
     """Names, addresses and who answers at them; all of it is on loopback.
 
     Args:
@@ -193,19 +192,11 @@ class Internet(httpcore.AsyncNetworkBackend):
             except OSError:
                 raise OSError(8, "nodename nor servname provided") from None
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of the library
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        named = host == "127.0.0.1" and port not in {80, 443}
-        if not named:
-            self.dialled.append(host)
-            port = self.ports[host] if is_public(host) else port_of(self.inside)
-        return await _SOCKETS.connect_tcp("127.0.0.1", port, timeout, local_address, socket_options)
+    def port_for(self, host: str, port: int) -> int:
+        if host == "127.0.0.1" and port not in {80, 443}:  # a server that the operator named
+            return port
+        self.dialled.append(host)
+        return self.ports[host] if is_public(host) else port_of(self.inside)
 
 
 @asynccontextmanager

@@ -20,7 +20,8 @@ from pathlib import Path
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import BudgetExceeded, StorageUnavailable
-from nexiom_sdk.jobs import JobStatus, Limit, Phase, UsageQuery
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 CLOCK = SystemClock()

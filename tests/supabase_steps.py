@@ -15,7 +15,8 @@ from media_rig import FOX
 from nexiom_sdk import Settings, Studio
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.supabase_storage import SupabaseStorage
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus, Phase
 
 _LONGEST_WAIT_SECONDS = 30
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexiom_sdk.errors import (
-    FAILURE_CODES,
     AuthenticationFailed,
     ConfigurationError,
     ContentRejected,
@@ -26,6 +25,7 @@ from nexiom_sdk.errors import (
     UnsupportedFeature,
 )
 from nexiom_sdk.events import BreakerMoved, Event
+from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.providers.breaker import Breaker, State
 from nexiom_sdk.providers.breakers import Breakers, is_down
 from nexiom_sdk.providers.calls import Door, Verb, call

@@ -20,7 +20,7 @@ from nexiom_sdk.errors import (
     UnknownProvider,
     UnsupportedFeature,
 )
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CallbackFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Operation, Poll
 from rig import Rig

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from cards_rig import KEYS, Reel, cards_file, listed, named, registry_of, studio
 from nexiom_sdk import ModelCard, Settings, Studio, VideoRequest
 from nexiom_sdk.errors import ConfigurationError, NoCandidate
-from nexiom_sdk.jobs import Phase
 from nexiom_sdk.models import Price
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.testing import VirtualClock
 from rig import policy_over

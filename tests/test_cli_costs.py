@@ -14,7 +14,8 @@ from cli_rig import Command, command
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.cli.costs import listing, summary
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.jobs import Dimension, JobStatus, Phase, Spend
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.spending import Dimension, Spend
 from nexiom_sdk.testing.sample_jobs import sample_job
 
 __all__ = ["command"]  # a fixture

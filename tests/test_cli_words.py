@@ -17,7 +17,8 @@ from nexiom_sdk.cli.live import LiveLine
 from nexiom_sdk.cli.output import JsonLines
 from nexiom_sdk.cli.tables import row_text, troubles
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.jobs import Phase, VideoResult
+from nexiom_sdk.jobs import VideoResult
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.types import VideoProbe
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from nexiom_sdk import JobStatus
 from nexiom_sdk.errors import Charged, NexiomError
-from nexiom_sdk.jobs import UsageQuery
+from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing import Answer
 from nexiom_sdk.testing.provider_wire import Ending
 from nexiom_sdk.testing.wires.openrouter import OpenRouterWire

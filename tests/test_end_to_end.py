@@ -20,7 +20,7 @@ from nexiom_sdk.errors import (
     QuotaExhausted,
     RequestError,
 )
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import Answer, Cut, Drop, Fault, Garbage, Reset, sample_video
 from wire_rig import INPUT, ROWS, Bench, bench
 

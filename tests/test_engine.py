@@ -9,7 +9,7 @@ import pytest
 
 from nexiom_sdk import GenerationJob
 from nexiom_sdk.errors import PluginError
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from rig import Rig
 

@@ -28,8 +28,9 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.events import BreakerMoved, ModelChosen
 from nexiom_sdk.fallback import ways
-from nexiom_sdk.jobs import JobRepository, Phase
 from nexiom_sdk.models import Price
+from nexiom_sdk.phases import Phase
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Candidate, Choice, Failed, Operation, Poll, Submission, SubmissionRecovery, Succeeded
 from rig import Rig, policy_over

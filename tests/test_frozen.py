@@ -14,7 +14,7 @@ import pytest
 from kill_provider import order_id, provider_server
 from kill_rig import Child, Store, World, world
 from nexiom_sdk import JobStatus
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import sample_video
 from nexiom_sdk.types import SubmissionRecovery
 

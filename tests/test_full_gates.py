@@ -11,7 +11,7 @@ import pytest
 from nexiom_sdk import GenerationJob, JobStatus, Settings, Studio
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
 from nexiom_sdk.types import Operation, Poll, Submission, SubmissionRecovery, Succeeded

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nexiom_sdk.errors import InvalidInput
 from nexiom_sdk.governance import Budget, Governance, begin_of, daily_budget, end_of
-from nexiom_sdk.jobs import Limit, Usage, UsageQuery
+from nexiom_sdk.spending import Limit, Usage, UsageQuery
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -15,6 +15,7 @@ import pytest
 import trustme
 from pydantic import SecretStr
 
+from network_rig import Loopback
 from nexiom_sdk.errors import InvalidInput, UnsafeUrl
 from nexiom_sdk.providers.auth import HeaderKey, Unsigned
 from nexiom_sdk.providers.exchange import GuardedNetwork
@@ -46,27 +47,19 @@ def resolving(*answers: Sequence[str]) -> HttpOptions:
     return HttpOptions(resolve=resolve)
 
 
-class Dials(httpcore.AsyncNetworkBackend):
-    """Notes what is dialled and connects to loopback instead, or refuses."""
+class Dials(Loopback):
+    """Notes what is dialled and connects to one port instead, or refuses."""
 
     def __init__(self, port: int | None = None, *, refuse: Iterable[str] = ()) -> None:
         self.dialled: list[tuple[str, int]] = []
         self._port = port
         self._refuse = set(refuse)
-        self._network = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of the library
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    def port_for(self, host: str, port: int) -> int:
         self.dialled.append((host, port))
         if host in self._refuse or self._port is None:
             raise httpcore.ConnectError("refused")
-        return await self._network.connect_tcp("127.0.0.1", self._port, timeout, local_address, socket_options)
+        return self._port
 
 
 async def test_a_call_arrives_as_it_was_described() -> None:

@@ -11,9 +11,9 @@ from nexiom_sdk.providers import HttpOptions, HttpProvider, SupportsHealth
 from nexiom_sdk.providers.hunyuan_tokenhub import TokenHubHunyuan
 from nexiom_sdk.providers.hunyuan_vclm import VclmHunyuan
 from nexiom_sdk.testing import Answer, Cut, Drop, Fault, Garbage, LoopbackServer, Received, Reset, Script, sample_video
-from nexiom_sdk.testing.provider_wire import Ending, ProviderWire
+from nexiom_sdk.testing.provider_wire import ProviderWire
 from nexiom_sdk.testing.wires.hunyuan_hosted import TokenHubWire, VclmWire
-from nexiom_sdk.types import Failed, Operation, Running, Succeeded
+from nexiom_sdk.types import Operation, Running, Succeeded
 
 APIS: Mapping[str, tuple[type[ProviderWire], type[HttpProvider]]] = {
     "hy-video-v1.5": (TokenHubWire, TokenHubHunyuan),
@@ -70,20 +70,6 @@ async def test_an_order_looks_and_the_file_over_the_wire_and_the_file_without_an
     assert len(wire.orders) == 1
     last = server.received[-1].headers
     assert [name for name in last if name == "authorization" or name.startswith("x-tc")] == []
-
-
-@pytest.mark.parametrize("model", APIS)
-@pytest.mark.parametrize(("ending", "code"), [("failed", "generation_failed"), ("moderated", "content_rejected")])
-async def test_an_order_that_fails_says_why(ending: Ending, code: str, model: str) -> None:
-    wire = APIS[model][0](looks=0, ending=ending)
-    async with LoopbackServer(wire) as server:
-        made = APIS[model][1](wire.config(server.origin))
-        taken = await made.submit(order(model))
-        assert isinstance(taken, Operation)
-        outcome = await made.poll(taken)
-        await made.aclose()
-    assert isinstance(outcome, Failed)
-    assert outcome.code == code
 
 
 async def test_a_request_is_signed_over_the_bytes_that_are_sent_and_with_the_time_of_the_clock() -> None:

@@ -19,7 +19,7 @@ from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.errors import MissingCredentials
 from nexiom_sdk.events import Event, ModelChosen
 from nexiom_sdk.governance import Budget, Governance
-from nexiom_sdk.jobs import JobStatus, Phase
+from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.storage import in_chunks, input_key
 from nexiom_sdk.testing import FakeProvider, fake_card

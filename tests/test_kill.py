@@ -15,7 +15,7 @@ import pytest
 from kill_provider import provider_server
 from kill_rig import Store, world
 from nexiom_sdk import JobStatus
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import sample_video
 from nexiom_sdk.types import SubmissionRecovery
 

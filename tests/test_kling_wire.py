@@ -18,7 +18,7 @@ from nexiom_sdk.errors import (
     RateLimited,
     SubmissionUncertain,
 )
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.kling import KlingProvider
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.testing import (
@@ -34,7 +34,6 @@ from nexiom_sdk.testing import (
     VirtualClock,
     sample_video,
 )
-from nexiom_sdk.testing.provider_wire import Ending
 from nexiom_sdk.testing.wires.kling import KlingWire, OlderKlingWire
 from nexiom_sdk.types import Failed, Operation, Running, Succeeded
 from wire_rig import bench
@@ -83,20 +82,6 @@ async def test_an_order_a_look_and_the_file_over_the_wire_with_the_key(model: st
         await made.aclose()
     assert (len(wire.orders), wire.polls) == (1, 3)
     assert "authorization" not in server.received[-1].headers
-
-
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("ending", "code"), [("failed", "generation_failed"), ("moderated", "content_rejected")])
-async def test_an_order_that_fails_says_why_at_either_api(ending: Ending, code: str, model: str) -> None:
-    wire = KlingWire(looks=0, ending=ending)
-    async with LoopbackServer(wire) as server:
-        made = KlingProvider(wire.config(server.origin))
-        taken = await made.submit(order(model=model))
-        assert isinstance(taken, Operation)
-        outcome = await made.poll(taken)
-        await made.aclose()
-    assert isinstance(outcome, Failed)
-    assert outcome.code == code
 
 
 async def test_many_orders_are_looked_at_in_one_call() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.jobs import JobQuery
 from nexiom_sdk.lease import Lease
+from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.testing import VirtualClock
 from nexiom_sdk.testing.sample_jobs import after, claim, row, sample_job
 

@@ -15,8 +15,8 @@ import pytest
 
 from loop_lag import Lag, measured
 from nexiom_sdk import Settings, Studio, VideoRequest
-from nexiom_sdk.jobs import UsageQuery
 from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing import FakeProvider, fake_card, sample_video
 from nexiom_sdk.types import Asset
 from rig import policy_over

@@ -8,7 +8,6 @@ from luma_rig import BOTH, at, order
 from nexiom_sdk.errors import AuthenticationFailed, ProviderUnavailable, SubmissionUncertain
 from nexiom_sdk.providers.luma import LumaProvider
 from nexiom_sdk.testing import Answer, Cut, Drop, Fault, Garbage, LoopbackServer, Received, Reset, Script, sample_video
-from nexiom_sdk.testing.provider_wire import Ending
 from nexiom_sdk.testing.wires.luma import LumaWire
 from nexiom_sdk.types import Failed, Operation, Running, Succeeded
 
@@ -47,20 +46,6 @@ async def test_an_order_a_look_and_the_file_over_the_wire_with_the_key_of_its_ap
         await made.aclose()
     assert len(wire.orders) == 1
     assert "authorization" not in server.received[-1].headers
-
-
-@pytest.mark.parametrize("model", ["ray-3.2", "ray-2"])
-@pytest.mark.parametrize(("ending", "code"), [("failed", "generation_failed"), ("moderated", "content_rejected")])
-async def test_an_order_that_fails_says_why_at_either_api(ending: Ending, code: str, model: str) -> None:
-    wire = LumaWire(looks=0, ending=ending)
-    async with LoopbackServer(wire) as server:
-        made = LumaProvider(wire.config(server.origin))
-        taken = await made.submit(order(model=model))
-        assert isinstance(taken, Operation)
-        outcome = await made.poll(taken)
-        await made.aclose()
-    assert isinstance(outcome, Failed)
-    assert outcome.code == code
 
 
 async def test_each_key_goes_to_its_own_server_and_nowhere_else() -> None:

@@ -7,7 +7,7 @@ import pytest
 from nexiom_sdk.backends.memory import MemoryRepository, MemoryStore
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import ConfigurationError, InvalidInput, ObjectNotFound
-from nexiom_sdk.jobs import JobRepository
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.storage import CHUNK_BYTES, ObjectInfo, ObjectStore
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract

@@ -16,7 +16,7 @@ import pytest
 
 from nexiom_sdk import JobStatus
 from nexiom_sdk.errors import ProviderUnavailable, QuotaExhausted, RateLimited
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from rig import Rig
 from test_never_twice import RECOVERIES, Crasher, to_its_end

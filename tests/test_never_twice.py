@@ -16,7 +16,7 @@ import pytest
 
 from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.errors import ProviderUnavailable, QuotaExhausted, RateLimited
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.types import SubmissionRecovery
 from rig import Rig

@@ -9,8 +9,8 @@ import pytest
 from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.jobs import Phase
 from nexiom_sdk.orphans import orphans, removed
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.testing.store_contract import pieces
 from rig import Rig

@@ -10,7 +10,7 @@ import pytest
 
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.jobs import JobRepository
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract
 from nexiom_sdk.testing.sample_jobs import claim, sample_job

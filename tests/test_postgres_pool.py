@@ -16,7 +16,9 @@ from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.postgres_address import Connection
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import ConfigurationError, NexiomError, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobQuery, Limit, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.testing.sample_jobs import columns, sample_job
 from postgres_rig import database, jobs_database, server_url
 

@@ -16,7 +16,9 @@ from nexiom_sdk.backends import postgres_sums
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import BudgetExceeded, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobRepository
+from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract
 from nexiom_sdk.testing.sample_jobs import sample_job

@@ -17,7 +17,9 @@ from nexiom_sdk import Settings, Studio
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.postgres_migration import SCHEMA_VERSION, migration
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.jobs import JobQuery, JobStatus, Phase, UsageQuery
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import UsageQuery
 from postgres_rig import run
 from schema_rig import (
     NINE_COLUMNS,

@@ -16,7 +16,7 @@ from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.postgres_migration import SCHEMA_VERSION, Has, migration
 from nexiom_sdk.backends.postgres_upgrade import Applied, apply, look
 from nexiom_sdk.errors import ConfigurationError, StorageUnavailable
-from nexiom_sdk.jobs import JobQuery
+from nexiom_sdk.repositories import JobQuery
 from postgres_rig import run
 from schema_rig import (
     NINE_COLUMNS,

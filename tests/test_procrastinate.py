@@ -23,7 +23,7 @@ from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.procrastinate import ProcrastinateDriver, app_for
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import JobNotFound, ProviderUnavailable, StorageUnavailable
-from nexiom_sdk.jobs import JobStatus, Phase
+from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import FakeProvider
 from nexiom_sdk.testing.fake_provider import fake_card

@@ -21,8 +21,8 @@ from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.disk import LEFTOVER_SECONDS
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.jobs import Phase
 from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, sample_video
 from nexiom_sdk.testing.sample_jobs import sample_job
 from nexiom_sdk.types import SubmissionRecovery

@@ -13,7 +13,10 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.backends.sums import groups_of, usage_of
 from nexiom_sdk.errors import StorageError
-from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobQuery, JobStatus, Phase, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.sample_jobs import sample_job
 

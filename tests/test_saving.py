@@ -11,7 +11,7 @@ import pytest
 
 from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.errors import AuthenticationFailed, InvalidInput, ObjectNotFound, ResultExpired, StorageUnavailable
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.storage import ObjectInfo
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
 from nexiom_sdk.types import Asset, SubmissionRecovery

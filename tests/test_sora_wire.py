@@ -32,7 +32,7 @@ from nexiom_sdk.testing import (
     Script,
     sample_video,
 )
-from nexiom_sdk.testing.provider_wire import Ending, Refusal
+from nexiom_sdk.testing.provider_wire import Refusal
 from nexiom_sdk.testing.wires.sora import SoraWire
 from nexiom_sdk.types import Asset, Failed, Operation, Running, Succeeded
 from sora_rig import KEY, OPERATION, PNG, PROMPT, body, inline, order, sora
@@ -135,14 +135,6 @@ async def test_a_server_that_serves_no_videos_takes_no_order_so_others_may_be_as
             await adapter.submit(ORDER)
         assert (caught.value.charged, caught.value.fallback) == ("no", True)
         assert "OPENAI_BASE_URL" in caught.value.next_step
-
-
-@pytest.mark.parametrize(("ending", "code"), [("failed", "generation_failed"), ("moderated", "content_rejected")])
-async def test_a_job_that_fails_says_why(ending: Ending, code: str) -> None:
-    async with sora(SoraWire(looks=0, ending=ending)) as (adapter, _):
-        outcome = await adapter.poll(OPERATION)
-    assert isinstance(outcome, Failed)
-    assert outcome.code == code
 
 
 async def test_a_failed_job_in_an_outage_is_a_failed_job_and_an_outage_is_none() -> None:

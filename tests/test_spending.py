@@ -18,8 +18,9 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
     UnsupportedFeature,
 )
-from nexiom_sdk.jobs import Limit, Phase, UsageQuery
 from nexiom_sdk.models import Price
+from nexiom_sdk.phases import Phase
+from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Candidate
 from rig import Rig, policy_over

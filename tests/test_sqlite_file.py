@@ -14,7 +14,8 @@ import pytest
 from nexiom_sdk.backends import sqlite_file
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.jobs import JobQuery, UsageQuery
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
 from sqlite_rig import CLOCK, ids_in, opened, said_by, started
 

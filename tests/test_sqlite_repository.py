@@ -16,7 +16,9 @@ from nexiom_sdk.backends import sqlite_statements as sql
 from nexiom_sdk.backends import sqlite_sums
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.errors import BudgetExceeded, ConfigurationError, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import MOST_COST_USD, GenerationJob, JobQuery, JobRepository, Limit, Usage, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobQuery, JobRepository
+from nexiom_sdk.spending import MOST_COST_USD, Limit, Usage, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract
 from nexiom_sdk.testing.sample_jobs import row, sample_job

@@ -21,7 +21,7 @@ from kill_rig import Child, world
 from media_faults_rig import ResultWire, runway, spooled, step, stored, until_saving
 from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.errors import ResultExpired, StorageUnavailable, WaitTimeout
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.storage import ObjectInfo
 from nexiom_sdk.testing import Answer, sample_video
 from wire_rig import Bench

@@ -30,8 +30,10 @@ from nexiom_sdk.errors import (
     UnknownProvider,
     WaitTimeout,
 )
-from nexiom_sdk.jobs import JobQuery, Limit, Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import Limit
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Failed, Operation, Poll
 from rig import Rig

@@ -20,7 +20,7 @@ from nexiom_sdk.backends.local_files import LocalFiles
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.backends.supabase_storage import SupabaseStorage
 from nexiom_sdk.errors import ConfigurationError, ObjectNotFound, StorageUnavailable
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.storage import CHUNK_BYTES, ObjectStore
 from nexiom_sdk.testing import Answer, FakeProvider, LoopbackServer, Received, VirtualClock, sample_video
 from nexiom_sdk.testing.store_contract import KEY, ObjectStoreContract, pieces

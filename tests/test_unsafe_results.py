@@ -30,7 +30,7 @@ from media_faults_rig import (
 )
 from nexiom_sdk import JobStatus
 from nexiom_sdk.errors import NexiomError, ProviderUnavailable, UnsafeUrl
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import Answer, Cut, LoopbackServer
 from wire_rig import bench
 

@@ -14,7 +14,8 @@ from nexiom_sdk.cli.app import app
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.events import WorkerTicked
-from nexiom_sdk.jobs import JobQuery, Phase
+from nexiom_sdk.phases import Phase
+from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.worker import Worker
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from nexiom_sdk import GenerationJob
-from nexiom_sdk.jobs import SupportsHints
+from nexiom_sdk.repositories import SupportsHints
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.worker import Worker
 from rig import Rig

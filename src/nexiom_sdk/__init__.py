@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from nexiom_sdk.errors import ProviderError as ProviderError
     from nexiom_sdk.events import Event as Event
     from nexiom_sdk.jobs import GenerationJob as GenerationJob
-    from nexiom_sdk.jobs import JobRepository as JobRepository
-    from nexiom_sdk.jobs import JobStatus as JobStatus
     from nexiom_sdk.jobs import VideoResult as VideoResult
     from nexiom_sdk.models import ModelCard as ModelCard
+    from nexiom_sdk.phases import JobStatus as JobStatus
     from nexiom_sdk.policy import Policy as Policy
     from nexiom_sdk.providers.protocol import VideoProvider as VideoProvider
+    from nexiom_sdk.repositories import JobRepository as JobRepository
     from nexiom_sdk.storage import ObjectStore as ObjectStore
     from nexiom_sdk.studio import Studio as Studio
     from nexiom_sdk.sync import SyncStudio as SyncStudio
@@ -36,8 +36,8 @@ _HOME = {
     "Event": "events",
     "GenerationJob": "jobs",
     "JobError": "errors",
-    "JobRepository": "jobs",
-    "JobStatus": "jobs",
+    "JobRepository": "repositories",
+    "JobStatus": "phases",
     "Media": "types",
     "ModelCard": "models",
     "NexiomError": "errors",

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.types import Frozen
+from nexiom_sdk.values import Frozen
 
 AGAIN_AFTER_SECONDS = 60.0
 _LONGEST_HINT_SECONDS = 3600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 from nexiom_sdk.errors import NexiomError, ResultInvalid
 
@@ -23,6 +23,22 @@ def unreadable(how: str) -> ResultInvalid:
         how: What is wrong with it.
     """
     return ResultInvalid(f"The video cannot be read: {how}.")
+
+
+class Piece(NamedTuple):
+    """Where a piece of a file lies: a box of an MP4, a chunk of a picture or of a sound.
+
+    Args:
+        kind: Its name or mark.
+        at: Its place.
+        start: Where its content begins.
+        end: Where its content ends.
+    """
+
+    kind: bytes
+    at: int
+    start: int
+    end: int
 
 
 class Reader:

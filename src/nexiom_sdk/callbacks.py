@@ -7,8 +7,10 @@ from datetime import timedelta
 
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.errors import NexiomError, PluginError, ResponseTooLarge, UnsupportedFeature
-from nexiom_sdk.jobs import GenerationJob, JobQuery, Phase
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.protocol import SupportsCallback
+from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.wording import printable
 
 MOST_CALLBACK_BYTES = 256 * 1024

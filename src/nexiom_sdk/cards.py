@@ -14,7 +14,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from nexiom_sdk.figures import ClipSeconds, ClipSpan, Count, Share, SomeSeconds, Usd
-from nexiom_sdk.types import AspectRatio, Delivery, Frozen, MediaRole, Mode, Resolution
+from nexiom_sdk.types import AspectRatio, Delivery, MediaRole, Mode, Resolution
+from nexiom_sdk.values import Frozen
 from nexiom_sdk.wording import seconds
 
 Lifecycle: TypeAlias = Literal["ga", "preview", "deprecated", "retired"]

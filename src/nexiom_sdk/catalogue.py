@@ -18,10 +18,10 @@ from nexiom_sdk.catalogue_view import UNREADABLE, ListedModel, State, Wanted
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import ConfigurationError, MissingCredentials
-from nexiom_sdk.lifecycle import gone, leaving
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.providers.protocol import SupportsCatalogue, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
+from nexiom_sdk.retirement import gone, leaving
 from nexiom_sdk.types import ANY_PROVIDER, Choice, QualityTier, Rejection, VideoRequest
 from nexiom_sdk.wording import nearest, printable
 

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from nexiom_sdk.cards import Condition, Lengths, MediaLimits, ModelCard, Price, Shapes
 from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.policy_problems import Place, problems, repeated, told
-from nexiom_sdk.types import Frozen
+from nexiom_sdk.values import Frozen
 from nexiom_sdk.wording import printable
 
 Target = Annotated[str, Field(pattern=r"^[^/\s]+/\S+$")]

@@ -10,7 +10,8 @@ from pydantic import Field, field_validator
 
 from nexiom_sdk.cards import ModelCard
 from nexiom_sdk.catalogue_filters import TAKES, Takes, offers_length, orders, usd_per_clip, usd_per_second
-from nexiom_sdk.types import Frozen, QualityTier
+from nexiom_sdk.types import QualityTier
+from nexiom_sdk.values import Frozen
 from nexiom_sdk.wording import unknown
 
 State: TypeAlias = Literal["usable", "not_set_up", "broken", "retired"]

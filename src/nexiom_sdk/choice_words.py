@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nexiom_sdk.lifecycle import GONE
+from nexiom_sdk.retirement import GONE
 from nexiom_sdk.types import ANY_PROVIDER, WHOLE_TIER, Choice, Rejection
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from nexiom_sdk.errors import ConfigurationError, InvalidInput
 from nexiom_sdk.providers.registry import ConfigEnv
-from nexiom_sdk.types import Frozen
+from nexiom_sdk.values import Frozen
 
 
 def default_home(env: Mapping[str, str] = os.environ) -> Path:

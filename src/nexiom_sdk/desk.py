@@ -16,11 +16,14 @@ from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import BudgetExceeded, IllegalTransition, NexiomError, ProviderError
 from nexiom_sdk.events import JobMoved, ModelChosen, Sink
 from nexiom_sdk.inputs import Delivered, OpenUrl, deliver
-from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit, SupportsIntake, may_move
+from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.phases import may_move
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import SupportsCallback, VideoProvider
+from nexiom_sdk.repositories import JobRepository, SupportsIntake
 from nexiom_sdk.selection import spec_for
+from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.types import Candidate, Choice, Submission, VideoRequest
 

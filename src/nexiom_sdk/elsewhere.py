@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nexiom_sdk import fallback, moves
 from nexiom_sdk.desk import Desk, model_chosen
 from nexiom_sdk.errors import BudgetExceeded, ModelRetired, NexiomError, StorageUnavailable
+from nexiom_sdk.failure_codes import code_of
 from nexiom_sdk.inputs import has_addresses
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.types import Choice
@@ -26,7 +27,7 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
         Overtaken: The fence moved.
         StorageError: The row cannot be written.
     """
-    if error.charged != "no" or moves.code_of(error) not in desk.fallback_on or job.choice is None:
+    if error.charged != "no" or code_of(error) not in desk.fallback_on or job.choice is None:
         return None
     refused: dict[str, str] = {}
     try:

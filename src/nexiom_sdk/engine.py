@@ -15,10 +15,11 @@ from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError
 from nexiom_sdk.following import Following
 from nexiom_sdk.intake import Intake
-from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.kept_answers import KeptAnswers
 from nexiom_sdk.lease import Lease
 from nexiom_sdk.ordering import Ordering
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.refusals import Refusals

@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from nexiom_sdk.attempts import AGAIN_AFTER_SECONDS, attempts_of
 from nexiom_sdk.errors import ModelRetired
-from nexiom_sdk.jobs import GenerationJob, utc
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
 from nexiom_sdk.types import Candidate, Choice, VideoRequest
 from nexiom_sdk.wording import printable
 

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from nexiom_sdk.errors import IllegalTransition, NexiomError, StorageError
-from nexiom_sdk.jobs import GenerationJob, JobStatus, VideoResult, utc
+from nexiom_sdk.jobs import GenerationJob, VideoResult
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import JobStatus
 from nexiom_sdk.results import StoredVideo
 from nexiom_sdk.storage import MOST_URL_SECONDS, ObjectStore, output_key
 

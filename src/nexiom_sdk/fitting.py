@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
 from nexiom_sdk.cards import ModelCard, kind_of
+from nexiom_sdk.conditions import broken_conditions, heard, places, sound_of
 from nexiom_sdk.nearest import Mismatch, nearest_ratio, nearest_resolution, not_offered, quotient
-from nexiom_sdk.together import broken_conditions, heard, places, sound_of
 from nexiom_sdk.types import AspectRatio, MediaRole, Mode, Resolution, VideoRequest, mode_of
 from nexiom_sdk.wording import seconds
 

@@ -12,8 +12,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nexiom_sdk.jobs import Limit, UsageQuery, utc
+from nexiom_sdk.moments import utc
 from nexiom_sdk.policy_parts import PolicyPart
+from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.types import QualityTier
 from nexiom_sdk.wording import usd
 

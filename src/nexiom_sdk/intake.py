@@ -16,7 +16,8 @@ from nexiom_sdk import moves
 from nexiom_sdk.desk import Desk, Overtaken, model_chosen
 from nexiom_sdk.errors import IllegalTransition, InvalidInput
 from nexiom_sdk.inputs import has_addresses, stage
-from nexiom_sdk.jobs import UNFIT, GenerationJob, SupportsIntake
+from nexiom_sdk.jobs import UNFIT, GenerationJob
+from nexiom_sdk.repositories import SupportsIntake
 from nexiom_sdk.storage import ANYBODY, checked_user
 from nexiom_sdk.types import Choice, VideoRequest
 from nexiom_sdk.wording import validation_sentences

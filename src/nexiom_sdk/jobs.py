@@ -1,29 +1,23 @@
-"""The job row, the phases it goes through, and the contract of the place where rows live.
+"""The job row: a video that was asked for, what is known about it, and the video that it becomes.
 
-`status` is what front ends see and has four values for ever. `phase` is the worker's:
-
-| phase      | status                                      | claimed | goes to                                    |
-|------------|---------------------------------------------|---------|--------------------------------------------|
-| queued     | pending                                     | yes     | submitting, done                           |
-| submitting | processing                                  | yes     | waiting, saving, queued, unknown, done     |
-| waiting    | processing; failed after the deadline       | yes     | saving, queued, done                       |
-| saving     | processing                                  | yes     | done                                       |
-| unknown    | failed (submission_uncertain)               | never   | waiting (id found), queued (resubmitted)   |
-| done       | completed or failed                         | never   | queued (a failed job resubmitted)          |
+Repositories of other people find here whatever their methods take and give; our own code imports each name from the
+module that has it.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol, Self, runtime_checkable
+from typing import Self
 
 from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 
-from nexiom_sdk.errors import FAILURE_CODES, JobFailed, NexiomError
+from nexiom_sdk.errors import JobFailed, NexiomError
+from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase, may_move
+from nexiom_sdk.repositories import JobQuery, JobRepository, SupportsHints, SupportsIntake, SupportsSpend
 from nexiom_sdk.spending import (
     DIMENSIONS,
     MOST_COST_USD,
@@ -34,9 +28,9 @@ from nexiom_sdk.spending import (
     UsageQuery,
     amount_of,
     counted,
-    utc,
 )
-from nexiom_sdk.types import QUALITY_TIERS, Choice, Frozen, Operation, QualityTier, VideoProbe, VideoRequest
+from nexiom_sdk.types import QUALITY_TIERS, Choice, Operation, QualityTier, VideoProbe, VideoRequest
+from nexiom_sdk.values import Frozen
 
 __all__ = [
     "CLAIMABLE",
@@ -63,51 +57,8 @@ __all__ = [
     "utc",
 ]
 
-
-class JobStatus(enum.StrEnum):
-    """What a front end sees."""
-
-    PENDING = "pending"  # taken, nothing sent yet
-    PROCESSING = "processing"  # with the provider, or being saved
-    COMPLETED = "completed"  # the checked video is in the store
-    FAILED = "failed"  # ended without a video, as far as we know
-
-
-class Phase(enum.StrEnum):
-    """Where a worker goes on."""
-
-    QUEUED = "queued"  # nothing was sent for this order
-    SUBMITTING = "submitting"  # the intent is committed; the paid call may have gone out
-    WAITING = "waiting"  # the provider has it
-    SAVING = "saving"  # the provider is done; the video is on its way to the store
-    UNKNOWN = "unknown"  # the paid call may have been accepted and nobody can tell
-    DONE = "done"  # nothing is left to do
-
-
 UNFIT = "unfit"  # entry of `provider_metadata`: why a row that others wrote cannot be carried out
-
-CLAIMABLE = (Phase.QUEUED, Phase.SUBMITTING, Phase.WAITING, Phase.SAVING)
-
 _MOST_EARLIER_UNPRICED = 999
-
-_NEXT: Mapping[Phase, frozenset[Phase]] = {
-    Phase.QUEUED: frozenset({Phase.SUBMITTING, Phase.DONE}),
-    Phase.SUBMITTING: frozenset({Phase.WAITING, Phase.SAVING, Phase.QUEUED, Phase.UNKNOWN, Phase.DONE}),
-    Phase.WAITING: frozenset({Phase.SAVING, Phase.QUEUED, Phase.DONE}),
-    Phase.SAVING: frozenset({Phase.DONE}),
-    Phase.UNKNOWN: frozenset({Phase.WAITING, Phase.QUEUED}),
-    Phase.DONE: frozenset({Phase.QUEUED}),
-}
-
-
-def may_move(before: Phase, after: Phase) -> bool:
-    """Whether the state machine has this step; staying where one is always allowed.
-
-    Example:
-        >>> may_move(Phase.QUEUED, Phase.WAITING)
-        False
-    """
-    return before == after or after in _NEXT[before]
 
 
 class GenerationJob(Frozen):
@@ -297,149 +248,3 @@ class VideoResult(Frozen):
     cost_usd: Decimal | None = None
     choice: Choice | None = None
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobQuery:
-    """Which rows to list, newest first, or longest due first where `due_before` is set.
-
-    Args:
-        user_id: Only this user's.
-        status: Only with this status.
-        phases: Only in these phases.
-        provider: Only of this provider.
-        provider_job_id: Only the video whose order has this id; ids are a provider's own, so name it too.
-        limit: At most this many.
-        before: Only jobs created before this moment, for the next page.
-        due_before: Only jobs that a claim would take and that have been due since before this moment.
-    """
-
-    user_id: str | None = None
-    status: JobStatus | None = None
-    phases: tuple[Phase, ...] = ()
-    provider: str | None = None
-    provider_job_id: str | None = None
-    limit: int = 50
-    before: datetime | None = None
-    due_before: datetime | None = None
-
-
-class JobRepository(Protocol):
-    """Where rows live. All times are the store's clock; every error is a `StorageError` unless named.
-
-    Only `claim` and `adopt_late_id` move the fence. Every worker write must match it.
-    """
-
-    async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
-        """Insert the row if every limit holds, in one transaction.
-
-        The same client key (per user; no user counts as one) with the same request gives the existing job, before any
-        limit is asked.
-
-        Raises:
-            IdempotencyConflict: The client key was used for another request.
-            BudgetExceeded: A limit would be broken; nothing was inserted.
-        """
-        ...
-
-    async def get(self, job_id: str, /) -> GenerationJob | None:
-        """The row, or None."""
-        ...
-
-    async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
-        """Rows, in the order that the query says."""
-        ...
-
-    async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
-        """Lease due rows: video, claimable phase, `run_at` reached, no living lease; oldest `run_at` first.
-
-        Sets `leased_until` and raises the fence by one, nothing else. `job_id` narrows it to one row, never widens it.
-        """
-        ...
-
-    async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
-        """Write a step; False if the fence has moved: then the step is to be dropped.
-
-        Never writes id, type, user_id, client_key, request, created_at, cancel_requested_at or fence. `leased_until`
-        None releases the lease, any other value leaves it alone. A wake since the row was read is kept: `run_at`
-        becomes the new one if the row still has `job.run_at_read`, else the earlier of the two; a job whose
-        `run_at` is the one it was read with leaves the column alone.
-        """
-        ...
-
-    async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
-        """Lengthen the lease to now plus `seconds`; False if the fence has moved, or the lease was given back."""
-        ...
-
-    async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
-        """Make the row due after so many seconds, by default now, if its phase is claimable.
-
-        `cancel` also notes, once, that a cancel was asked for.
-        """
-        ...
-
-    async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
-        """Record an id that arrived late; money was spent on it, so this needs no fence, and raises it.
-
-        Applies where `order_no` matches, no id is set and the phase is queued, submitting or unknown: the row becomes
-        waiting, processing, due now, without lease and error. True also where the row already holds this id. False
-        means that a second order runs at the provider.
-        """
-        ...
-
-    async def usage(self, query: UsageQuery, /) -> Usage:
-        """Sums over orders."""
-        ...
-
-    async def durations(self, key: str, limit: int, /) -> Sequence[float]:
-        """Seconds that the newest finished jobs with this schedule key took, at most `limit`."""
-        ...
-
-    async def aclose(self) -> None:
-        """Release what the repository holds."""
-        ...
-
-
-@runtime_checkable
-class SupportsIntake(Protocol):
-    """A repository that takes an order into a row that exists: of an app's insert, of failover, of resubmit."""
-
-    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
-        """Write a step as `save` does, and `request` too, if every limit holds, in one transaction.
-
-        False if the fence has moved. The row itself is not counted before its limits are asked; it asks for its
-        estimate and, where the limit counts them, for what its earlier orders cost. A first order (`order_no` 0)
-        counts from now on, whenever its row was inserted: `created_at` becomes now.
-
-        Raises:
-            BudgetExceeded: A limit would be broken; nothing was written.
-        """
-        ...
-
-
-@runtime_checkable
-class SupportsSpend(Protocol):
-    """A repository that can say where the money went."""
-
-    async def spend(self, query: UsageQuery, /, *, by: Sequence[Dimension]) -> Sequence[Spend]:
-        """Sums over orders, one for each combination of the dimensions; without any, one for all.
-
-        Sorted by the values of the dimensions, unset ones first; empty where there are no orders.
-        """
-        ...
-
-
-@runtime_checkable
-class SupportsHints(Protocol):
-    """Optional for a `JobRepository`: it can tell when rows may have become due, before somebody looks.
-
-    A hint shortens a worker's rest and decides nothing: with none, or with too many, the results are the same.
-    """
-
-    async def hinted(self) -> None:
-        """Return as soon as rows may have become due; one that cannot tell now waits until it is cancelled.
-
-        A hint that came while nobody waited counts for the next call. It never raises. Time alone makes no hint: a row
-        whose `run_at` is reached is found by the next look.
-        """
-        ...

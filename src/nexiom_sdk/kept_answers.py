@@ -19,7 +19,8 @@ from pydantic import JsonValue, ValidationError
 
 from nexiom_sdk.disk import sweep_beside, to_its_end
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.types import Frozen, Operation
+from nexiom_sdk.types import Operation
+from nexiom_sdk.values import Frozen
 
 _log = logging.getLogger(__name__)
 

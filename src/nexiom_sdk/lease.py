@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobRepository
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobRepository
 
 
 class Lease:

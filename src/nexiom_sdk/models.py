@@ -18,9 +18,9 @@ from nexiom_sdk.cards import (
     Sound,
     kind_of,
 )
+from nexiom_sdk.conditions import broken_conditions
 from nexiom_sdk.fitting import Asked, best_places, media_mismatches, mismatches
 from nexiom_sdk.nearest import Mismatch, lines, nearest_ratio, nearest_resolution, quotient
-from nexiom_sdk.together import broken_conditions
 from nexiom_sdk.types import Mode, Resolution
 
 __all__ = [

@@ -16,18 +16,20 @@ from pydantic import JsonValue, ValidationError
 from nexiom_sdk import schedule
 from nexiom_sdk.attempts import again_at, with_attempt
 from nexiom_sdk.errors import (
-    FAILURE_CODES,
     AuthenticationFailed,
     ConfigurationError,
     JobCancelled,
     NexiomError,
     QuotaExhausted,
-    RequestError,
     StorageError,
     SubmissionUncertain,
     TimedOut,
 )
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, amount_of, counted, utc
+from nexiom_sdk.failure_codes import code_of
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.spending import amount_of, counted
 from nexiom_sdk.types import (
     Cancelled,
     Candidate,
@@ -358,21 +360,6 @@ def candidate_of(job: GenerationJob) -> Candidate | None:
             except ValidationError:  # somebody changed the row by hand: as good as not there
                 continue
     return None
-
-
-def code_of(error: NexiomError) -> str:
-    """The `error_code` to store: always one of `FAILURE_CODES`."""
-    if error.code in FAILURE_CODES:
-        return error.code
-    match error:
-        case ConfigurationError():
-            return "authentication_failed"
-        case RequestError():
-            return "invalid_input"
-        case StorageError():
-            return "store_unavailable"
-        case _:
-            return "generation_failed"
 
 
 def _ordered(job: GenerationJob, candidate: Candidate, *, moved: str | None = None) -> GenerationJob:

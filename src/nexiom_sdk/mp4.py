@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 from uuid import UUID
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.errors import ResultInvalid
-from nexiom_sdk.mp4_boxes import LONG, WORD, Box, boxes_in, top_boxes
+from nexiom_sdk.mp4_boxes import LONG, WORD, boxes_in, top_boxes
 from nexiom_sdk.mp4_fragments import Fragments, fragments_of
 from nexiom_sdk.mp4_samples import Span, samples_in
 from nexiom_sdk.types import VideoProbe
@@ -115,7 +115,7 @@ def _probe(movie: _Movie, spread: Fragments, *, has_media: bool) -> VideoProbe:
     )
 
 
-def _has_manifest(reader: Reader, top: Iterable[Box]) -> bool:
+def _has_manifest(reader: Reader, top: Iterable[Piece]) -> bool:
     for box in top:
         if box.kind == b"uuid":
             head = reader.take(box.start, min(box.end - box.start, len(_C2PA) + len(_C2PA_HELPER)))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.errors import ResultInvalid
 from nexiom_sdk.wording import printable
 
@@ -17,23 +16,7 @@ MOST_BOXES = 100_000  # at the top of a file: seven hours in fragments of half a
 _HEADER = struct.Struct(">I4s")
 
 
-class Box(NamedTuple):
-    """A part of a file.
-
-    Args:
-        kind: Its type, four bytes.
-        at: Its place.
-        start: Where its content begins.
-        end: Where its content ends.
-    """
-
-    kind: bytes
-    at: int
-    start: int
-    end: int
-
-
-def box_at(head: bytes, at: int, limit: int) -> Box | None:
+def box_at(head: bytes, at: int, limit: int) -> Piece | None:
     """The box at a place, which may end beyond the limit; None where there is none.
 
     Args:
@@ -51,10 +34,10 @@ def box_at(head: bytes, at: int, limit: int) -> Box | None:
         if len(head) < HEAD_BYTES:
             return None
         size, start = LONG.unpack_from(head, 8)[0], at + HEAD_BYTES
-    return Box(kind, at, start, at + size) if at + size >= start else None
+    return Piece(kind, at, start, at + size) if at + size >= start else None
 
 
-def top_boxes(reader: Reader, size_bytes: int) -> Iterator[Box]:
+def top_boxes(reader: Reader, size_bytes: int) -> Iterator[Piece]:
     """The boxes of a file, which must fill it exactly.
 
     Args:
@@ -98,7 +81,7 @@ def boxes_in(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         at = box.end
 
 
-def _box(head: bytes, at: int, limit: int) -> Box:
+def _box(head: bytes, at: int, limit: int) -> Piece:
     box = box_at(head, at, limit)
     if box is not None:
         return box

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from nexiom_sdk.bounded_reading import Reader
-from nexiom_sdk.mp4_boxes import WORD, Box, boxes_in
+from nexiom_sdk.bounded_reading import Piece, Reader
+from nexiom_sdk.mp4_boxes import WORD, boxes_in
 from nexiom_sdk.mp4_samples import bounded, numbers
 
 _MOST_BYTES = 64 * 1024 * 1024  # of all fragments without their media: ten hours have less
@@ -25,7 +25,7 @@ class Fragments(NamedTuple):
     ticks: int
 
 
-def fragments_of(reader: Reader, top: Iterable[Box], *, track: int, usual_ticks: int) -> Fragments:
+def fragments_of(reader: Reader, top: Iterable[Piece], *, track: int, usual_ticks: int) -> Fragments:
     """Add up what the fragments of a file say of a track.
 
     Args:

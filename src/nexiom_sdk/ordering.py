@@ -34,9 +34,10 @@ from nexiom_sdk.errors import (
     SubmissionUncertain,
 )
 from nexiom_sdk.intake import Intake
-from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.kept_answers import KeptAnswer
 from nexiom_sdk.lease import Lease
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.calls import call, call_once
 from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
 from nexiom_sdk.recovery import Recovery, Unrecorded

@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from nexiom_sdk.finished import videos_of
-from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, Phase
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.storage import OUTPUTS, ObjectInfo, ObjectStore, output_key, result_folder
 
 ORPHAN_SECONDS = 24 * 3600.0

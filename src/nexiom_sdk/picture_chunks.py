@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.orientation import MOST_EXIF_BYTES
 
 WEBP_EXTENDED, WEBP_EXIF_FLAG = b"VP8X", 0x08
@@ -15,23 +14,7 @@ _GIF_GOES_ON = frozenset({GIF_HEAD, GIF_PICTURE, GIF_EXTENSION, GIF_PADDING})
 _GIF_WINDOW_BYTES = 4 * 1024
 
 
-class Chunk(NamedTuple):
-    """A part of a picture.
-
-    Args:
-        kind: Its name or mark.
-        at: Its place.
-        start: Where its content begins.
-        end: Where its content ends.
-    """
-
-    kind: bytes
-    at: int
-    start: int
-    end: int
-
-
-def png_chunks(reader: Reader) -> Iterator[Chunk]:
+def png_chunks(reader: Reader) -> Iterator[Piece]:
     """The chunks of a PNG up to its end; a checksum of four bytes follows the content of each.
 
     Args:
@@ -44,14 +27,14 @@ def png_chunks(reader: Reader) -> Iterator[Chunk]:
     while kind != b"IEND":
         head = reader.take(at, 8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        chunk = Chunk(kind, at, at + 8, at + 8 + length)
+        chunk = Piece(kind, at, at + 8, at + 8 + length)
         if chunk.end + 4 > reader.size or not kind.isalpha():
             raise reader.refuse("a chunk of the PNG is broken, or its end is missing")
         yield chunk
         at = chunk.end + 4
 
 
-def riff_chunks(reader: Reader, at: int, limit: int) -> Iterator[Chunk]:
+def riff_chunks(reader: Reader, at: int, limit: int) -> Iterator[Piece]:
     """The chunks of a WebP, or inside one of them.
 
     Args:
@@ -64,14 +47,14 @@ def riff_chunks(reader: Reader, at: int, limit: int) -> Iterator[Chunk]:
     """
     while at < limit:
         head = reader.take(at, 8)
-        chunk = Chunk(head[:4], at, at + 8, at + 8 + int.from_bytes(head[4:], "little"))
+        chunk = Piece(head[:4], at, at + 8, at + 8 + int.from_bytes(head[4:], "little"))
         if chunk.end > limit:
             raise reader.refuse("one of its chunks is incomplete")
         yield chunk
         at = min(chunk.end + (chunk.end - chunk.start) % 2, limit)
 
 
-def gif_chunks(reader: Reader) -> Iterator[Chunk]:
+def gif_chunks(reader: Reader) -> Iterator[Piece]:
     """The head of a GIF, its pictures and extensions, and its end; or up to a part that nobody knows.
 
     The content of an extension begins with what it is.
@@ -83,14 +66,14 @@ def gif_chunks(reader: Reader) -> Iterator[Chunk]:
         NexiomError: It ends in the middle.
     """
     at, kind = 13 + _colours_bytes(reader.take(10, 1)), GIF_HEAD
-    yield Chunk(kind, 0, 13, at)
+    yield Piece(kind, 0, 13, at)
     while kind in _GIF_GOES_ON:
         kind, end = reader.take(at, 1), at + 1
         if kind == GIF_EXTENSION:
             end = _after_blocks(reader, at + 2)
         elif kind == GIF_PICTURE:
             end = _after_blocks(reader, at + 11 + _colours_bytes(reader.take(at + 9, 1)))
-        yield Chunk(kind, at, at + 1, end)
+        yield Piece(kind, at, at + 1, end)
         at = end
 
 
@@ -112,7 +95,7 @@ def webp_exif(reader: Reader, limit: int) -> bytes:
     return _content(reader, next((chunk for chunk in riff_chunks(reader, 12, limit) if chunk.kind == b"EXIF"), None))
 
 
-def _content(reader: Reader, chunk: Chunk | None) -> bytes:
+def _content(reader: Reader, chunk: Piece | None) -> bytes:
     return b"" if chunk is None else reader.take(chunk.start, min(chunk.end - chunk.start, MOST_EXIF_BYTES))
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, NamedTuple, Self
 from pydantic import ConfigDict, Field, JsonValue, StrictBool, model_validator
 
 from nexiom_sdk.policy_problems import Misplaced
-from nexiom_sdk.types import AspectRatio, Frozen, QualityTier, Resolution
+from nexiom_sdk.types import AspectRatio, QualityTier, Resolution
+from nexiom_sdk.values import Frozen
 from nexiom_sdk.wording import unknown
 
 Pattern = Annotated[str, Field(pattern=r"^[^/\s]+/\S+$")]

@@ -14,7 +14,8 @@ from nexiom_sdk.providers.breakers import Held
 from nexiom_sdk.providers.calls import Door, call
 from nexiom_sdk.providers.protocol import SupportsHealth, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry, ProviderReport
-from nexiom_sdk.types import QUALITY_TIERS, Frozen, QualityTier
+from nexiom_sdk.types import QUALITY_TIERS, QualityTier
+from nexiom_sdk.values import Frozen
 from nexiom_sdk.wording import nearest
 
 

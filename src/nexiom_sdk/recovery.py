@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
-from nexiom_sdk.jobs import JobQuery, Phase
 from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import SupportsCancel
+from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from nexiom_sdk.desk import Desk
 from nexiom_sdk.elsewhere import elsewhere
 from nexiom_sdk.errors import AuthenticationFailed, NexiomError, ProviderUnavailable
 from nexiom_sdk.fallback import SUBMITS_BEFORE_FALLBACK, in_words
-from nexiom_sdk.jobs import GenerationJob, Phase
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import Phase
 
 LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
 LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one

@@ -15,7 +15,9 @@ from nexiom_sdk.errors import (
     UnsupportedFeature,
 )
 from nexiom_sdk.inputs import has_addresses
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, SupportsIntake
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import SupportsIntake
 from nexiom_sdk.types import WHOLE_TIER, Candidate
 
 

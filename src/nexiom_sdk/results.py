@@ -36,7 +36,8 @@ from nexiom_sdk.storage import (
     result_path,
     size_of,
 )
-from nexiom_sdk.types import Asset, Container, Frozen, VideoProbe
+from nexiom_sdk.types import Asset, Container, VideoProbe
+from nexiom_sdk.values import Frozen
 
 T = TypeVar("T")
 

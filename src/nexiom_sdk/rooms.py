@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.events import Sink, Sinks, logging_sink
-from nexiom_sdk.jobs import GenerationJob, JobRepository, Limit
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobRepository
+from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.types import Choice
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from nexiom_sdk.lifecycle import gone
 from nexiom_sdk.models import Mismatch, ModelCard, is_free
 from nexiom_sdk.policy import Policy
 from nexiom_sdk.policy_parts import Entry, matches
+from nexiom_sdk.retirement import gone
 from nexiom_sdk.selection_question import Case
 from nexiom_sdk.types import QualityTier
 from nexiom_sdk.wording import nearest, unknown, usd

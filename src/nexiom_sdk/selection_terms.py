@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from nexiom_sdk.lifecycle import leaving
+from nexiom_sdk.conditions import places, sound_of
 from nexiom_sdk.models import (
     Asked,
     Mismatch,
@@ -18,7 +18,7 @@ from nexiom_sdk.models import (
     nearest_resolution,
 )
 from nexiom_sdk.policy_parts import TierDefaults
-from nexiom_sdk.together import places, sound_of
+from nexiom_sdk.retirement import leaving
 from nexiom_sdk.types import AspectRatio, Mode, Resolution
 from nexiom_sdk.wording import seconds
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
 
+from nexiom_sdk.moments import utc
 from nexiom_sdk.types import QualityTier
 from nexiom_sdk.wording import usd
 
@@ -197,8 +198,3 @@ def amount_of(value: object) -> Decimal | None:
 def counted(amount: Decimal | None) -> Decimal:
     """What an amount counts that a row has: the most that can be, where nobody can read it."""
     return Decimal(MOST_COST_USD) if amount is None else amount
-
-
-def utc(moment: datetime) -> datetime:
-    """The moment in UTC; a naive one is taken to be UTC already."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

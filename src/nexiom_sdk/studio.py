@@ -22,19 +22,11 @@ from nexiom_sdk.errors import (
     WaitTimeout,
 )
 from nexiom_sdk.events import JobCreated
-from nexiom_sdk.jobs import (
-    DIMENSIONS,
-    Dimension,
-    GenerationJob,
-    JobQuery,
-    JobStatus,
-    Phase,
-    Spend,
-    SupportsSpend,
-    UsageQuery,
-    VideoResult,
-)
+from nexiom_sdk.jobs import GenerationJob, VideoResult
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobQuery, SupportsSpend
 from nexiom_sdk.rooms import Rooms
+from nexiom_sdk.spending import DIMENSIONS, Dimension, Spend, UsageQuery
 from nexiom_sdk.storage import ObjectInfo
 from nexiom_sdk.types import QUALITY_TIERS, Choice, QualityTier, RequestFields, VideoRequest
 from nexiom_sdk.wording import unknown

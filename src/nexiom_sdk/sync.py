@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
     from nexiom_sdk.catalogue_filters import Takes
     from nexiom_sdk.catalogue_view import ListedModel
-    from nexiom_sdk.jobs import Dimension, GenerationJob, JobRepository, JobStatus, Spend, VideoResult
+    from nexiom_sdk.jobs import GenerationJob, VideoResult
     from nexiom_sdk.models import ModelCard
+    from nexiom_sdk.phases import JobStatus
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.provider_states import ProviderState
     from nexiom_sdk.providers.registry import ProviderRegistry
+    from nexiom_sdk.repositories import JobRepository
+    from nexiom_sdk.spending import Dimension, Spend
     from nexiom_sdk.storage import ObjectInfo, ObjectStore
     from nexiom_sdk.types import QualityTier
 

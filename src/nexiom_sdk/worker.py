@@ -11,8 +11,10 @@ from nexiom_sdk.clock import Clock
 from nexiom_sdk.engine import RELEASE_SECONDS, Engine
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
 from nexiom_sdk.events import Sink, WorkerTicked
-from nexiom_sdk.jobs import GenerationJob, JobRepository, Phase, SupportsHints
+from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.outage import Outage
+from nexiom_sdk.phases import Phase
+from nexiom_sdk.repositories import JobRepository, SupportsHints
 from nexiom_sdk.schedule import backoff
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 

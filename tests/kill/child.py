@@ -35,7 +35,7 @@ from nexiom_sdk.backends.postgres_pool import PostgresPool  # noqa: F401
 from nexiom_sdk.backends.procrastinate import ProcrastinateDriver, app_for
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import NexiomError, ProviderUnavailable, SubmissionUncertain
-from nexiom_sdk.jobs import Phase
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.protocol import HttpOptions
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.storage import ObjectInfo

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from nexiom_sdk.jobs import CLAIMABLE, GenerationJob
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import CLAIMABLE
 
 _Entry: TypeAlias = tuple[datetime, int, str]  # a moment, the place of the row in the table, its id
 

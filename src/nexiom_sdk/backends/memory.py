@@ -14,19 +14,11 @@ from nexiom_sdk.backends.due_rows import is_due
 from nexiom_sdk.backends.memory_store import MemoryStore, check_url
 from nexiom_sdk.backends.row_index import RowIndex
 from nexiom_sdk.clock import Clock, SystemClock
-from nexiom_sdk.jobs import (
-    CLAIMABLE,
-    Dimension,
-    GenerationJob,
-    JobQuery,
-    JobStatus,
-    Limit,
-    Phase,
-    Spend,
-    Usage,
-    UsageQuery,
-    utc,
-)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import Dimension, Limit, Spend, Usage, UsageQuery
 
 __all__ = ["MemoryRepository", "MemoryStore"]
 

@@ -15,7 +15,8 @@ from pydantic_core import from_json
 
 from nexiom_sdk.backends import rows
 from nexiom_sdk.errors import InvalidInput
-from nexiom_sdk.jobs import UNFIT, GenerationJob, Phase
+from nexiom_sdk.jobs import UNFIT, GenerationJob
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.types import VideoRequest
 from nexiom_sdk.wording import validation_sentences
 

@@ -17,7 +17,10 @@ from nexiom_sdk.backends import outside_rows, postgres_sums, rows, sums
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError, NexiomError
-from nexiom_sdk.jobs import Dimension, GenerationJob, JobQuery, Limit, Spend, Usage, UsageQuery, utc
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import Dimension, Limit, Spend, Usage, UsageQuery
 
 if TYPE_CHECKING:
     from psycopg.rows import DictRow

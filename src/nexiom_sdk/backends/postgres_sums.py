@@ -10,7 +10,9 @@ from typing import TypeAlias
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.backends.sums import asked_usd
 from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift, tier_of
-from nexiom_sdk.jobs import MOST_COST_USD, Dimension, GenerationJob, Limit, UsageQuery, utc
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.spending import MOST_COST_USD, Dimension, Limit, UsageQuery
 
 Statement: TypeAlias = tuple[bytes, Mapping[str, object]]  # with the values to bind
 

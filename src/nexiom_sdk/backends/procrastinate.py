@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from nexiom_sdk.backends.postgres_address import DatabaseAddress
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.errors import JobNotFound, NexiomError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, JobQuery, JobRepository
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobQuery, JobRepository
 
 _log = logging.getLogger(__name__)
 

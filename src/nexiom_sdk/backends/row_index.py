@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from nexiom_sdk.backends.due_rows import DueRows
-from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobStatus, utc
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import CLAIMABLE, JobStatus
 
 _Place: TypeAlias = tuple[datetime, int]  # when the row was made, and which one it was
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from nexiom_sdk.errors import IdempotencyConflict, StorageError, StorageUnavailable
-from nexiom_sdk.jobs import GenerationJob, utc
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
 from nexiom_sdk.wording import validation_sentences
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,9 @@ from nexiom_sdk.backends.sqlite_file import SqliteFile
 from nexiom_sdk.backends.sqlite_sums import stamp
 from nexiom_sdk.clock import Clock, SystemClock
 from nexiom_sdk.errors import ConfigurationError
-from nexiom_sdk.jobs import Dimension, GenerationJob, JobQuery, Limit, Spend, Usage, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import Dimension, Limit, Spend, Usage, UsageQuery
 from nexiom_sdk.wording import printable
 
 _Result = TypeVar("_Result")

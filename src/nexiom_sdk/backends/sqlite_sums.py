@@ -14,18 +14,9 @@ from typing import Any, TypeAlias
 
 from nexiom_sdk.backends import sums
 from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift, tier_of
-from nexiom_sdk.jobs import (
-    MOST_COST_USD,
-    Dimension,
-    GenerationJob,
-    Limit,
-    Spend,
-    Usage,
-    UsageQuery,
-    amount_of,
-    counted,
-    utc,
-)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.spending import MOST_COST_USD, Dimension, Limit, Spend, Usage, UsageQuery, amount_of, counted
 
 _Row: TypeAlias = tuple[Any, ...]  # of sqlite3, whose values have no static type
 

@@ -19,20 +19,10 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from nexiom_sdk.errors import BudgetExceeded
-from nexiom_sdk.jobs import (
-    CLAIMABLE,
-    MOST_COST_USD,
-    Dimension,
-    GenerationJob,
-    JobStatus,
-    Limit,
-    Spend,
-    Usage,
-    UsageQuery,
-    amount_of,
-    counted,
-    utc,
-)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import CLAIMABLE, JobStatus
+from nexiom_sdk.spending import MOST_COST_USD, Dimension, Limit, Spend, Usage, UsageQuery, amount_of, counted
 
 Values: TypeAlias = tuple[str | None, ...]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nexiom_sdk.backends.sums import moment_text
-from nexiom_sdk.jobs import Dimension, UsageQuery
+from nexiom_sdk.spending import Dimension, UsageQuery
 from nexiom_sdk.types import QUALITY_TIERS
 
 ACTIVE = "phase in ('queued', 'submitting', 'waiting', 'saving')"

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from nexiom_sdk import plugins
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import ConfigurationError
-from nexiom_sdk.jobs import JobRepository
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.wording import unknown
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nexiom_sdk.cli.options import Json, output_for
+from nexiom_sdk.moments import utc
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from nexiom_sdk.cli.listing import Listing
     from nexiom_sdk.cli.session import Session
-    from nexiom_sdk.jobs import Dimension, Spend
+    from nexiom_sdk.spending import Dimension, Spend
 
 DAYS = 30
 _FIGURES = ("jobs", "completed", "failed", "reported", "estimated", "total", "unpriced")
@@ -35,7 +36,7 @@ def _moment(text: str, *, whole_day: bool = False) -> datetime:
         moment = datetime.fromisoformat(text)
         if len(text) <= len("2026-11-01") and whole_day:
             moment += timedelta(days=1)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return utc(moment)
     except (ValueError, OverflowError):
         msg = f"'{text}' is no day, such as 2026-11-01, and no moment, such as 2026-11-01T08:30."
         raise typer.BadParameter(msg) from None

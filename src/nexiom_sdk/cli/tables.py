@@ -15,7 +15,8 @@ from rich.text import Text
 from nexiom_sdk.attempts import Attempt, attempts_of
 from nexiom_sdk.cli import words
 from nexiom_sdk.cli.layout import below
-from nexiom_sdk.jobs import GenerationJob, JobStatus
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus
 from nexiom_sdk.wording import printable, usd
 
 _STYLES = {

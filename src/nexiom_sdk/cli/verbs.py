@@ -28,7 +28,9 @@ from nexiom_sdk.errors import (
     WaitTimeout,
 )
 from nexiom_sdk.events import Event, JobMoved, Sink
-from nexiom_sdk.jobs import GenerationJob, JobQuery, JobStatus, Phase, VideoResult
+from nexiom_sdk.jobs import GenerationJob, VideoResult
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import VideoRequest
 from nexiom_sdk.wording import unknown

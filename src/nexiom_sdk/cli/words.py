@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nexiom_sdk import moves
-from nexiom_sdk.jobs import GenerationJob, JobStatus, Phase, VideoResult
+from nexiom_sdk.jobs import GenerationJob, VideoResult
+from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.wording import printable, seconds, size, usd
 
 _LEAST_TELLING_PROGRESS = 0.1  # less says little about how fast a provider is

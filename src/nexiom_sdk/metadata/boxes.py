@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.metadata.parts import Edit, Zeros
-from nexiom_sdk.mp4_boxes import HEAD_BYTES, Box, box_at
+from nexiom_sdk.mp4_boxes import HEAD_BYTES, box_at
 
 EMPTY = frozenset({b"free", b"skip", b"wide"})
 
 
-def boxes(reader: Reader, at: int, limit: int) -> Iterator[Box]:
+def boxes(reader: Reader, at: int, limit: int) -> Iterator[Piece]:
     """The boxes inside one; fewer bytes than a box needs may stand behind them.
 
     Args:
@@ -30,7 +30,7 @@ def boxes(reader: Reader, at: int, limit: int) -> Iterator[Box]:
         at = box.end
 
 
-def emptied(box: Box) -> Iterator[Edit]:
+def emptied(box: Piece) -> Iterator[Edit]:
     """What makes a box an empty one of the same length.
 
     Args:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.metadata.boxes import boxes
 from nexiom_sdk.metadata.parts import damaged
 from nexiom_sdk.metadata.samples import Places
-from nexiom_sdk.mp4_boxes import Box
 from nexiom_sdk.mp4_samples import numbers
 
 _BASE, _DESCRIPTION, _DURATION, _SIZE, _FROM_FRAGMENT = 0x1, 0x2, 0x8, 0x10, 0x20000
 _OFFSET, _FIRST_FLAGS, _EACH_DURATION, _EACH_SIZE, _EACH_FLAGS, _EACH_DELAY = 0x1, 0x4, 0x100, 0x200, 0x400, 0x800
 
 
-def usual_sizes(reader: Reader, index: Box) -> dict[int, int]:
+def usual_sizes(reader: Reader, index: Piece) -> dict[int, int]:
     """Length of a sample of which no fragment says it, by the number of its track.
 
     Args:
@@ -36,7 +35,7 @@ def usual_sizes(reader: Reader, index: Box) -> dict[int, int]:
     return found
 
 
-def add_fragment(reader: Reader, fragment: Box, usual: Mapping[int, int], places: Places) -> None:
+def add_fragment(reader: Reader, fragment: Piece, usual: Mapping[int, int], places: Places) -> None:
     """Note where the samples of a fragment lie.
 
     Args:
@@ -54,7 +53,7 @@ def add_fragment(reader: Reader, fragment: Box, usual: Mapping[int, int], places
             following = _of_track(reader, track, (fragment.at, following), usual, places)
 
 
-def _of_track(reader: Reader, track: Box, known: tuple[int, int], usual: Mapping[int, int], places: Places) -> int:
+def _of_track(reader: Reader, track: Piece, known: tuple[int, int], usual: Mapping[int, int], places: Places) -> int:
     """Where the samples of one track end; the next one's may begin there."""
     fragment_at, following = known
     base, size = following, 0
@@ -78,7 +77,7 @@ def _of_track(reader: Reader, track: Box, known: tuple[int, int], usual: Mapping
     return following
 
 
-def _length(reader: Reader, run: Box, flags: int, count: int, size: int) -> int:
+def _length(reader: Reader, run: Piece, flags: int, count: int, size: int) -> int:
     """How many bytes the samples of a run have together."""
     if not flags & _EACH_SIZE:
         return count * size

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.metadata.boxes import EMPTY, boxes, emptied
 from nexiom_sdk.metadata.fragments import add_fragment, usual_sizes
 from nexiom_sdk.metadata.parts import Edit, Part, Zeros, damaged, edited
 from nexiom_sdk.metadata.samples import Places, add_samples
-from nexiom_sdk.mp4_boxes import HEAD_BYTES, MOST_BOXES, Box, box_at
+from nexiom_sdk.mp4_boxes import HEAD_BYTES, MOST_BOXES, box_at
 from nexiom_sdk.mp4_samples import Span
 
 _TOP = b""
@@ -120,7 +120,7 @@ def has_sound_only(reader: Reader) -> bool:
     return _SOUND in kinds and not kinds & _PICTURE
 
 
-def _tables(reader: Reader, track: Box) -> dict[bytes, Box]:
+def _tables(reader: Reader, track: Piece) -> dict[bytes, Piece]:
     inside = track
     for kind in (b"mdia", b"minf", b"stbl"):
         found = next((box for box in boxes(reader, inside.start, inside.end) if box.kind == kind), None)
@@ -130,7 +130,7 @@ def _tables(reader: Reader, track: Box) -> dict[bytes, Box]:
     return {box.kind: box for box in boxes(reader, inside.start, inside.end)}
 
 
-def _handler(reader: Reader, track: Box) -> bytes:
+def _handler(reader: Reader, track: Piece) -> bytes:
     for media in boxes(reader, track.start, track.end):
         if media.kind == b"mdia":
             for box in boxes(reader, media.start, media.end):
@@ -158,7 +158,9 @@ def _edits(reader: Reader, end: int, tracks: frozenset[bytes], kept: Iterator[Sp
             yield from _inside(reader, box, _TOP, tracks)
 
 
-def _inside(reader: Reader, box: Box, around: bytes, tracks: frozenset[bytes], handler: bytes = b"") -> Iterator[Edit]:
+def _inside(
+    reader: Reader, box: Piece, around: bytes, tracks: frozenset[bytes], handler: bytes = b""
+) -> Iterator[Edit]:
     """What is written over in one box, or over it."""
     if box.kind == b"trak":
         handler = _handler(reader, box)
@@ -174,7 +176,7 @@ def _inside(reader: Reader, box: Box, around: bytes, tracks: frozenset[bytes], h
         yield from _words(reader, box, handler)
 
 
-def _words(reader: Reader, box: Box, handler: bytes) -> Iterator[Edit]:
+def _words(reader: Reader, box: Piece, handler: bytes) -> Iterator[Edit]:
     """Times, names and places inside a box that is needed."""
     if box.kind in _DATED:
         # Made and changed: two numbers of 4 bytes, or of 8 in the second form of the box.
@@ -190,7 +192,7 @@ def _words(reader: Reader, box: Box, handler: bytes) -> Iterator[Edit]:
             yield from _picture_entry(reader, one)
 
 
-def _picture_entry(reader: Reader, entry: Box) -> Iterator[Edit]:
+def _picture_entry(reader: Reader, entry: Piece) -> Iterator[Edit]:
     """How pictures are coded; the name of the program or camera that coded them stands in the middle."""
     children = entry.start + _PICTURE_ENTRY_BYTES
     yield _blank(entry, 12, 16)  # the maker
@@ -200,7 +202,7 @@ def _picture_entry(reader: Reader, entry: Box) -> Iterator[Edit]:
             yield from emptied(one)
 
 
-def _blank(box: Box, first: int, last: int | None = None) -> Edit:
+def _blank(box: Piece, first: int, last: int | None = None) -> Edit:
     """Zeros over a piece of the content of a box; to its end where no other is said."""
     start, end = box.start + first, box.end if last is None else box.start + last
     if not start <= end <= box.end:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.metadata.exif import only_orientation
 from nexiom_sdk.metadata.parts import Kept, Part, Zeros, damaged
-from nexiom_sdk.picture_chunks import WEBP_EXIF_FLAG, WEBP_EXTENDED, Chunk, riff_chunks, webp_exif
+from nexiom_sdk.picture_chunks import WEBP_EXIF_FLAG, WEBP_EXTENDED, riff_chunks, webp_exif
 
 _WEBP_PICTURES = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ICCP"})
 _FRAME = b"ANMF"
@@ -51,7 +51,7 @@ def wav_parts(reader: Reader) -> Iterator[Part]:
     head = reader.take(0, 12)
     if head[:4] not in {b"RIFF", *_LONG_HEADS} or head[8:] != b"WAVE":
         raise damaged("it does not begin like a WAV")
-    chunks: dict[bytes, Chunk] = {}
+    chunks: dict[bytes, Piece] = {}
     for chunk in _wav_chunks(reader, head):
         if chunk.kind in chunks or (chunk.kind == b"data" and b"fmt " not in chunks):
             raise damaged("the WAV has its parts in a strange order")
@@ -84,7 +84,7 @@ def _webp_chunks(reader: Reader, limit: int, turned: bytes | None) -> Iterator[P
             turned = None
 
 
-def _frame(reader: Reader, chunk: Chunk) -> Iterator[Part]:
+def _frame(reader: Reader, chunk: Piece) -> Iterator[Part]:
     """One picture of an animation: where and how long it is shown, and chunks of its own."""
     if chunk.end - chunk.start < 16:
         raise damaged("a picture of the animation is broken")
@@ -99,7 +99,7 @@ def _frame(reader: Reader, chunk: Chunk) -> Iterator[Part]:
     yield from pictures()
 
 
-def _whole(chunk: Chunk) -> Iterator[Part]:
+def _whole(chunk: Piece) -> Iterator[Part]:
     yield Kept(chunk.at, chunk.end)
     if (chunk.end - chunk.start) % 2:
         yield b"\0"
@@ -115,7 +115,7 @@ def _length(part: Part) -> int:
             return len(part)
 
 
-def _wav_chunks(reader: Reader, first: bytes) -> Iterator[Chunk]:
+def _wav_chunks(reader: Reader, first: bytes) -> Iterator[Piece]:
     """The chunks up to the last whole one: recorders write odd things after the sound, and wrong lengths in front."""
     at, sound_bytes, heard = 12, 0, False
     long = first[:4] in _LONG_HEADS
@@ -127,7 +127,7 @@ def _wav_chunks(reader: Reader, first: bytes) -> Iterator[Chunk]:
             sound_bytes = int.from_bytes(reader.take(at + 16, 8), "little")
         if kind == b"data" and length in unfinished:
             length = sound_bytes or reader.size - at - 8
-        chunk = Chunk(kind, at, at + 8, at + 8 + length)
+        chunk = Piece(kind, at, at + 8, at + 8 + length)
         if chunk.end > reader.size:
             if heard and kind not in _WAV_SOUND:
                 return

@@ -6,9 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from nexiom_sdk.bounded_reading import Reader
+from nexiom_sdk.bounded_reading import Piece, Reader
 from nexiom_sdk.metadata.parts import damaged
-from nexiom_sdk.mp4_boxes import Box
 from nexiom_sdk.mp4_samples import Span, chunks, numbers
 
 MAX_CHUNKS = 1_000_000  # of all tracks together: five hours with 27 a second in each of two
@@ -67,7 +66,7 @@ class Places:
             yield start, start + (one & (1 << _LENGTH_BITS) - 1)
 
 
-def add_samples(reader: Reader, tables: dict[bytes, Box], places: Places, *, is_sound: bool) -> None:
+def add_samples(reader: Reader, tables: dict[bytes, Piece], places: Places, *, is_sound: bool) -> None:
     """Note where the samples of a track lie.
 
     Args:
@@ -87,7 +86,7 @@ def add_samples(reader: Reader, tables: dict[bytes, Box], places: Places, *, is_
         places.add(offset, length, perhaps=-(-count // at_once) * bytes_each)
 
 
-def _lengths(reader: Reader, tables: dict[bytes, Box]) -> tuple[int, Iterable[int]]:
+def _lengths(reader: Reader, tables: dict[bytes, Piece]) -> tuple[int, Iterable[int]]:
     """The length that all samples have, or 0 and the length of each."""
     box = tables.get(b"stsz") or tables.get(b"stz2")
     if box is None or box.end - box.start < 12:
@@ -98,7 +97,7 @@ def _lengths(reader: Reader, tables: dict[bytes, Box]) -> tuple[int, Iterable[in
     return same, () if same else _table(reader, box, width=4, head=8)
 
 
-def _short_lengths(reader: Reader, box: Box, *, bits: int) -> Iterator[int]:
+def _short_lengths(reader: Reader, box: Piece, *, bits: int) -> Iterator[int]:
     """The lengths of small samples, two in a byte, one in a byte or one in two."""
     count = int.from_bytes(reader.take(box.start + 8, 4), "big")
     if bits not in {4, 8, 16} or box.start + 12 + (count * bits + 7) // 8 > box.end:
@@ -114,7 +113,7 @@ def _short_lengths(reader: Reader, box: Box, *, bits: int) -> Iterator[int]:
         at, left = at + len(block), max(left - len(each), 0)
 
 
-def _sound_bytes(reader: Reader, box: Box | None) -> tuple[int, int]:
+def _sound_bytes(reader: Reader, box: Piece | None) -> tuple[int, int]:
     """How many bytes so many samples of a sound have, by the head of its first description."""
     head = b"" if box is None else reader.some(box.start + 8, 72)
     kind, version = head[4:8], int.from_bytes(head[16:18], "big")
@@ -127,7 +126,7 @@ def _sound_bytes(reader: Reader, box: Box | None) -> tuple[int, int]:
     return (channels * max(_PLAIN_SOUND[kind], bits // 8) if kind in _PLAIN_SOUND else 0), 1
 
 
-def _table(reader: Reader, box: Box | None, *, width: int, columns: int = 1, head: int = 4) -> Iterator[int]:
+def _table(reader: Reader, box: Piece | None, *, width: int, columns: int = 1, head: int = 4) -> Iterator[int]:
     """The numbers of a table, of which little is held at a time."""
     if box is None or box.end - box.start < head + 4:
         raise damaged("a track has no table of its samples")

@@ -7,41 +7,31 @@ order uncertain, and nobody sends it again.
 
 from __future__ import annotations
 
-import hashlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import ClassVar, Never
 
-from pydantic import JsonValue, SecretStr
+from pydantic import SecretStr
 
 from nexiom_sdk.errors import (
-    AuthenticationFailed,
-    ConfigurationError,
-    InvalidInput,
     MalformedResponse,
     NexiomError,
-    ProviderError,
     ProviderUnavailable,
-    QuotaExhausted,
-    RateLimited,
     ResponseTooLarge,
-    ResultExpired,
     SubmissionUncertain,
     UnsafeUrl,
 )
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth
+from nexiom_sdk.providers.base_replies import Replies
 from nexiom_sdk.providers.configuration import Configuration, Endpoint
 from nexiom_sdk.providers.downloads import Download
 from nexiom_sdk.providers.http import HttpClient
 from nexiom_sdk.providers.protocol import PROTOCOL_VERSION, HttpOptions
-from nexiom_sdk.providers.wire import Body, Call, Reply, Trouble
+from nexiom_sdk.providers.wire import Call, Reply, Trouble
 from nexiom_sdk.types import (
     Asset,
-    Cancelled,
-    Failed,
     Operation,
     Poll,
     Submission,
@@ -49,29 +39,16 @@ from nexiom_sdk.types import (
     Succeeded,
     VideoSpec,
 )
-from nexiom_sdk.wording import printable
 
 _MOST_FOLLOW_UPS = 1
-_GRACE_SECONDS = 60.0  # a new order may not be visible everywhere at once
 _NOT_SAFE = (
     "Look for the video in the provider's console, and tell the provider of the address; "
     "`nexiom jobs resubmit JOB` pays for a new one."
 )
-_SUBMITTED_AT, _TAKEN_AT = "submitted_at", "taken_at"
 _CHUNK_BYTES = 256 * 1024
-_KINDS: Mapping[int, type[ProviderError]] = {
-    401: AuthenticationFailed,
-    402: QuotaExhausted,
-    403: AuthenticationFailed,
-    408: ProviderUnavailable,
-    409: ProviderUnavailable,
-    410: ResultExpired,
-    425: ProviderUnavailable,
-    429: RateLimited,
-}
 
 
-class HttpProvider(ABC):
+class HttpProvider(Replies):
     """Base of adapters over HTTP.
 
     A subclass names itself, gives its cards, and implements four methods: `submit_call`, `read_submit`, `poll_call` and
@@ -101,8 +78,6 @@ class HttpProvider(ABC):
     headers: Mapping[str, str] = {}
     takes_new_models: bool = False
 
-    name: ClassVar[str]
-    title: ClassVar[str]
     config_env: ClassVar[Mapping[str, str]]
     default_base_url: ClassVar[str] = ""
     keys_at: ClassVar[str] = ""
@@ -148,10 +123,6 @@ class HttpProvider(ABC):
     def read_poll(self, operation: Operation, reply: Reply, /) -> Poll | Call:
         """What the reply to a look says; a `Call` is made next, and its reply read by this method too."""
 
-    def read_error(self, reply: Reply, /) -> ProviderError | None:  # noqa: ARG002 - for adapters to override
-        """A refusal that the provider documents, made with `self.error`; None for everything else."""
-        return None
-
     def uploads(self, spec: VideoSpec, /) -> Generator[Call, Reply, VideoSpec]:
         """Free calls that have to come before the order, each answered with its reply; gives what is then ordered."""
         yield from ()
@@ -162,71 +133,6 @@ class HttpProvider(ABC):
         return (self.config.endpoint("base_url", self.default_base_url, key="api_key"),)
 
     # What an adapter may use.
-
-    def error(
-        self, kind: type[ProviderError], reply: Reply, text: str = "", /, *, code: str | None = None
-    ) -> ProviderError:
-        """An error of ours for a reply of theirs, with its secrets removed.
-
-        Args:
-            kind: Class of the error.
-            reply: The reply.
-            text: The provider's own words; empty: the beginning of the body.
-            code: The provider's own code.
-        """
-        said = self.config.clean(text) or self.config.clean(reply.excerpt)
-        return kind(
-            f"{self.title} answered {reply.status}{f': {said}' if said else ''}",
-            provider=self.name,
-            status=reply.status,
-            provider_code=None if code is None else self.config.clean(code),
-            request_id=reply.request_id,
-            retry_after_seconds=reply.retry_after_seconds,
-        )
-
-    def lost(self, operation: Operation, reply: Reply, /) -> Failed:
-        """What it means when an order is not known any more: a failure, unless the order is very young.
-
-        Raises:
-            ProviderUnavailable: It is very young: look again.
-            ConfigurationError: It was taken at another address than the one that is set up now.
-        """
-        taken_at = operation.state.get(_TAKEN_AT)
-        if taken_at is not None and taken_at != self._address_mark:
-            msg = f"{self.title} does not know the order here, and it was taken at another address or region."
-            raise ConfigurationError(msg, next_step="Set the address or region back until the order has ended.")
-        stamp = operation.state.get(_SUBMITTED_AT)
-        age = (reply.received_at - datetime.fromisoformat(stamp)).total_seconds() if isinstance(stamp, str) else None
-        if age is not None and age < _GRACE_SECONDS:
-            raise self.error(ProviderUnavailable, reply)
-        msg = f"{self.title} knows no order {printable(operation.id, 80)}."
-        return Failed(code="generation_failed", message=msg, lost=True)
-
-    def look_refused(self, operation: Operation, reply: Reply, /) -> Failed:
-        """What it means when a look is refused: the order is not known any more, or the look did not work.
-
-        Raises:
-            ProviderError: The look did not work; the class says why.
-        """
-        if reply.status == 404:  # noqa: PLR2004 - "not found" is the same everywhere
-            if reply.read_or_none(Body) is None:  # a page of a proxy's, not a word of the API's
-                raise self.error(ProviderUnavailable, reply)
-            return self.lost(operation, reply)
-        raise self._refusal(reply)
-
-    def said(self, outcome: Poll, /) -> Poll:
-        """What a provider says, without the secrets that it may repeat."""
-        match outcome:
-            case Failed():
-                detail = self._told(outcome.detail)
-                return replace(outcome, message=self.config.clean(outcome.message), detail=detail)
-            case Cancelled():
-                detail = self._told(outcome.detail)
-                return replace(outcome, reason=self.config.clean(outcome.reason), detail=detail)
-            case Succeeded():
-                return self._shown(outcome)
-            case _:
-                return outcome
 
     def also_at(self, base_url: str, auth: Auth | None, /) -> None:
         """Let calls go to one more address of the provider's own, with this key."""
@@ -246,7 +152,7 @@ class HttpProvider(ABC):
         reply = await self._exchange(call)
         if reply.ok or call.any_status:
             return reply
-        raise self._refusal(reply)
+        raise self.refusal(reply)
 
     # What the library calls.
 
@@ -258,14 +164,14 @@ class HttpProvider(ABC):
         if isinstance(reply, Trouble):
             self._not_ordered(reply)
         if not reply.ok and not call.any_status:
-            raise self.read_error(reply) or self._uncertain(reply, "which does not say whether it took the order")
+            raise self.read_error(reply) or self.uncertain(reply, "which does not say whether it took the order")
         try:
             taken = self.read_submit(submission, reply)
         except MalformedResponse as error:
             unreadable = error.message
         else:
-            return self._stamped(taken, reply)
-        raise self._uncertain(reply, f"which cannot be read ({self.config.clean(unreadable)})")
+            return self.stamped(taken, reply)
+        raise self.uncertain(reply, f"which cannot be read ({self.config.clean(unreadable)})")
 
     async def poll(self, operation: Operation, /) -> Poll:
         """Look at the order."""
@@ -339,36 +245,6 @@ class HttpProvider(ABC):
             raise ProviderUnavailable(msg, provider=self.name)
         msg = f"The order was sent to {self.title} and its answer was lost: {trouble.reason}."
         raise SubmissionUncertain(msg, provider=self.name)
-
-    def _uncertain(self, reply: Reply, why: str) -> SubmissionUncertain:
-        said = self.config.clean(reply.excerpt)
-        msg = f"{self.title} answered {reply.status}, {why}{f': {said}' if said else '.'}"
-        return SubmissionUncertain(msg, provider=self.name, status=reply.status, request_id=reply.request_id)
-
-    def _refusal(self, reply: Reply) -> ProviderError:
-        known = self.read_error(reply)
-        if known is not None:
-            return known
-        usual = {5: ProviderUnavailable, 4: InvalidInput}.get(reply.status // 100, MalformedResponse)
-        return self.error(_KINDS.get(reply.status, usual), reply)
-
-    def _stamped(self, taken: Operation | Succeeded, reply: Reply) -> Operation | Succeeded:
-        if isinstance(taken, Succeeded):
-            return self._shown(taken)
-        stamps = {_SUBMITTED_AT: reply.received_at.isoformat(), _TAKEN_AT: self._address_mark}
-        return replace(taken, state={**taken.state, **stamps})
-
-    @property
-    def _address_mark(self) -> str:
-        """Tells addresses apart without showing them."""
-        return hashlib.sha256(self.base_url.encode()).hexdigest()[:12]
-
-    def _shown(self, done: Succeeded) -> Succeeded:
-        return replace(done, detail=self._told(done.detail), warnings=tuple(map(self.config.clean, done.warnings)))
-
-    def _told(self, detail: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        clean = self.config.clean
-        return {clean(name): clean(value) if isinstance(value, str) else value for name, value in detail.items()}
 
 
 def _unheard(_reply: Reply) -> None:

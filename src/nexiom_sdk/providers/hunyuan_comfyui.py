@@ -212,7 +212,7 @@ class ComfyHunyuan(HttpProvider):
         elif reply.ok:
             stopped = (reply.read_or_none(_Stopped) or _Stopped()).cancelled is not False
         else:
-            raise self._refusal(reply)
+            raise self.refusal(reply)
         if not stopped:
             msg = f"{self.title} has nothing to stop: the order has ended."
             raise ProviderError(msg, provider=self.name, charged="unknown")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from nexiom_sdk.errors import ConfigurationError, ProviderError, ProviderUnavailable
+from nexiom_sdk.google_addresses import object_at
 from nexiom_sdk.models import ModelCard
 from nexiom_sdk.providers.auth import Auth, HeaderKey
 from nexiom_sdk.providers.base import HttpProvider
@@ -41,7 +42,6 @@ VARIABLES: Mapping[str, str] = {
 GEMINI = "https://generativelanguage.googleapis.com"
 MOST_BYTES_INLINE = 256 * 1024 * 1024  # a clip as base64 has tens of megabytes
 _STORAGE = "https://storage.googleapis.com/storage/v1"
-_STORED = re.compile(r"gs://([^/?#]+)/(.+)", re.DOTALL)
 _LOCATION = re.compile(r"[a-z0-9-]+")
 _REFUSED_TOKEN = 401
 
@@ -154,10 +154,10 @@ class GoogleApi(HttpProvider):
 
     def asset(self, address: str, media_type: str | None = None) -> Asset:
         """A result at an address; one in Cloud Storage is fetched with our token, any other without."""
-        stored = _STORED.fullmatch(address)
+        stored = object_at(address)
         if stored is None or self.tokens is None:
             return Asset(url=address, media_type=media_type or "video/mp4")
-        bucket, name = (quote(part, safe="") for part in stored.groups())
+        bucket, name = (quote(part, safe="") for part in stored)
         url = f"{self._endpoints[1].base_url}/b/{bucket}/o/{name}?alt=media"
         return Asset(url=url, media_type=media_type or "video/mp4", needs_auth=True)
 

@@ -18,7 +18,8 @@ import pytest
 
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.errors import StorageError
-from nexiom_sdk.jobs import JobQuery, JobRepository, UsageQuery
+from nexiom_sdk.repositories import JobQuery, JobRepository
+from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_late_ids import LateIdContract
 from nexiom_sdk.testing.repository_leases import LeaseContract

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from nexiom_sdk.jobs import JobRepository, JobStatus, Phase
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.sample_jobs import claim, columns, row, sample_job
 

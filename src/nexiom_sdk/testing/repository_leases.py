@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 
-from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobRepository, Phase
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import CLAIMABLE, Phase
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_rows import ANOTHER_REQUEST, few_examples
 from nexiom_sdk.testing.sample_jobs import after, any_job, claim, columns, row, sample_job

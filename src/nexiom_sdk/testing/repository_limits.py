@@ -12,13 +12,9 @@ from decimal import Decimal
 import pytest
 
 from nexiom_sdk.errors import BudgetExceeded
-from nexiom_sdk.jobs import (
-    GenerationJob,
-    JobRepository,
-    Limit,
-    Usage,
-    UsageQuery,
-)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobRepository
+from nexiom_sdk.spending import Limit, Usage, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.sample_jobs import sample_job
 from nexiom_sdk.types import VideoRequest

@@ -12,7 +12,10 @@ from hypothesis import given
 from pydantic import JsonValue
 
 from nexiom_sdk.errors import BudgetExceeded, StorageError
-from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, Limit, Phase, SupportsIntake, Usage, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobRepository, SupportsIntake
+from nexiom_sdk.spending import Limit, Usage, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_rows import ANOTHER_REQUEST, few_examples
 from nexiom_sdk.testing.sample_jobs import after, any_job, claim, columns, row, sample_job

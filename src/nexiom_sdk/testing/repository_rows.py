@@ -11,15 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from nexiom_sdk.errors import IdempotencyConflict, StorageError
-from nexiom_sdk.jobs import (
-    GenerationJob,
-    JobQuery,
-    JobRepository,
-    JobStatus,
-    Limit,
-    Phase,
-    UsageQuery,
-)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobQuery, JobRepository
+from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.sample_jobs import any_job, columns, sample_job
 from nexiom_sdk.types import Media, VideoRequest

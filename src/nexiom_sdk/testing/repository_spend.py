@@ -11,17 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexiom_sdk.backends.memory import MemoryRepository
-from nexiom_sdk.jobs import (
-    MOST_COST_USD,
-    Dimension,
-    GenerationJob,
-    JobRepository,
-    JobStatus,
-    Phase,
-    Spend,
-    SupportsSpend,
-    UsageQuery,
-)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobRepository, SupportsSpend
+from nexiom_sdk.spending import MOST_COST_USD, Dimension, Spend, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_rows import few_examples
 from nexiom_sdk.testing.sample_jobs import sample_job

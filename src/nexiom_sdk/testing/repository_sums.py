@@ -13,18 +13,10 @@ from pydantic import JsonValue
 
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.errors import BudgetExceeded
-from nexiom_sdk.jobs import (
-    CLAIMABLE,
-    MOST_COST_USD,
-    GenerationJob,
-    JobRepository,
-    JobStatus,
-    Limit,
-    Phase,
-    SupportsSpend,
-    Usage,
-    UsageQuery,
-)
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
+from nexiom_sdk.repositories import JobRepository, SupportsSpend
+from nexiom_sdk.spending import MOST_COST_USD, Limit, Usage, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_rows import few_examples
 from nexiom_sdk.testing.sample_jobs import sample_job

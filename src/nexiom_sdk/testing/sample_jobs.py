@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.jobs import GenerationJob, JobRepository, JobStatus, Phase, utc
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.types import QUALITY_TIERS, RESOLUTIONS, Media, MediaRole, VideoRequest
 
 _text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)  # PostgreSQL knows no NUL

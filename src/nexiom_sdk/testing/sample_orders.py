@@ -9,7 +9,9 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from nexiom_sdk.jobs import DIMENSIONS, Dimension, GenerationJob, JobStatus, Phase, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.spending import DIMENSIONS, Dimension, UsageQuery
 from nexiom_sdk.types import QUALITY_TIERS, QualityTier, VideoRequest
 
 MIDNIGHT = datetime(2026, 12, 1, tzinfo=UTC)

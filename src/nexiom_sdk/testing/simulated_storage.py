@@ -12,7 +12,9 @@ from typing import ParamSpec, TypeVar
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.disk import to_its_end
 from nexiom_sdk.errors import ObjectNotFound, StorageUnavailable
-from nexiom_sdk.jobs import Dimension, GenerationJob, JobQuery, Limit, Spend, Usage, UsageQuery
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.repositories import JobQuery
+from nexiom_sdk.spending import Dimension, Limit, Spend, Usage, UsageQuery
 from nexiom_sdk.storage import ObjectInfo
 
 P = ParamSpec("P")

@@ -20,10 +20,12 @@ from nexiom_sdk import moves, schedule
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.config import Settings
 from nexiom_sdk.desk import Desk
-from nexiom_sdk.jobs import CLAIMABLE, GenerationJob, JobQuery, JobStatus, Phase
+from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderFactory, ProviderRegistry
+from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.studio import Studio
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.simulated_providers import SimulatedModel, SimulatedOrder, SimulatedProvider

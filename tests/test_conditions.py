@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from any_cards import any_card, any_request
+from nexiom_sdk.conditions import heard, places, sound_of
 from nexiom_sdk.models import Condition, ModelCard, Sound, broken_conditions, mismatches
-from nexiom_sdk.together import heard, places, sound_of
 from nexiom_sdk.types import RESOLUTIONS, Media, MediaRole, Resolution, VideoRequest
 
 PLACES: tuple[Resolution, ...] = ("720p", "1080p")
