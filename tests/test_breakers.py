@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexiom_sdk.errors import (
+    FAILURE_CODES,
     AuthenticationFailed,
     ConfigurationError,
     ContentRejected,
@@ -25,7 +26,6 @@ from nexiom_sdk.errors import (
     UnsupportedFeature,
 )
 from nexiom_sdk.events import BreakerMoved, Event
-from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.providers.breaker import Breaker, State
 from nexiom_sdk.providers.breakers import Breakers, is_down
 from nexiom_sdk.providers.calls import Door, Verb, call

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexiom_sdk.errors import NexiomError, PluginError, ProviderBusy, ProviderUnavailable, RateLimited
+from nexiom_sdk.errors import FAILURE_CODES, NexiomError, PluginError, ProviderBusy, ProviderUnavailable, RateLimited
 from nexiom_sdk.events import Event, ProviderCalled
-from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.providers.calls import Door, Verb, call, fetch
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
 from nexiom_sdk.types import Asset, Operation, Poll, Submission, Succeeded, VideoSpec

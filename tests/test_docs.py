@@ -19,8 +19,7 @@ from typer.main import get_command
 from nexiom_sdk import Settings, errors
 from nexiom_sdk.cli.app import app
 from nexiom_sdk.cli.exits import MEANINGS
-from nexiom_sdk.errors import NexiomError
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, NexiomError
 from nexiom_sdk.phases import Phase, may_move
 
 E = TypeVar("E", bound=NexiomError)

@@ -7,7 +7,30 @@ from collections.abc import Iterator
 import pytest
 
 from nexiom_sdk import errors
-from nexiom_sdk.errors import InvalidInput, NexiomError, ProviderError, RateLimited, RequestError
+from nexiom_sdk.errors import (
+    FAILURE_CODES,
+    ConfigurationError,
+    InvalidInput,
+    JobNotFound,
+    MissingCredentials,
+    NexiomError,
+    NoCandidate,
+    ObjectNotFound,
+    PluginError,
+    ProviderError,
+    RateLimited,
+    RequestError,
+    code_of,
+)
+
+DESIGNED_CODES = {
+    "invalid_input", "unsupported_feature", "content_rejected", "authentication_failed", "quota_exhausted",
+    "rate_limited",
+    "provider_unavailable", "submission_uncertain", "malformed_response", "model_retired", "generation_failed",
+    "result_expired", "result_invalid", "unsafe_url", "response_too_large", "timed_out", "cancelled",
+    "store_unavailable",
+    "budget_exceeded", "plugin_error",
+}  # fmt: skip
 
 
 def _tree(kind: type[NexiomError]) -> Iterator[type[NexiomError]]:
@@ -66,3 +89,35 @@ def test_the_cause_is_the_error_underneath() -> None:
     assert error.cause == ""
     error.__cause__ = KeyError("inner")
     assert error.cause == "KeyError: 'inner'"
+
+
+def test_the_stored_codes_are_the_designed_ones_and_lead_back_to_their_class() -> None:
+    assert set(FAILURE_CODES) == DESIGNED_CODES
+    for code, kind in FAILURE_CODES.items():
+        assert kind.code == code
+
+
+def test_every_provider_error_answers_both_questions() -> None:
+    for kind in FAILURE_CODES.values():
+        if issubclass(kind, ProviderError):
+            assert isinstance(kind.retryable, bool)
+            assert isinstance(kind.fallback, bool)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RateLimited(), "rate_limited"),
+        (PluginError(), "plugin_error"),
+        (ConfigurationError(), "authentication_failed"),
+        (MissingCredentials(), "authentication_failed"),
+        (NoCandidate(), "invalid_input"),
+        (ObjectNotFound(), "store_unavailable"),
+        (ProviderError(), "generation_failed"),
+        (JobNotFound(), "generation_failed"),
+    ],
+    ids=repr,
+)
+def test_every_error_has_a_code_that_can_be_stored(error: NexiomError, code: str) -> None:
+    assert code_of(error) == code
+    assert code in FAILURE_CODES

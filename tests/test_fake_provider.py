@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from nexiom_sdk import Settings, Studio, VideoRequest
 from nexiom_sdk.backends.memory import MemoryRepository, MemoryStore
 from nexiom_sdk.errors import (
+    FAILURE_CODES,
     InvalidInput,
     MalformedResponse,
     NexiomError,
@@ -28,7 +29,6 @@ from nexiom_sdk.errors import (
     ResultInvalid,
     SubmissionUncertain,
 )
-from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.media import examined
 from nexiom_sdk.providers.protocol import SupportsCallback, SupportsCancel, SupportsLookup, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry

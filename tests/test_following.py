@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from nexiom_sdk import JobStatus
-from nexiom_sdk.errors import JobCancelled
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, JobCancelled
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Cancelled, Failed, Operation, Poll

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hunyuan_hosted_rig import FIXTURES, TASK_ID, fixture, order, recorded, reply, tokenhub
 from nexiom_sdk.errors import (
+    FAILURE_CODES,
     AuthenticationFailed,
     ContentRejected,
     InvalidInput,
@@ -20,7 +21,6 @@ from nexiom_sdk.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.types import Asset, Failed, Operation, Poll, Running, Succeeded
 
 TASK = Operation(id=TASK_ID)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hunyuan_hosted_rig import CLOCK, FIXTURES, JOB_ID, fixture, order, recorded, reply, vclm
 from nexiom_sdk.errors import (
+    FAILURE_CODES,
     AuthenticationFailed,
     ContentRejected,
     InvalidInput,
@@ -24,7 +25,6 @@ from nexiom_sdk.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.types import Asset, Failed, Operation, Poll, Running, Succeeded
 
 JOB = Operation(id=JOB_ID)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luma_rig import CLOCK, FIXTURES, recorded, reply
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES
 from nexiom_sdk.providers.luma_generations import outcome_of
 from nexiom_sdk.types import Asset, Failed, Poll, Running, Succeeded
 

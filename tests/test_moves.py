@@ -12,8 +12,7 @@ from pydantic import JsonValue
 
 from nexiom_sdk import GenerationJob, JobStatus, VideoRequest, moves
 from nexiom_sdk.attempts import attempts_of
-from nexiom_sdk.errors import ContentRejected, ProviderUnavailable, RateLimited, SubmissionUncertain
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, ContentRejected, ProviderUnavailable, RateLimited, SubmissionUncertain
 from nexiom_sdk.phases import Phase, may_move
 from nexiom_sdk.types import Asset, Candidate, Choice, Operation, Running, Succeeded, VideoSpec
 

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nexiom_sdk.errors import GenerationFailed, MalformedResponse
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, GenerationFailed, MalformedResponse
 from nexiom_sdk.providers.openai_jobs import outcome, taken
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from sora_rig import FIXTURES, FOLDERS, OPERATION, body, recorded, reply

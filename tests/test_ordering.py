@@ -10,6 +10,7 @@ import pytest
 
 from nexiom_sdk import JobStatus, VideoRequest
 from nexiom_sdk.errors import (
+    FAILURE_CODES,
     AuthenticationFailed,
     ConfigurationError,
     ContentRejected,
@@ -25,7 +26,6 @@ from nexiom_sdk.errors import (
     UnsafeUrl,
     UnsupportedFeature,
 )
-from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Operation, Submission, SubmissionRecovery, Succeeded

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES
 from nexiom_sdk.providers.seedance_tasks import Task, outcome_of
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from seedance_rig import FIXTURES, FLAGSHIP, MINI, OLD, OLDER, OPERATION, STANDARD, TASK, fixture, recorded, reply

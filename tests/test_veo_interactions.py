@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexiom_sdk.errors import AuthenticationFailed, MalformedResponse, NexiomError
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, AuthenticationFailed, MalformedResponse, NexiomError
 from nexiom_sdk.providers.wire import Call
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from veo_rig import FIXTURES, INTERACTION, VERTEX, omni, order, recorded, reply

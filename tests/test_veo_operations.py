@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexiom_sdk.errors import NexiomError
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, NexiomError
 from nexiom_sdk.types import Asset, Cancelled, Failed, Operation, Poll, Running, Succeeded
 from veo_rig import FIXTURES, OPERATION, order, recorded, reply, veo
 

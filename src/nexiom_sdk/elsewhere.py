@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from nexiom_sdk import fallback, moves
 from nexiom_sdk.desk import Desk, model_chosen
-from nexiom_sdk.errors import BudgetExceeded, ModelRetired, NexiomError, StorageUnavailable
-from nexiom_sdk.failure_codes import code_of
+from nexiom_sdk.errors import BudgetExceeded, ModelRetired, NexiomError, StorageUnavailable, code_of
 from nexiom_sdk.inputs import has_addresses
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.types import Choice

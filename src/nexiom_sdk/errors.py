@@ -46,12 +46,12 @@ failed yesterday in another process raises today what it would have raised then.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
 
 from typing_extensions import Unpack
 
 if TYPE_CHECKING:
-    from nexiom_sdk.failure_codes import FAILURE_CODES as FAILURE_CODES  # noqa: PLC0414 - shown here too
     from nexiom_sdk.jobs import GenerationJob
     from nexiom_sdk.types import Choice
 
@@ -449,13 +449,53 @@ class StorageUnavailable(StorageError):
     default_next_step = "Mend the cause; jobs stay as they are and go on by themselves."
 
 
-if not TYPE_CHECKING:
+FAILURE_CODES: Mapping[str, type[NexiomError]] = MappingProxyType(
+    {
+        error.code: error
+        for error in (
+            InvalidInput,
+            UnsupportedFeature,
+            ContentRejected,
+            AuthenticationFailed,
+            QuotaExhausted,
+            RateLimited,
+            ProviderUnavailable,
+            SubmissionUncertain,
+            MalformedResponse,
+            ModelRetired,
+            GenerationFailed,
+            ResultExpired,
+            ResultInvalid,
+            UnsafeUrl,
+            ResponseTooLarge,
+            TimedOut,
+            JobCancelled,
+            StorageUnavailable,
+            BudgetExceeded,
+            PluginError,
+        )
+    }
+)
 
-    def __getattr__(name: str) -> object:
-        """`FAILURE_CODES` too is found here; it is made of the classes above, so it is read when it is asked for."""
-        if name == "FAILURE_CODES":
-            from nexiom_sdk.failure_codes import FAILURE_CODES
 
-            return FAILURE_CODES
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
+def code_of(error: NexiomError) -> str:
+    """The `error_code` to store: always one of `FAILURE_CODES`.
+
+    Args:
+        error: What a job failed with.
+
+    Example:
+        >>> code_of(ConfigurationError("No key."))
+        'authentication_failed'
+    """
+    if error.code in FAILURE_CODES:
+        return error.code
+    match error:
+        case ConfigurationError():
+            return "authentication_failed"
+        case RequestError():
+            return "invalid_input"
+        case StorageError():
+            return "store_unavailable"
+        case _:
+            return "generation_failed"

@@ -8,6 +8,7 @@ from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.elsewhere import elsewhere
 from nexiom_sdk.errors import (
+    FAILURE_CODES,
     Charged,
     GenerationFailed,
     IllegalTransition,
@@ -19,7 +20,6 @@ from nexiom_sdk.errors import (
     ResultInvalid,
     UnsupportedFeature,
 )
-from nexiom_sdk.failure_codes import FAILURE_CODES
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.calls import call

@@ -13,8 +13,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 
-from nexiom_sdk.errors import JobFailed, NexiomError
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, JobFailed, NexiomError
 from nexiom_sdk.moments import utc
 from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase, may_move
 from nexiom_sdk.repositories import JobQuery, JobRepository, SupportsHints, SupportsIntake, SupportsSpend

@@ -24,8 +24,8 @@ from nexiom_sdk.errors import (
     StorageError,
     SubmissionUncertain,
     TimedOut,
+    code_of,
 )
-from nexiom_sdk.failure_codes import code_of
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
 from nexiom_sdk.phases import JobStatus, Phase

@@ -25,8 +25,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from nexiom_sdk.errors import InvalidPolicy
-from nexiom_sdk.failure_codes import FAILURE_CODES
+from nexiom_sdk.errors import FAILURE_CODES, InvalidPolicy
 from nexiom_sdk.governance import Budget, Governance
 from nexiom_sdk.policy_parts import (
     Entry,
