@@ -1,4 +1,4 @@
-"""One loop for many threads: begun once, ended while it works, forked, forgotten and left open; real threads and forks."""
+"""One loop for many threads: begun once, ended while it works, forked, forgotten, left open; real threads and forks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from test_sync import QUICK, _studio
 
 THREADS = 16
 LONG_SECONDS = 30.0
+FORKED = "This SyncStudio was used before the process forked, and its connections are the parent's."
 
 
 async def _nothing() -> None:
@@ -173,7 +174,7 @@ def test_a_studio_that_nobody_holds_any_more_ends_its_thread(tmp_path: Path) -> 
 def test_a_studio_that_was_never_used_has_no_thread(tmp_path: Path) -> None:
     before = set(_threads())
     with SyncStudio() as studio:
-        assert studio.settings
+        assert studio.settings.home is not None
     assert {*_threads()} == before
 
 
@@ -229,8 +230,7 @@ studio.close()
 """,
     )
     assert done.stdout.splitlines() == [
-        "This SyncStudio was used before the process forked, and its connections are the parent's. "
-        "Make a new one in each process, after the fork.",
+        f"{FORKED} Make a new one in each process, after the fork.",
         "1 in the child",
         "1 in the parent",
     ]

@@ -159,7 +159,8 @@ class Download:
         return ProviderUnavailable(f"The file of {self._provider} {what}.", provider=self._provider, charged="yes")
 
     def _unsafe(self, message: str) -> UnsafeUrl:
-        return UnsafeUrl(message, provider=self._provider, charged="yes")
+        hint = "The address is the provider's: ask there for the video, or for a refund."
+        return UnsafeUrl(message, provider=self._provider, charged="yes", next_step=hint)
 
     def _too_large(self) -> ResponseTooLarge:
         msg = f"The file of {self._provider} has more than {self._most_bytes:,} bytes."
