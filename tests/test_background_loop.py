@@ -7,6 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from nexiom_sdk import SyncStudio, VideoRequest
 from nexiom_sdk.background_loop import BackgroundLoop
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.testing import FakeProvider
-from test_sync import QUICK, _studio
+from test_sync import QUICK, studio_at
 
 THREADS = 16
 LONG_SECONDS = 30.0
@@ -45,7 +46,7 @@ def test_threads_that_come_first_at_the_same_moment_share_one_loop(tmp_path: Pat
     switch_seconds = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        with _studio(tmp_path, fake) as studio, ThreadPoolExecutor(THREADS) as threads:
+        with studio_at(tmp_path, fake) as studio, ThreadPoolExecutor(THREADS) as threads:
             ids = list(threads.map(submit, range(THREADS), timeout=LONG_SECONDS))
             assert len({*_threads()} - before) == 1
             assert {job.id for job in studio.jobs()} == {*ids}
@@ -57,7 +58,7 @@ def test_threads_that_come_first_at_the_same_moment_share_one_loop(tmp_path: Pat
 
 def test_a_verb_that_is_running_when_the_studio_is_closed_ends_with_an_error_that_says_so(tmp_path: Path) -> None:
     fake = FakeProvider("acme").hang()
-    studio = _studio(tmp_path, fake)
+    studio = studio_at(tmp_path, fake)
     job = studio.submit(VideoRequest(prompt="a fox"))
     looked = threading.Event()
 
@@ -72,7 +73,7 @@ def test_a_verb_that_is_running_when_the_studio_is_closed_ends_with_an_error_tha
         with pytest.raises(NexiomError, match=r"closed while the call was running|is closed") as caught:
             watching.result(LONG_SECONDS)
     assert type(caught.value) is NexiomError
-    with _studio(tmp_path, fake) as later:
+    with studio_at(tmp_path, fake) as later:
         assert later.get(job.id).provider_job_id == job.provider_job_id
 
 
@@ -123,6 +124,27 @@ def test_a_call_that_was_done_in_time_gives_its_result_though_the_loop_is_closed
         assert call.result(LONG_SECONDS) == "the order's answer"
 
 
+def test_a_generator_that_nobody_reads_on_ends_before_what_it_uses_is_closed() -> None:
+    story: list[str] = []
+
+    async def close() -> None:
+        story.append("closed")
+
+    async def rows() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            story.append("left")
+
+    async def first() -> int:
+        return await anext(reading)
+
+    loop, reading = BackgroundLoop("Thing", close), rows()
+    assert loop.run(first()) == 1
+    loop.close()
+    assert story == ["left", "closed"]
+
+
 def test_threads_that_call_and_close_in_any_order_all_come_back() -> None:
     for _ in range(50):
         loop = BackgroundLoop("Thing", _nothing)
@@ -162,7 +184,7 @@ def test_an_error_while_closing_is_told_and_the_thread_ends_all_the_same() -> No
 
 def test_a_studio_that_nobody_holds_any_more_ends_its_thread(tmp_path: Path) -> None:
     before = set(_threads())
-    studio = _studio(tmp_path, FakeProvider("acme").hang())
+    studio = studio_at(tmp_path, FakeProvider("acme").hang())
     studio.submit(VideoRequest(prompt="a fox"))
     [thread] = {*_threads()} - before
     del studio
@@ -185,7 +207,7 @@ sys.path.insert(0, {tests!r})
 from nexiom_sdk import SyncStudio, VideoRequest
 from nexiom_sdk.errors import NexiomError
 from nexiom_sdk.testing import FakeProvider
-from test_sync import QUICK, _studio
+from test_sync import QUICK, studio_at
 
 home = Path({home!r})
 
@@ -212,7 +234,7 @@ def test_a_studio_that_was_used_before_a_fork_says_in_the_child_what_to_do(tmp_p
     done = _run(
         tmp_path,
         """
-studio = _studio(home, FakeProvider("acme").hang())
+studio = studio_at(home, FakeProvider("acme").hang())
 studio.submit(VideoRequest(prompt="a fox"))
 
 def child():
@@ -221,7 +243,7 @@ def child():
     except NexiomError as error:
         print(error)
     studio.close()
-    with _studio(home, FakeProvider("acme")) as own:
+    with studio_at(home, FakeProvider("acme")) as own:
         print(len(own.jobs()), "in the child")
 
 in_child(child)
@@ -241,7 +263,7 @@ def test_a_studio_that_was_made_before_a_fork_and_not_used_works_on_both_sides(t
     done = _run(
         tmp_path,
         """
-studio = _studio(home, FakeProvider("acme").hang())
+studio = studio_at(home, FakeProvider("acme").hang())
 
 def child():
     studio.submit(VideoRequest(prompt="a fox"))
@@ -259,7 +281,7 @@ def test_a_fork_while_other_threads_are_about_to_use_it_hangs_in_no_child(tmp_pa
     done = _run(
         tmp_path,
         """
-studio = _studio(home, FakeProvider("acme"))
+studio = studio_at(home, FakeProvider("acme"))
 lock, held, go_on = studio._background._lock, threading.Event(), threading.Event()
 
 def begin():
@@ -298,7 +320,7 @@ def test_a_studio_that_was_never_closed_ends_quietly_with_the_interpreter(tmp_pa
     done = _run(
         tmp_path,
         f"""
-studio = _studio(home, FakeProvider("acme").hang())
+studio = studio_at(home, FakeProvider("acme").hang())
 studio.submit(VideoRequest(prompt="a fox"))
 
 async def background():
@@ -318,7 +340,7 @@ def test_a_verb_in_a_daemon_thread_does_not_keep_the_interpreter_from_ending(tmp
     done = _run(
         tmp_path,
         """
-studio = _studio(home, FakeProvider("acme").hang())
+studio = studio_at(home, FakeProvider("acme").hang())
 job = studio.submit(VideoRequest(prompt="a fox"))
 looked = threading.Event()
 
