@@ -159,8 +159,7 @@ class Download:
         return ProviderUnavailable(f"The file of {self._provider} {what}.", provider=self._provider, charged="yes")
 
     def _unsafe(self, message: str) -> UnsafeUrl:
-        hint = "The address is the provider's: ask there for the video, or for a refund."
-        return UnsafeUrl(message, provider=self._provider, charged="yes", next_step=hint)
+        return UnsafeUrl(message, provider=self._provider, charged="yes")
 
     def _too_large(self) -> ResponseTooLarge:
         msg = f"The file of {self._provider} has more than {self._most_bytes:,} bytes."
