@@ -177,6 +177,10 @@ def test_whatever_a_stranger_says_the_row_gets_a_short_printable_line(
     assert told.count("charged") >= 1
 
 
+def test_a_long_complaint_is_cut() -> None:
+    assert len(told_to_user(InvalidInput("a word " * 5000, next_step="do this " * 5000), ordered=False)) < 900
+
+
 @pytest.mark.parametrize("ordered", [False, True])
 def test_where_the_error_does_not_know_of_the_money_what_was_ordered_decides(ordered: bool) -> None:
     told = told_to_user(PluginError("broken"), ordered=ordered)

@@ -55,7 +55,7 @@ def told_to_user(error: NexiomError, *, ordered: bool) -> str:
 
 def _plain(text: str) -> str:
     """The sentences of a text that anybody can read."""
-    sentences = (printable(one) for one in _SENTENCE_END.split(redact(text)))
-    kept = " ".join(one for one in sentences if one and not _FOR_OPERATORS.search(one))
+    sentences = _SENTENCE_END.split(redact(text))
+    kept = " ".join(one for one in sentences if not _FOR_OPERATORS.search(one))
     short = printable(kept, _LONGEST_TEXT).rstrip(" :;,")
     return short if not short or short.endswith((".", "!", "?", "…")) else f"{short}."
