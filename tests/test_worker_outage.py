@@ -24,7 +24,7 @@ class _Locking(FakeProvider):
     """Its last byte is the moment at which somebody locks the database."""
 
     def __init__(self, lock: sqlite3.Connection) -> None:
-        super().__init__("acme", models=QUICK)
+        super().__init__("acme", models=QUICK, submission_recovery="none")
         self._lock = lock
         self.locked = asyncio.Event()
 
