@@ -29,7 +29,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.jobs import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Operation, Submission, SubmissionRecovery, Succeeded
-from rig import Rig, policy_over
+from rig import Pausing, Rig, policy_over
 
 RigOf = Callable[..., Rig]
 RECOVERIES: tuple[SubmissionRecovery, ...] = ("key", "lookup", "none")
@@ -260,23 +260,14 @@ async def test_a_second_order_that_no_row_can_hold_is_cancelled_at_the_provider(
 async def test_cancelling_the_caller_waits_for_an_answer_that_cannot_be_had_again(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    fake = Pausing("acme", clock=clock, submission_recovery="none").pauses_at("submit").succeed()
     rig = rig_of(fake)
     job = await rig.submitted()
-    sent, answer_now = asyncio.Event(), asyncio.Event()
-    submit = fake.submit
-
-    async def slow(submission: object) -> object:
-        sent.set()
-        await answer_now.wait()
-        return await submit(submission)  # type: ignore[arg-type]
-
-    fake.submit = slow  # type: ignore[assignment, method-assign]
     stepping = asyncio.create_task(rig.studio.advance(job.id))
-    await sent.wait()
+    await fake.reached.wait()
     stepping.cancel()
     await asyncio.sleep(0)
-    answer_now.set()
+    fake.goes_on.set()
     with pytest.raises(asyncio.CancelledError):
         await stepping
     row = await rig.studio.get(job.id)
