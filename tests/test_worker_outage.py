@@ -52,7 +52,7 @@ async def test_a_video_that_was_fetched_waits_in_the_spool_until_the_database_is
             working = asyncio.create_task((worker := studio.worker()).run())
             async with asyncio.timeout(30):
                 await fake.locked.wait()
-                while "no_rows" not in _actions(caplog):
+                while not {"no_rows", "step_failed"} <= {*_actions(caplog)}:
                     await asyncio.sleep(0.01)
                 [video] = (tmp_path / "spool" / f"{job.id}.0").iterdir()
                 assert video.stat().st_size > 1000
