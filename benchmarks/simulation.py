@@ -2,21 +2,20 @@
 
 The processes with their workers, the schedule, the gates and the rows in memory are real; providers are simulated, with
 log-normal times of ten models. Work of this machine takes no virtual time, so it says what is asked for, not how fast a
-machine is: `worker_in_flight.py` does. A job that is ordered twice or lost makes it fail.
+machine is: `worker_in_flight.py` does. A job that is ordered twice or lost makes it fail, and so does an order that is
+sent again without need, except where a process is killed.
 
-    python benchmarks/simulation.py [--in-flight 1000] [--hours 0.25] [--workers 1] [--concurrency 64] [--gate 8]
+    python benchmarks/simulation.py [--in-flight 1000] [--hours 0.25] [--workers 1] [--concurrency 128] [--gate 8]
         [--latency 0.25] [--callbacks 0.98] [--refused 0.05] [--unavailable 0.01] [--outage-hours 0.1 0.2] [--exact]
 
-`--in-flight 100000 --hours 24 --workers 100 --concurrency 64` is the full size, for whoever has the days.
+`--in-flight 100000 --hours 24 --workers 100` is the full size, for whoever has the days.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import logging
-import math
 import resource
 import statistics
 import sys
@@ -24,14 +23,12 @@ import sys
 from nexiom_sdk.testing.simulated_providers import MODELS, Troubles
 from nexiom_sdk.testing.simulation import simulate
 from nexiom_sdk.testing.simulation_plan import Measured, Plan
+from nexiom_sdk.worker_defaults import STEPS_AT_ONCE
 
-_P90 = 1.2816
 EXACT_SPREAD = 0.25  # within one setting; between the settings of one model it is about 0.55
 
 
 def _plan(chosen: argparse.Namespace) -> Plan:
-    exact = math.exp(_P90 * EXACT_SPREAD)
-    narrow = [dataclasses.replace(one, p90_seconds=one.median_seconds * exact) for one in MODELS]
     outage = None if chosen.outage_hours is None else (chosen.outage_hours[0] * 3600, chosen.outage_hours[1] * 3600)
     return Plan(
         in_flight=chosen.in_flight,
@@ -41,7 +38,7 @@ def _plan(chosen: argparse.Namespace) -> Plan:
         concurrency=chosen.concurrency,
         gate=chosen.gate,
         latency_seconds=chosen.latency,
-        models=narrow if chosen.exact else MODELS,
+        models=[one.spread_by(EXACT_SPREAD) for one in MODELS] if chosen.exact else MODELS,
         troubles=Troubles(
             refused=chosen.refused, unavailable=chosen.unavailable, outage=outage, callbacks=chosen.callbacks
         ),
@@ -67,7 +64,8 @@ def _told(plan: Plan, found: Measured) -> str:
         f"{1000 * writes / found.seconds / found.in_flight:.0f} writes/s for 1,000\n"
         f"  detection lag      p50 {found.lag(0.5):.2f} s, p95 {found.lag(0.95):.2f} s over {jobs} jobs{refused}\n"
         f"  polls a job        {found.polls_a_job:.2f}\n"
-        f"  ordered twice      {len(found.ordered_twice)}, lost {len(found.lost)}\n"
+        f"  ordered twice      {len(found.ordered_twice)}, sent again {len(found.sent_again)}, lost {len(found.lost)}, "
+        f"uncertain {sum(found.uncertain.values())}\n"
         f"  this machine       {found.real_seconds:.0f} s, {found.calls['poll'] / found.real_seconds:.0f} looks/s, "
         f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most"
     )
@@ -80,7 +78,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=0.25)
     parser.add_argument("--settle", type=float, default=30.0, help="seconds before counting begins")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--concurrency", type=int, default=STEPS_AT_ONCE)
     parser.add_argument("--gate", type=int, default=8)
     parser.add_argument("--latency", type=float, default=0.25)
     parser.add_argument("--callbacks", type=float, default=0.0)
@@ -95,8 +93,9 @@ def main() -> None:
     sys.modules["av"] = None  # type: ignore[assignment]  # decoding the clip is no part of what is counted
     found = asyncio.run(simulate(plan, progress=lambda words: print(words, file=sys.stderr, flush=True)))
     print(_told(plan, found))
-    if found.ordered_twice or found.lost:
-        sys.exit(f"ordered twice: {found.ordered_twice[:5]}, lost: {found.lost[:5]}")
+    needless = found.sent_again if plan.kill_after_seconds is None else ()
+    if found.ordered_twice or needless or found.lost:
+        sys.exit(f"ordered twice: {found.ordered_twice[:5]}, sent again: {needless[:5]}, lost: {found.lost[:5]}")
 
 
 if __name__ == "__main__":

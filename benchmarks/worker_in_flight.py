@@ -24,21 +24,14 @@ from pathlib import Path
 
 from nexiom_sdk import Settings, VideoRequest, moves
 from nexiom_sdk.clock import SystemClock
-from nexiom_sdk.desk import Desk
-from nexiom_sdk.engine import Engine
-from nexiom_sdk.events import Event, WorkerTicked
-from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.providers.calls import Door
-from nexiom_sdk.repositories import JobRepository
+from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.schedule import STEADY_SECONDS
-from nexiom_sdk.spool import Spool
 from nexiom_sdk.studio import Studio
 from nexiom_sdk.testing.fake_provider import fake_card
-from nexiom_sdk.testing.simulated_providers import SimulatedModel, SimulatedOrder, SimulatedProvider
+from nexiom_sdk.testing.simulated_providers import SimulatedModel, SimulatedProvider
 from nexiom_sdk.testing.simulated_storage import DiscardingStore
-from nexiom_sdk.types import Candidate, Choice, Operation, Running
-from nexiom_sdk.worker import Worker
+from nexiom_sdk.types import Candidate, Choice, Running
 
 MODEL = SimulatedModel(provider="sim", model="m", median_seconds=60, p90_seconds=120)
 
@@ -49,60 +42,29 @@ def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _in_flight() -> GenerationJob:
+def _in_flight(provider: SimulatedProvider) -> GenerationJob:
     """A job that the provider has had for ten minutes: it is past its silence."""
     request, now = VideoRequest(prompt="a fox in snow", provider="sim", model="m"), SystemClock().now()
     card = fake_card(model="m")
     choice = Choice(ranked=(Candidate(provider="sim", model=card.model, duration_seconds=4, resolution="720p"),))
     begun = now - timedelta(seconds=600)
     job = moves.created(str(uuid.uuid4()), request, choice, user_id=None, client_key=None, now=begun)
-    job = moves.answered(job, Operation(id=f"sim-{job.order_key}"), now=begun, run_at=now)
+    order = provider.take(job.order_key, began_at=0.0, ends_at=float("inf"))
+    job = moves.answered(job, provider.operation(order), now=begun, run_at=now)
     job = moves.looked(job, Running(), now=begun + timedelta(seconds=10))
     return job.evolve(run_at=now + timedelta(seconds=random.uniform(0, STEADY_SECONDS)))
 
 
-async def _fill(rows: JobRepository, provider: SimulatedProvider, jobs: int) -> None:
-    never = float("inf")
-    for _ in range(jobs):
-        job = _in_flight()
-        await rows.add(job)
-        provider.take(f"sim-{job.order_key}", SimulatedOrder(job.order_key, 0.0, never))
-
-
-class Counted:
-    """Counts what the worker does."""
-
-    def __init__(self) -> None:
-        self.claimed = 0
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, WorkerTicked):
-            self.claimed += event.claimed
-
-
-def _chosen_before(request: VideoRequest, *, addresses: bool, role: str) -> Choice:
-    raise AssertionError(request, addresses, role)  # every row was made with its choice
-
-
 async def _measure(chosen: argparse.Namespace, home: Path) -> None:
-    counted, clock = Counted(), SystemClock()
-    provider = SimulatedProvider("sim", [MODEL], clock, random.Random(1), latency_seconds=chosen.latency)
-    studio = Studio(settings=Settings(home=home, database_url=chosen.database), store=DiscardingStore(), sinks=())
-    rows = studio.repository
-    desk = Desk(
-        repository=rows,
-        store=studio.store,
-        provider=lambda _: provider,
-        door=Door(clock=clock, sink=counted, concurrency=chosen.gate),
-        open_url=lambda _: (_ for _ in ()),  # type: ignore[arg-type]  # nothing has references
-        clock=clock,
-        sink=counted,
-    )
-    intake = Intake(desk=desk, choose=_chosen_before, role_of=lambda _: "user")
-    engine = Engine(desk, spool=Spool(home, most_bytes=2**30), intake=intake)
-    worker = Worker(engine, repository=rows, clock=clock, sink=counted, concurrency=chosen.concurrency)
+    provider = SimulatedProvider("sim", [MODEL], SystemClock(), random.Random(1), latency_seconds=chosen.latency)
+    registry = ProviderRegistry(entry_points=[])
+    registry.register("sim", lambda config, /, *, http=None: provider)  # noqa: ARG005 - the shape of a factory
+    settings = Settings(home=home, database_url=chosen.database, provider_concurrency=chosen.gate)
+    studio = Studio(settings=settings, store=DiscardingStore(), registry=registry, sinks=())
+    worker = studio.worker(concurrency=chosen.concurrency)
     begun = time.perf_counter()
-    await _fill(rows, provider, chosen.jobs)
+    for _ in range(chosen.jobs):
+        await studio.repository.add(_in_flight(provider))
     print(f"{chosen.jobs} jobs added, {chosen.jobs / (time.perf_counter() - begun):.0f}/s", flush=True)
     before = _resident_bytes()
     working = asyncio.create_task(worker.run())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 from pydantic import SecretStr
 
@@ -15,7 +16,8 @@ from nexiom_sdk.clock import Clock
 from nexiom_sdk.events import Event
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderFactory, ProviderRegistry
-from nexiom_sdk.testing import FakeProvider, VirtualClock
+from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
+from nexiom_sdk.types import Operation, Poll, Submission, Succeeded
 
 _LONGEST_RETRY_PAUSE_SECONDS = 10
 
@@ -92,6 +94,40 @@ class Rig:
     def later(self, **delta: float) -> None:
         """Let time pass."""
         self.clock.advance(timedelta(**delta).total_seconds())
+
+
+class Pausing(CancellableFakeProvider):
+    """A provider whose calls can be held open.
+
+    Attributes:
+        reached: Set as soon as a call is held.
+        goes_on: Lets the calls that are held, and all later ones, be answered.
+    """
+
+    def __init__(self, name: str = "acme", **options: object) -> None:
+        super().__init__(name, **options)  # type: ignore[arg-type]
+        self.reached, self.goes_on = asyncio.Event(), asyncio.Event()
+        self._pausing: Collection[str] = ()
+
+    def pauses_at(self, *calls: str) -> Self:
+        """From now on these calls are held, and no others; what is held already stays so."""
+        self._pausing = calls
+        return self
+
+    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+        """As the script says, when it goes on."""
+        await self._passes("submit")
+        return await super().submit(submission)
+
+    async def poll(self, operation: Operation, /) -> Poll:
+        """As the script says, when it goes on."""
+        await self._passes("poll")
+        return await super().poll(operation)
+
+    async def _passes(self, call: str) -> None:
+        if call in self._pausing:
+            self.reached.set()
+            await self.goes_on.wait()
 
 
 class PlainRows:

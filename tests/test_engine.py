@@ -11,7 +11,7 @@ from nexiom_sdk import GenerationJob
 from nexiom_sdk.errors import PluginError
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock
-from rig import Rig
+from rig import Pausing, Rig
 
 RigOf = Callable[..., Rig]
 
@@ -34,18 +34,11 @@ async def test_a_job_that_somebody_holds_is_left_alone(rig_of: RigOf, clock: Vir
 
 
 async def test_a_step_that_is_cancelled_gives_its_lease_back(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock)
+    fake = Pausing("acme", clock=clock).pauses_at("submit")
     rig = rig_of(fake)
     job = await rig.submitted()
-    sent = asyncio.Event()
-
-    async def never(submission: object) -> None:
-        sent.set()
-        await asyncio.Event().wait()
-
-    fake.submit = never  # type: ignore[assignment, method-assign]
     stepping = asyncio.create_task(rig.studio.advance(job.id))
-    await sent.wait()
+    await fake.reached.wait()
     stepping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stepping
@@ -77,18 +70,11 @@ async def test_a_claim_that_is_cancelled_gives_its_lease_back(rig_of: RigOf, clo
 
 
 async def test_the_lease_is_kept_while_a_long_call_runs(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock)
+    fake = Pausing("acme", clock=clock).pauses_at("submit")
     rig = rig_of(fake)
     job = await rig.submitted()
-    sent = asyncio.Event()
-
-    async def never(submission: object) -> None:
-        sent.set()
-        await asyncio.Event().wait()
-
-    fake.submit = never  # type: ignore[assignment, method-assign]
     stepping = asyncio.create_task(rig.studio.advance(job.id))
-    await sent.wait()
+    await fake.reached.wait()
     for _ in range(12):
         clock.advance(20)
         for _ in range(5):

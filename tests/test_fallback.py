@@ -50,7 +50,7 @@ class Switchable(FakeProvider):
     """A provider that is down until it is switched on; it makes videos then."""
 
     def __init__(self, name: str, clock: VirtualClock, *, up: bool = False, endless: bool = False) -> None:
-        super().__init__(name, models=(card(name),), clock=clock)
+        super().__init__(name, models=(card(name),), clock=clock, submission_recovery="none")
         _ = self.hang() if endless else self.succeed()
         self.up = up
         self.error: Callable[[], NexiomError] = lambda: ProviderUnavailable(f"{name} could not be reached.")

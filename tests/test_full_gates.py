@@ -13,34 +13,12 @@ from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
-from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock
-from nexiom_sdk.types import Operation, Poll, Submission, SubmissionRecovery, Succeeded
-from rig import Rig, policy_over
+from nexiom_sdk.testing import FakeProvider, VirtualClock
+from nexiom_sdk.types import Operation, SubmissionRecovery
+from rig import Pausing, Rig, policy_over
 
 RigOf = Callable[..., Rig]
 PLACES = 8
-
-
-class Hanging(CancellableFakeProvider):
-    """A provider that stops answering at a moment: its calls stay open until it is told to go on."""
-
-    def __init__(self, name: str = "acme", **options: object) -> None:
-        super().__init__(name, **options)  # type: ignore[arg-type]
-        self.hangs, self.goes_on = False, asyncio.Event()
-
-    async def submit(self, submission: Submission, /) -> Operation | Succeeded:
-        """As the script says, when it answers again."""
-        await self._answers()
-        return await super().submit(submission)
-
-    async def poll(self, operation: Operation, /) -> Poll:
-        """As the script says, when it answers again."""
-        await self._answers()
-        return await super().poll(operation)
-
-    async def _answers(self) -> None:
-        if self.hangs:
-            await self.goes_on.wait()
 
 
 async def _settled(rounds: int = 50) -> None:
@@ -48,18 +26,18 @@ async def _settled(rounds: int = 50) -> None:
         await asyncio.sleep(0)
 
 
-async def _taken(rig: Rig, fake: Hanging) -> list[asyncio.Task[GenerationJob]]:
+async def _taken(rig: Rig, fake: Pausing) -> list[asyncio.Task[GenerationJob]]:
     """Every place at the gate is taken by a look that hangs."""
     jobs = [await rig.step(await rig.submitted(prompt=f"job {number}")) for number in range(PLACES)]
-    fake.hangs = True
+    fake.pauses_at("submit", "poll")
     rig.later(seconds=120)
     looks = [asyncio.create_task(rig.studio.advance(job.id)) for job in jobs]
     await _settled()
     return looks
 
 
-async def _gone_on(fake: Hanging, looks: Sequence[asyncio.Task[GenerationJob]]) -> None:
-    fake.hangs = False
+async def _gone_on(fake: Pausing, looks: Sequence[asyncio.Task[GenerationJob]]) -> None:
+    fake.pauses_at()
     fake.goes_on.set()
     await asyncio.gather(*looks)
 
@@ -73,7 +51,7 @@ async def _passes(clock: VirtualClock, seconds: float) -> None:
 
 
 async def test_no_intent_is_committed_while_a_step_waits_for_a_place(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = Hanging(clock=clock, submission_recovery="none").hang()
+    fake = Pausing(clock=clock, submission_recovery="none").hang()
     rig = rig_of(fake)
     looks = await _taken(rig, fake)
     job = await rig.submitted()
@@ -90,7 +68,7 @@ async def test_no_intent_is_committed_while_a_step_waits_for_a_place(rig_of: Rig
 async def test_an_order_that_gets_no_place_is_put_back_and_counts_as_no_attempt(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake, other = Hanging(clock=clock, submission_recovery="none").hang(), FakeProvider("bolt", clock=clock).succeed()
+    fake, other = Pausing(clock=clock, submission_recovery="none").hang(), FakeProvider("bolt", clock=clock).succeed()
     rig = rig_of(fake, other)
     looks = await _taken(rig, fake)
     job = await rig.submitted()
@@ -112,7 +90,7 @@ async def test_a_worker_that_lost_its_lease_at_the_gate_does_not_order_after_ano
     rig_of: RigOf, clock: VirtualClock, tmp_path: Path
 ) -> None:
     """The story that paid twice: intent, a long wait for a place, the lease lost, another worker orders, the place."""
-    fake = Hanging(clock=clock, submission_recovery="lookup").hang()
+    fake = Pausing(clock=clock, submission_recovery="lookup").hang()
     rig = rig_of(fake)
     looks = await _taken(rig, fake)
     job = await rig.submitted()
@@ -127,7 +105,7 @@ async def test_a_worker_that_lost_its_lease_at_the_gate_does_not_order_after_ano
     rig.repository.extend = cut_off  # type: ignore[method-assign]
     first = asyncio.create_task(rig.studio.advance(job.id))
     await _passes(clock, 90)
-    fake.hangs = False  # for whoever calls now; what hangs goes on hanging
+    fake.pauses_at()  # for whoever calls now; what hangs goes on hanging
     other = _second_worker(rig, fake, clock, tmp_path)
     for _ in range(20):
         row = await rig.studio.get(job.id)
@@ -178,7 +156,7 @@ async def test_a_database_that_takes_the_intent_too_late_stops_the_order(
 async def test_an_order_that_is_sent_again_by_its_key_is_not_sent_by_who_lost_the_job(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = Hanging(clock=clock, submission_recovery="key").hang()
+    fake = Pausing(clock=clock, submission_recovery="key").hang()
     rig = rig_of(fake)
     job = await rig.left_in_submitting(await rig.submitted())
     looks = await _taken(rig, fake)
@@ -196,7 +174,7 @@ async def test_an_order_that_is_sent_again_by_its_key_is_not_sent_by_who_lost_th
 async def test_an_order_that_is_sent_again_by_its_key_keeps_its_attempts_at_a_full_gate(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = Hanging(clock=clock, submission_recovery="key").hang()
+    fake = Pausing(clock=clock, submission_recovery="key").hang()
     rig = rig_of(fake)
     job = await rig.left_in_submitting(await rig.submitted())
     looks = await _taken(rig, fake)
@@ -211,7 +189,7 @@ async def test_an_order_that_is_sent_again_by_its_key_keeps_its_attempts_at_a_fu
 async def test_a_look_that_gets_no_place_gives_up_nothing(
     deadline: float | None, rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = Hanging(clock=clock).hang()
+    fake = Pausing(clock=clock).hang()
     rig = rig_of(fake, job_deadline_seconds=deadline)
     job = await rig.step(await rig.submitted(prompt="the one that waits"))
     looks = await _taken(rig, fake)
@@ -232,7 +210,7 @@ async def _while(clock: VirtualClock, step: Awaitable[GenerationJob], seconds: f
 async def test_an_uncertain_order_that_cannot_even_be_asked_for_is_not_given_up(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = Hanging(clock=clock, submission_recovery="lookup").hang()
+    fake = Pausing(clock=clock, submission_recovery="lookup").hang()
     rig = rig_of(fake, job_deadline_seconds=600)
     looks = await _taken(rig, fake)
     job = await rig.left_in_submitting(await rig.submitted())
@@ -244,7 +222,7 @@ async def test_an_uncertain_order_that_cannot_even_be_asked_for_is_not_given_up(
 
 
 async def test_a_cancel_that_gets_no_place_is_asked_for_again(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = Hanging(clock=clock).hang()
+    fake = Pausing(clock=clock).hang()
     rig = rig_of(fake)
     job = await rig.step(await rig.submitted(prompt="the one that is cancelled"))
     looks = await _taken(rig, fake)
@@ -274,12 +252,12 @@ async def test_a_look_that_began_before_the_settle_time_does_not_say_that_an_ord
 
 async def test_a_provider_that_hangs_does_not_keep_a_worker_from_serving_the_others(tmp_path: Path) -> None:
     clock = VirtualClock(auto=True)
-    fake, other = Hanging(clock=clock).hang(), FakeProvider("bolt", clock=clock).running(1).succeed()
+    fake, other = Pausing(clock=clock).hang(), FakeProvider("bolt", clock=clock).running(1).succeed()
     rig = Rig(tmp_path, clock, (fake, other), {}, None)
     jobs = [await rig.submitted(provider="acme", prompt=str(number)) for number in range(100)]
     for job in jobs:
         await rig.studio.advance(job.id)
-    fake.hangs = True
+    fake.pauses_at("submit", "poll")
     clock.advance(600)
     single = await rig.submitted(provider="bolt")
     worker = rig.studio.worker(concurrency=16)
@@ -290,7 +268,7 @@ async def test_a_provider_that_hangs_does_not_keep_a_worker_from_serving_the_oth
         assert clock.monotonic() - begun < 600
     assert clock.monotonic() - begun < 30
     assert (await rig.studio.get(jobs[-1].id)).phase is Phase.WAITING
-    fake.hangs = False
+    fake.pauses_at()
     fake.goes_on.set()
     worker.stop()
     await working

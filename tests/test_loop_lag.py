@@ -32,7 +32,8 @@ class _Large(FakeProvider):
     """Its videos have a little more than 4 MiB."""
 
     def __init__(self, look: Callable[[], object] = lambda: None) -> None:
-        super().__init__("acme", models=(fake_card(typical_seconds=0.001, min_poll_seconds=0.001),))
+        cards = (fake_card(typical_seconds=0.001, min_poll_seconds=0.001),)
+        super().__init__("acme", models=cards, submission_recovery="none")
         self._look = look
 
     async def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:

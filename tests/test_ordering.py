@@ -29,14 +29,14 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Operation, Submission, SubmissionRecovery, Succeeded
-from rig import Rig, policy_over
+from rig import Pausing, Rig, policy_over
 
 RigOf = Callable[..., Rig]
 RECOVERIES: tuple[SubmissionRecovery, ...] = ("key", "lookup", "none")
 
 
 async def test_a_job_is_ordered_once_and_ends_with_a_video(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock).queued(1).running(2, progress=True).succeed()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").queued(1).running(2, progress=True).succeed()
     rig = rig_of(fake)
     job = await rig.steps(await rig.submitted())
     assert job.status is JobStatus.COMPLETED
@@ -133,7 +133,7 @@ async def test_a_foreign_exception_on_submit_counts_as_uncertain(rig_of: RigOf, 
 
 
 async def test_what_never_left_is_sent_again_later(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock).drop_before_sending().succeed()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").drop_before_sending().succeed()
     rig = rig_of(fake)
     first = await rig.step(await rig.submitted())
     assert (first.phase, first.status, first.submit_started_at) == (Phase.QUEUED, JobStatus.PENDING, None)
@@ -161,7 +161,7 @@ async def test_only_an_uncharged_refusal_goes_to_another_provider(
     error: ProviderError, goes_elsewhere: bool, rig_of: RigOf, clock: VirtualClock
 ) -> None:
     first = FakeProvider("acme", clock=clock, submission_recovery="none").refuse(error)
-    second = FakeProvider("bolt", clock=clock).succeed()
+    second = FakeProvider("bolt", clock=clock, submission_recovery="none").succeed()
     rig = rig_of(first, second)
     job = await rig.steps(await rig.submitted())
     assert (job.status is JobStatus.COMPLETED) is goes_elsewhere
@@ -261,23 +261,14 @@ async def test_a_second_order_that_no_row_can_hold_is_cancelled_at_the_provider(
 async def test_cancelling_the_caller_waits_for_an_answer_that_cannot_be_had_again(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    fake = Pausing("acme", clock=clock, submission_recovery="none").pauses_at("submit").succeed()
     rig = rig_of(fake)
     job = await rig.submitted()
-    sent, answer_now = asyncio.Event(), asyncio.Event()
-    submit = fake.submit
-
-    async def slow(submission: object) -> object:
-        sent.set()
-        await answer_now.wait()
-        return await submit(submission)  # type: ignore[arg-type]
-
-    fake.submit = slow  # type: ignore[assignment, method-assign]
     stepping = asyncio.create_task(rig.studio.advance(job.id))
-    await sent.wait()
+    await fake.reached.wait()
     stepping.cancel()
     await asyncio.sleep(0)
-    answer_now.set()
+    fake.goes_on.set()
     with pytest.raises(asyncio.CancelledError):
         await stepping
     row = await rig.studio.get(job.id)
@@ -334,7 +325,7 @@ async def test_an_adapter_that_answers_an_order_with_nonsense_is_uncertain(
 async def test_a_job_over_its_time_is_not_ordered_again_while_a_worker_collects_it(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    fake = FakeProvider("acme", clock=clock).hang()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
     rig = rig_of(fake)
     job = await rig.step(await rig.submitted())
     while job.status is not JobStatus.FAILED:

@@ -59,7 +59,8 @@ async def app(url: str) -> AsyncIterator[App]:
 
 @pytest.fixture
 def fake() -> FakeProvider:
-    return FakeProvider("acme", models=[fake_card(typical_seconds=0.01, min_poll_seconds=0.01)])
+    cards = [fake_card(typical_seconds=0.01, min_poll_seconds=0.01)]
+    return FakeProvider("acme", models=cards, submission_recovery="none")  # an order sent twice is paid twice
 
 
 @pytest.fixture
@@ -220,6 +221,7 @@ async def test_a_worker_sweeps_by_itself_and_a_task_that_died_does_not_block(
     await repository.save(job.evolve(run_at=in_seconds(-120)), fence=0)
     async with worker(app):
         assert (await ended(repository, job)).status is JobStatus.COMPLETED
+    assert len(fake.accepted) == 1
     assert [task.id for task in await tasks_of(app, "doing")] == [taken.id]
 
 

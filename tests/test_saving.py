@@ -100,7 +100,7 @@ class _BrokenStore:
 async def test_a_store_that_is_down_costs_only_time(
     rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = FakeProvider("acme", clock=clock).succeed()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
     rig = rig_of(fake)
     monkeypatch.setattr(rig.store, "put", _BrokenStore(3, rig).put)
     job = await rig.step(await rig.submitted())
@@ -179,7 +179,7 @@ async def test_a_spool_that_cannot_be_written_keeps_the_job_in_saving(
 async def test_a_spool_that_is_full_keeps_the_job_in_saving_until_there_is_room(
     rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = FakeProvider("acme", clock=clock).succeed()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
     rig = rig_of(fake, spool_max_bytes=len(sample_video()) + 1)
     monkeypatch.setattr(rig.store, "put", _BrokenStore(2, rig).put)
     waits = await rig.step(await rig.step(await rig.submitted()))
@@ -234,7 +234,7 @@ async def test_whatever_a_store_says_a_video_that_is_paid_waits_for_it(
     async def says(*_: object, **__: object) -> None:
         raise error
 
-    fake = FakeProvider("acme", clock=clock).succeed()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
     rig = rig_of(fake)
     with monkeypatch.context() as patch:
         patch.setattr(rig.store, verb, says)

@@ -86,7 +86,7 @@ async def test_every_applicable_column_is_filled(rig_of: RigOf, clock: VirtualCl
 
 
 async def test_a_double_tap_is_one_job_and_one_order(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock).hang()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
     rig = rig_of(fake)
     request = VideoRequest(prompt="a fox", media=(Media.from_bytes(PIXEL_PNG),))
     first = await rig.studio.submit(request, client_key="tap")
@@ -109,7 +109,7 @@ async def test_two_users_may_use_the_same_key(rig_of: RigOf, clock: VirtualClock
 
 
 async def test_a_budget_is_checked_before_anything_is_sent(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock)
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none")
     for _ in range(2):
         fake.hang()
     rig = rig_of(fake, budget_usd_per_day=Decimal("1.00"))
@@ -239,7 +239,7 @@ async def test_verbs_on_a_job_that_does_not_exist_say_so(rig_of: RigOf, clock: V
 
 
 async def test_a_running_or_finished_job_cannot_be_ordered_again(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock).running(1).succeed()
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").running(1).succeed()
     rig = rig_of(fake)
     job = await rig.step(await rig.submitted())
     with pytest.raises(IllegalTransition):

@@ -248,7 +248,7 @@ async def test_a_paid_video_waits_on_disk_while_the_storage_is_down_and_is_store
     def answer(received: Received) -> Answer:
         return Answer(503) if broken[0] and received.method == "POST" else hosted(received)
 
-    fake = FakeProvider("acme").succeed()
+    fake = FakeProvider("acme", submission_recovery="none").succeed()
     async with LoopbackServer(answer) as server:
         store = SupabaseStorage(server.origin, SecretStr(SECRET))
         rig = Rig(tmp_path, VirtualClock(), [fake], {}, store=store)  # type: ignore[arg-type]  # any store will do

@@ -19,14 +19,14 @@ from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.worker import Worker
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
-from rig import Rig
+from rig import Pausing, Rig
 
 RigOf = Callable[..., Rig]
 QUICK = (fake_card(typical_seconds=0.001, min_poll_seconds=0.001),)
 
 
 async def test_a_worker_finishes_every_due_job(rig_of: RigOf) -> None:
-    fake = FakeProvider("acme", models=QUICK)
+    fake = FakeProvider("acme", models=QUICK, submission_recovery="none")
     rig = rig_of(fake, time=SystemClock())
     for _ in range(25):
         fake.succeed()
@@ -36,7 +36,7 @@ async def test_a_worker_finishes_every_due_job(rig_of: RigOf) -> None:
 
 
 async def test_two_workers_share_the_table_and_pay_once(rig_of: RigOf) -> None:
-    fake = FakeProvider("acme", models=QUICK)
+    fake = FakeProvider("acme", models=QUICK, submission_recovery="none")
     rig = rig_of(fake, time=SystemClock())
     for _ in range(20):
         fake.succeed()
@@ -45,7 +45,7 @@ async def test_two_workers_share_the_table_and_pay_once(rig_of: RigOf) -> None:
     await _until_done(rig, 20)
     second.stop()
     await other
-    assert sorted(fake.accepted) == sorted({*fake.accepted})
+    assert len(fake.accepted) == len({*fake.accepted}) == 20
 
 
 async def test_a_worker_looks_at_orders_that_are_due_together_in_shared_calls(rig_of: RigOf) -> None:
@@ -69,21 +69,13 @@ async def test_once_returns_when_nothing_is_due(rig_of: RigOf) -> None:
 
 
 async def test_stopping_lets_running_steps_end(rig_of: RigOf) -> None:
-    fake = FakeProvider("acme", submission_recovery="none").hang()
+    fake = Pausing("acme", submission_recovery="none").pauses_at("submit").hang()
     rig = rig_of(fake, time=SystemClock())
-    submit, started, go_on = fake.submit, asyncio.Event(), asyncio.Event()
-
-    async def slow(submission: object) -> object:
-        started.set()
-        await go_on.wait()
-        return await submit(submission)  # type: ignore[arg-type]
-
-    fake.submit = slow  # type: ignore[assignment, method-assign]
     job = await rig.submitted()
     running = asyncio.create_task((worker := rig.studio.worker()).run())
-    await started.wait()
+    await fake.reached.wait()
     worker.stop()
-    go_on.set()
+    fake.goes_on.set()
     await running
     assert (await rig.studio.get(job.id)).phase is Phase.WAITING
 
@@ -91,18 +83,11 @@ async def test_stopping_lets_running_steps_end(rig_of: RigOf) -> None:
 async def test_steps_that_do_not_end_in_time_are_cut_short_and_another_worker_goes_on_at_once(
     rig_of: RigOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake = FakeProvider("acme", models=QUICK).hang()
+    fake = Pausing("acme", models=QUICK).pauses_at("poll").hang()
     rig = rig_of(fake, time=SystemClock())
     job = await rig.submitted()
-    looking = asyncio.Event()
-
-    async def deaf(operation: object) -> None:
-        looking.set()
-        await asyncio.Event().wait()
-
-    fake.poll = deaf  # type: ignore[assignment, method-assign]
     running = asyncio.create_task((worker := rig.studio.worker(drain_seconds=0.05)).run())
-    await looking.wait()
+    await fake.reached.wait()
     worker.stop()
     async with asyncio.timeout(5):
         await running
@@ -116,26 +101,18 @@ async def test_an_order_whose_answer_could_not_be_had_again_is_waited_for_and_sp
     rig_of: RigOf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nexiom_sdk.worker.RELEASE_SECONDS", 0.02)
-    fake = FakeProvider("acme", submission_recovery="none").hang()
+    fake = Pausing("acme", submission_recovery="none").pauses_at("submit").hang()
     rig = rig_of(fake, time=SystemClock())
-    submit, started, go_on = fake.submit, asyncio.Event(), asyncio.Event()
-
-    async def slow(submission: object) -> object:
-        started.set()
-        await go_on.wait()
-        return await submit(submission)  # type: ignore[arg-type]
-
-    fake.submit = slow  # type: ignore[assignment, method-assign]
     job = await rig.submitted()
     running = asyncio.create_task((worker := rig.studio.worker(drain_seconds=0.02)).run())
-    await started.wait()
+    await fake.reached.wait()
     worker.stop()
     await asyncio.wait({running}, timeout=0.3)
     assert not running.done()
     assert _actions(caplog) == ["draining", "kept_waiting"]
     assert caplog.records[-1].__dict__["job_id"] == job.id
     assert "its order is on the way" in caplog.records[-1].getMessage()
-    go_on.set()
+    fake.goes_on.set()
     await running
     assert (await rig.studio.get(job.id)).phase is Phase.WAITING
 

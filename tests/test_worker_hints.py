@@ -78,7 +78,7 @@ async def _passed(clock: VirtualClock, seconds: float) -> None:
 
 
 async def test_with_a_hint_a_job_is_taken_at_once(rig_of: RigOf) -> None:
-    fake = FakeProvider("acme").hang()
+    fake = FakeProvider("acme", submission_recovery="none").hang()
     rig = rig_of(fake)
     repository = _Hinted(rig)
     assert isinstance(repository, SupportsHints)
@@ -90,7 +90,7 @@ async def test_with_a_hint_a_job_is_taken_at_once(rig_of: RigOf) -> None:
 
 
 async def test_without_a_hint_it_is_taken_within_the_idle_time(rig_of: RigOf) -> None:
-    fake = FakeProvider("acme").hang()
+    fake = FakeProvider("acme", submission_recovery="none").hang()
     rig = rig_of(fake)
     async with _working(rig, _Claims(rig)):
         await rig.submitted()
@@ -101,7 +101,7 @@ async def test_without_a_hint_it_is_taken_within_the_idle_time(rig_of: RigOf) ->
 
 
 async def test_a_job_that_is_woken_is_a_hint_and_one_that_is_not_due_is_none(rig_of: RigOf) -> None:
-    fake = FakeProvider("acme").hang()
+    fake = FakeProvider("acme", submission_recovery="none").hang()
     rig = rig_of(fake)
     job = await rig.submitted()
     await rig.repository.wake(job.id, after_seconds=3600)
@@ -118,7 +118,7 @@ async def test_a_job_that_is_woken_is_a_hint_and_one_that_is_not_due_is_none(rig
 
 
 async def test_a_hint_that_comes_while_the_worker_is_busy_is_not_lost(rig_of: RigOf) -> None:
-    fake = FakeProvider("acme").hang()
+    fake = FakeProvider("acme", submission_recovery="none").hang()
     rig = rig_of(fake)
     repository = _Hinted(rig)
     async with _working(rig, repository):
@@ -140,7 +140,7 @@ async def test_a_storm_of_hints_is_no_storm_of_claims(rig_of: RigOf) -> None:
 
 
 async def test_hints_that_break_are_told_once_and_done_without(rig_of: RigOf, caplog: pytest.LogCaptureFixture) -> None:
-    fake = FakeProvider("acme").hang()
+    fake = FakeProvider("acme", submission_recovery="none").hang()
     rig = rig_of(fake)
     repository = _Broken(rig)
     async with _working(rig, repository):

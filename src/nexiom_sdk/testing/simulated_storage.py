@@ -26,13 +26,13 @@ class CountedRows:
 
     Args:
         rows: The rows that all processes share.
-        told: Called with a row before and after each step that was written.
+        told: Called with a row before and after each step that was written; before it was added there is none.
 
     Attributes:
         counts: How often which statement was made, and how many rows were claimed.
     """
 
-    def __init__(self, rows: MemoryRepository, *, told: Callable[[GenerationJob, GenerationJob], None]) -> None:
+    def __init__(self, rows: MemoryRepository, *, told: Callable[[GenerationJob | None, GenerationJob], None]) -> None:
         self.counts: Counter[str] = Counter()
         self._killed: asyncio.Future[None] | None = None
         self._rows = rows
@@ -40,7 +40,9 @@ class CountedRows:
 
     async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
         await self._reach("add")
-        return await self._rows.add(job, limits=limits)
+        added = await self._rows.add(job, limits=limits)
+        self._told(None, added)
+        return added
 
     async def get(self, job_id: str, /) -> GenerationJob | None:
         await self._reach("get")
@@ -82,7 +84,11 @@ class CountedRows:
 
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
         await self._reach("adopt_late_id")
-        return await self._rows.adopt_late_id(job_id, order_no, provider, provider_job_id)
+        before = await self._rows.get(job_id)
+        if before is None or not await self._rows.adopt_late_id(job_id, order_no, provider, provider_job_id):
+            return False
+        self._told(before, await self._rows.get(job_id) or before)
+        return True
 
     async def usage(self, query: UsageQuery, /) -> Usage:
         await self._reach("usage")

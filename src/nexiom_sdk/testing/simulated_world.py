@@ -5,33 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import sys
-import uuid
 from collections import Counter, deque
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import JsonValue, SecretStr
+from pydantic import SecretStr
 
-from nexiom_sdk import moves, schedule
 from nexiom_sdk.backends.memory import MemoryRepository
 from nexiom_sdk.config import Settings
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
+from nexiom_sdk.phases import CLAIMABLE, Phase
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderFactory, ProviderRegistry
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.studio import Studio
 from nexiom_sdk.testing.clock import VirtualClock
-from nexiom_sdk.testing.simulated_providers import SimulatedModel, SimulatedOrder, SimulatedProvider
+from nexiom_sdk.testing.simulated_beginning import finished_before, found_in_flight, request_of
+from nexiom_sdk.testing.simulated_providers import SimulatedOrder, SimulatedProvider
 from nexiom_sdk.testing.simulated_storage import CountedRows, DiscardingStore
 from nexiom_sdk.testing.simulation_plan import Measured, Plan
-from nexiom_sdk.types import Operation, Running, VideoRequest
 from nexiom_sdk.worker import Worker
 
 _HISTORY_ROWS = 20
@@ -109,9 +105,10 @@ class World:
         self.processes: list[Process] = [Process(self) for _ in range(plan.workers)]
         self.front: Process = Process(self)  # takes orders and callbacks
         self._tasks: set[asyncio.Task[None]] = set()
-        self._orders_of_job: dict[str, str] = {}
+        self._written_at: dict[str, float] = {}  # of each job that has no end
+        self._takes: dict[str, list[SimulatedOrder]] = {}  # of each job, and for a while after its end
         self._ordered_twice: list[str] = []
-        self._kept: deque[str] = deque()
+        self._ended: deque[str] = deque()
         self.count_from_now()
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -126,10 +123,12 @@ class World:
         plan = self.plan
         for model in plan.models:
             for _ in range(_HISTORY_ROWS if plan.history else 0):
-                await self._add_finished(model)
+                await self.rows.add(finished_before(self.front, model, now=self.clock.now(), luck=self.luck))
         shares = [one.mean_seconds for one in plan.models]  # as many arrive of each, and slow ones stay longer
         for model in self.luck.choices(plan.models, shares, k=plan.in_flight):
-            await self._add_in_flight(model)
+            provider = self.providers[model.provider]
+            job = found_in_flight(self.front, model, provider, now=self.clock.now(), luck=self.luck)
+            self.stepped(None, await self.rows.add(job))
 
     async def arrivals(self) -> None:
         """As many jobs as end, at moments that know nothing of each other."""
@@ -137,7 +136,7 @@ class World:
         mean_seconds = sum(one.mean_seconds for one in plan.models) / len(plan.models)
         while True:
             await self.clock.sleep(self.luck.expovariate(plan.in_flight / mean_seconds))
-            await self.front.submit(_request(self.luck.choice(plan.models)), defer=True)
+            await self.front.submit(request_of(self.luck.choice(plan.models)), defer=True)
 
     async def kill(self, after_seconds: float) -> None:
         """Kill the first process."""
@@ -151,6 +150,7 @@ class World:
         self._refusal_lags: list[float] = []
         self._looks: list[int] = []
         self._done: Counter[str] = Counter()
+        self._uncertain: Counter[str] = Counter()
         self._flying: list[int] = []
         for counter in self._counters():
             counter.clear()
@@ -163,8 +163,13 @@ class World:
         """Whether a job has not ended."""
         return bool(await self.rows.list(JobQuery(phases=CLAIMABLE, limit=1)))
 
-    async def measured(self, *, real_seconds: float) -> Measured:
-        """What was counted."""
+    def measured(self, *, real_seconds: float, drained: bool = False) -> Measured:
+        """What was counted.
+
+        Args:
+            real_seconds: How long this machine took.
+            drained: Every job should have ended by now.
+        """
         calls, statements = Counter[str](), Counter[str]()
         for provider in self.providers.values():
             calls.update(provider.calls)
@@ -179,25 +184,24 @@ class World:
             refusal_lags=tuple(self._refusal_lags),
             looks=tuple(self._looks),
             done=dict(self._done),
+            uncertain=dict(self._uncertain),
             ordered_twice=tuple(self._ordered_twice),
-            lost=tuple(sorted({*self._never_noticed(), *await self._never_claimed()})),
+            sent_again=tuple(key for provider in self.providers.values() for key in provider.sent_again),
+            lost=tuple(self._written_at if drained else self._left_alone()),
             real_seconds=real_seconds,
         )
 
-    def stepped(self, before: GenerationJob, after: GenerationJob) -> None:
-        """A step was written."""
-        if before.phase is Phase.WAITING and after.phase is not Phase.WAITING:
+    def stepped(self, before: GenerationJob | None, after: GenerationJob) -> None:
+        """A step was written, or a new row."""
+        if before is not None and before.phase is Phase.WAITING and after.phase is not Phase.WAITING:
             order = self.providers[before.provider or ""].orders[before.provider_job_id or ""]
             (self._refusal_lags if order.refused else self._lags).append(self.clock.monotonic() - order.ends_at)
             if order.began_at >= self._begun:
                 self._looks.append(order.looks)
-        if after.phase is Phase.DONE and before.phase is not Phase.DONE:
-            self._done[after.status] += 1
-            self.providers[after.provider or ""].orders.pop(after.provider_job_id or "", None)
-            self._kept.append(after.id)
-            while len(self._kept) > _DONE_ROWS_KEPT:
-                self._orders_of_job.pop(self._kept[0], None)
-                self.rows.forget(self._kept.popleft())
+        if not after.final:
+            self._written_at[after.id] = self.clock.monotonic()
+        elif self._written_at.pop(after.id, None) is not None:
+            self._end(after)
 
     async def aclose(self) -> None:
         """End whatever still happens."""
@@ -211,69 +215,42 @@ class World:
     def _orders(self) -> Iterator[SimulatedOrder]:
         return (order for provider in self.providers.values() for order in provider.orders.values())
 
-    def _never_noticed(self) -> Iterator[str]:
+    def _left_alone(self) -> Iterator[str]:
         late = self.clock.monotonic() - _LOST_AFTER_SECONDS
-        return (_job_id(order) for order in self._orders() if order.ends_at < late)
+        for job_id, written_at in self._written_at.items():
+            if written_at < late or any(order.ends_at < late for order in self._takes.get(job_id, ())):
+                yield job_id
 
-    async def _never_claimed(self) -> list[str]:
-        late = self.clock.now() - timedelta(seconds=_LOST_AFTER_SECONDS)
-        rows = await self.rows.list(JobQuery(phases=CLAIMABLE, limit=sys.maxsize))
-        return [row.id for row in rows if max(row.run_at, row.leased_until or row.run_at) < late]
+    def _end(self, job: GenerationJob) -> None:
+        """Count an end, and keep what is known of the job until many others have ended."""
+        if job.phase is Phase.UNKNOWN:
+            self._uncertain[job.provider or ""] += 1
+        else:
+            self._done[job.status] += 1
+        for order in self._takes.get(job.id, ()):
+            self.providers[job.provider or ""].drop(order)
+        self._ended.append(job.id)
+        while len(self._ended) > _DONE_ROWS_KEPT:
+            self._takes.pop(self._ended[0], None)
+            self.rows.forget(self._ended.popleft())
 
     def _counters(self) -> Iterator[Counter[str]]:
         yield from (provider.calls for provider in self.providers.values())
         yield from (process.rows.counts for process in (*self.processes, self.front))
 
-    def _taken(self, provider: str, order_id: str, order: SimulatedOrder) -> None:
-        job_id = _job_id(order)
-        if self._orders_of_job.setdefault(job_id, order.key) != order.key:
+    def _taken(self, provider: str, order: SimulatedOrder) -> None:
+        job_id = order.key.partition(".")[0]
+        takes = self._takes.setdefault(job_id, [])
+        takes.append(order)
+        if len(takes) > 1:
             self._ordered_twice.append(job_id)
         share = self.plan.troubles.callbacks
         if share and self.luck.random() < share:
-            self.start(self._call_back(provider, order_id, order))
+            self.start(self._call_back(provider, order))
 
-    async def _call_back(self, provider: str, order_id: str, order: SimulatedOrder) -> None:
+    async def _call_back(self, provider: str, order: SimulatedOrder) -> None:
         await self.clock.sleep(order.ends_at + _CALLED_BACK_AFTER_SECONDS - self.clock.monotonic())
-        await self.front.handle_webhook(provider, {}, json.dumps({"id": order_id}).encode())
-
-    def _made(self, model: SimulatedModel, seconds_ago: float) -> GenerationJob:
-        request, then = _request(model), self.clock.now() - timedelta(seconds=seconds_ago)
-        choice = self.front.estimate(request)
-        return moves.created(str(uuid.uuid4()), request, choice, user_id=None, client_key=None, now=then)
-
-    async def _add_finished(self, model: SimulatedModel) -> None:
-        job = self._made(model, 3600)
-        took: dict[str, JsonValue] = {"key": moves.schedule_key_of(job), "took_seconds": model.draw(self.luck)}
-        done = {"phase": Phase.DONE, "status": JobStatus.COMPLETED, "result_url": "outputs/_/before.mp4"}
-        await self.rows.add(job.evolve(**done).with_metadata(timing=took))
-
-    async def _add_in_flight(self, model: SimulatedModel) -> None:
-        takes = model.draw_running(self.luck)
-        age = self.luck.uniform(0, takes)
-        job, now, clock = self._made(model, age), self.clock.now(), self.clock.monotonic()
-        order_id = f"{model.provider}-{job.order_key}"
-        state = {"callback": True} if self.plan.troubles.callbacks else {}
-        job = moves.answered(job, Operation(id=order_id, state=state), now=job.created_at, run_at=now)
-        pace = schedule.Pace(typical_seconds=model.median_seconds, callback=bool(state))
-        silence = schedule.earliest_finish((), model.median_seconds)
-        looked_at = schedule.EARLY_LOOK_SECONDS
-        wait = looked_at - age
-        if wait <= 0:
-            wait = silence - age if age < silence else self.luck.uniform(0, pace.gap_seconds)
-            looked_at = looked_at if age < silence else max(age + wait - pace.gap_seconds, looked_at)
-            job = moves.looked(job, Running(), now=job.created_at + timedelta(seconds=schedule.EARLY_LOOK_SECONDS))
-            job = moves.looked(job, Running(), now=job.created_at + timedelta(seconds=looked_at))
-        await self.rows.add(job.evolve(run_at=now + timedelta(seconds=wait)))
-        order = SimulatedOrder(job.order_key, clock - age, clock - age + takes)
-        self.providers[model.provider].take(order_id, order)
-
-
-def _job_id(order: SimulatedOrder) -> str:
-    return order.key.partition(".")[0]
-
-
-def _request(model: SimulatedModel) -> VideoRequest:
-    return VideoRequest(prompt="a fox in snow", provider=model.provider, model=model.model, duration_seconds=4)
+        await self.front.handle_webhook(provider, {}, json.dumps({"id": order.id}).encode())
 
 
 def _factory(provider: SimulatedProvider) -> ProviderFactory:

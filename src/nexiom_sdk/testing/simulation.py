@@ -56,14 +56,14 @@ async def _run(world: World, progress: Callable[[str], None]) -> Measured:
         await world.clock.sleep(plan.seconds / 10)
         world.glance()
         progress(f"{tenth}0 % after {time.perf_counter() - begun:.0f} s")
-    measured = await world.measured(real_seconds=time.perf_counter() - begun)
+    measured = world.measured(real_seconds=time.perf_counter() - begun)
     if not plan.drain:
         return measured
     arriving.cancel()
     latest = world.clock.monotonic() + _DRAIN_SECONDS
     while await world.unfinished() and world.clock.monotonic() < latest:
         await world.clock.sleep(10)
-    return await world.measured(real_seconds=time.perf_counter() - begun)
+    return world.measured(real_seconds=time.perf_counter() - begun, drained=True)
 
 
 def _in_memory() -> Path | None:

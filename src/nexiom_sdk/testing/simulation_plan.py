@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nexiom_sdk.testing.simulated_providers import MODELS, SimulatedModel, Troubles
+from nexiom_sdk.worker_defaults import STEPS_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Plan:
     seconds: float = 600.0
     settle_seconds: float = 30.0
     workers: int = 1
-    concurrency: int = 16
+    concurrency: int = STEPS_AT_ONCE
     gate: int = 8
     latency_seconds: float = 0.25
     models: Sequence[SimulatedModel] = MODELS
@@ -56,8 +57,11 @@ class Measured:
         refusal_lags: The same, for orders that were refused.
         looks: How often the orders were looked at that arrived and ended in the counted time.
         done: Jobs that ended, by status.
+        uncertain: Jobs of which nobody can tell whether they were ordered, by provider: they wait for a person.
         ordered_twice: Jobs for which more than one order was taken.
-        lost: Jobs whose order ended 15 min ago, or that were due 15 min ago, and that nobody has come for since.
+        sent_again: Keys that were sent again although their answer had come, which is of use only after a kill.
+        lost: Jobs without an end for which nothing was written for 15 min, or whose order ended 15 min ago. After a
+            drain: every job without an end.
         real_seconds: How long this machine took for it.
     """
 
@@ -69,7 +73,9 @@ class Measured:
     refusal_lags: Sequence[float]
     looks: Sequence[int]
     done: Mapping[str, int]
+    uncertain: Mapping[str, int]
     ordered_twice: Sequence[str]
+    sent_again: Sequence[str]
     lost: Sequence[str]
     real_seconds: float
 
