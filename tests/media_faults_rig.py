@@ -108,7 +108,7 @@ async def seen(at: Bench, **fields: object) -> Seen:
     assert CANARY not in f"{job.model_dump_json(exclude={'request'})} {error} {at.events}"
     if error is not None:
         # Another process, and whoever reads the row, are told the same.
-        assert (type(job.failure()), str(job.failure()), job.error_message) == (type(error), str(error), str(error))
+        assert (type(job.failure()), str(job.failure())) == (type(error), str(error))
     return Seen(job=job, result=result, error=error, videos=stored(at), paid=len(at.wire.orders))
 
 

@@ -432,7 +432,7 @@ async def test_with_everybody_down_a_job_waits_until_its_deadline_and_then_says_
     assert waited < 1800 + 120
     assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "provider_unavailable", Decimal(0))
     for name in NAMES:
-        assert f"{name}: " in str(job.error_message)
+        assert f"{name}: " in job.failure().message
     assert "Nothing was charged" in str(job.error_message)
     assert len(attempts_of(job)) <= 3, "asking them in turn does not fill the row"
     assert all(one.submits <= 1800 / 60 + 3 for one in all_three), "nor does it storm them"
@@ -545,7 +545,7 @@ async def test_at_most_two_others_are_asked_even_if_everybody_is_down(rig_of: Ri
     job = await rig.steps(await rig.submitted(), most=200)
     assert (job.status, job.error_code) == (JobStatus.FAILED, "provider_unavailable")
     assert four[3].calls == []
-    assert "dune: is not asked: 2 others were" in str(job.error_message)
+    assert "dune: is not asked: 2 others were" in job.failure().message
 
 
 async def test_a_provider_that_is_down_for_long_by_its_own_word_is_not_waited_for(

@@ -16,7 +16,7 @@ from media_rig import FOX
 from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
 from nexiom_sdk.backends.memory import MemoryStore
 from nexiom_sdk.backends.postgres import PostgresRepository
-from nexiom_sdk.errors import MissingCredentials
+from nexiom_sdk.errors import MissingCredentials, UnknownProvider
 from nexiom_sdk.events import Event, ModelChosen
 from nexiom_sdk.governance import Budget, Governance
 from nexiom_sdk.phases import JobStatus, Phase
@@ -145,8 +145,32 @@ async def test_a_wish_that_cannot_be_carried_out_fails_in_words_for_its_user_and
 
 async def test_a_wish_for_a_provider_that_is_not_here_says_so(app: App) -> None:
     job = await first_step(app, provider="nobody")
-    assert (job.status, job.error_code) == (JobStatus.FAILED, "authentication_failed")
-    assert "nobody" in str(job.error_message)
+    assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "invalid_input", Decimal(0))
+    assert job.error_message == (
+        "There is no provider 'nobody'. Known: acme. Nothing was charged. Change it and try again."
+    )
+    assert job.failure().next_step == UnknownProvider.default_next_step
+
+
+@pytest.mark.parametrize(
+    "columns", [{"provider": "acmee"}, {"model": "fake-l"}, {"provider": "acme", "model": "fake-l"}]
+)
+async def test_a_misspelt_name_in_a_row_is_an_invalid_wish_and_the_row_says_which_one(
+    app: App, columns: Mapping[str, object]
+) -> None:
+    job = await first_step(app, **columns)
+    assert job.error_code == "invalid_input"
+    assert f"'{[*columns.values()][-1]}'" in str(job.error_message) or "acme/fake-l" in str(job.error_message)
+    assert "`" not in str(job.error_message)
+
+
+@pytest.mark.parametrize("name", ["a\nb\x1b[31m", "x" * 900, "\u202eacme", "../../etc/passwd", ""])
+async def test_a_name_of_a_stranger_is_shown_short_and_printable(app: App, name: str) -> None:
+    for column in ("provider", "model"):
+        job = await first_step(app, **{column: name})
+        assert job.error_code == "invalid_input"
+        assert str(job.error_message).isprintable()
+        assert len(str(job.error_message)) < 400
 
 
 async def test_a_wish_waits_for_a_provider_to_be_set_up_but_not_for_ever(
@@ -225,7 +249,7 @@ async def test_a_repository_that_cannot_take_orders_in_takes_a_row_without_a_cho
     await rig.repository.save(job.with_metadata(choice=None), fence=job.fence)
     failed = await rig.studio.advance(job.id)
     assert failed.status is JobStatus.FAILED
-    assert "names no model" in str(failed.error_message)
+    assert "names no model" in failed.failure().message
 
 
 @pytest.mark.parametrize("budget", [{"max_jobs": 2}, {"max_usd": Decimal("0.80")}], ids=["jobs", "money"])
@@ -242,4 +266,6 @@ async def test_wishes_that_are_refused_do_not_count_and_those_that_wait_do_not_e
     jobs = [await app.studio.advance(wish) for wish in wishes]
     await app.repository.aclose()
     assert [job.phase for job in jobs] == [Phase.WAITING, Phase.WAITING, Phase.DONE, Phase.DONE]
-    assert all("Nothing was ordered" in str(job.error_message) for job in jobs[2:])
+    assert all("Nothing was ordered" in job.failure().message for job in jobs[2:])
+    told = "This app takes no more orders like this one at present. Nothing was charged."
+    assert all(str(job.error_message).startswith(told) and "$" not in str(job.error_message) for job in jobs[2:])

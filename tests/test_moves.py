@@ -20,6 +20,7 @@ from nexiom_sdk.errors import (
     ContentRejected,
     JobCancelled,
     ProviderUnavailable,
+    QuotaExhausted,
     RateLimited,
     SubmissionUncertain,
 )
@@ -180,7 +181,15 @@ def test_a_row_remembers_its_failure_across_processes() -> None:
     job = moves.failed(_new(), ContentRejected("violence", charged="yes"), now=START)
     again = GenerationJob.model_validate_json(job.model_dump_json()).failure()
     assert isinstance(again, ContentRejected)
-    assert (again.message, again.charged, str(again)) == ("violence", "yes", job.error_message)
+    assert (again.message, again.charged, again.next_step) == ("violence", "yes", ContentRejected.default_next_step)
+
+
+def test_a_new_order_remembers_of_the_one_before_what_is_for_whoever_runs_the_app() -> None:
+    job = moves.failed(_new(), QuotaExhausted("Top up at acme's console."), now=START)
+    [before] = attempts_of(moves.resubmitted(job, now=START))
+    assert before.error_message == str(job.failure())
+    assert "Top up" in str(before.error_message)
+    assert "Top up" not in str(job.error_message)
 
 
 def test_what_was_sent_is_kept_without_the_prompt() -> None:

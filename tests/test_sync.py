@@ -18,7 +18,7 @@ from rig import policy_over
 QUICK = (fake_card(typical_seconds=0.001, min_poll_seconds=0.001),)
 
 
-def _studio(home: Path, fake: FakeProvider) -> SyncStudio:
+def studio_at(home: Path, fake: FakeProvider) -> SyncStudio:
     registry = ProviderRegistry(entry_points=[])
     registry.register(fake.name, lambda config, *, http=None: fake)
     policy = policy_over(f"{fake.name}/fake-1")
@@ -35,25 +35,25 @@ def test_it_has_every_verb_of_studio_with_the_same_arguments() -> None:
 
 
 def test_generate_blocks_until_the_video_is_stored(tmp_path: Path) -> None:
-    with _studio(tmp_path, FakeProvider("acme", models=QUICK).succeed()) as studio:
+    with studio_at(tmp_path, FakeProvider("acme", models=QUICK).succeed()) as studio:
         result = studio.generate("a fox", duration_seconds=4)
         assert result.job.status is JobStatus.COMPLETED
         assert Path(tmp_path / "outputs" / result.path).is_file()
 
 
 def test_watching_is_a_plain_iterator(tmp_path: Path) -> None:
-    with _studio(tmp_path, FakeProvider("acme", models=QUICK).succeed()) as studio:
+    with studio_at(tmp_path, FakeProvider("acme", models=QUICK).succeed()) as studio:
         job = studio.submit(VideoRequest(prompt="a fox"), defer=True)
         assert [row.status for row in studio.watch(job.id)][-1] is JobStatus.COMPLETED
 
 
 def test_errors_come_out_as_they_are(tmp_path: Path) -> None:
-    with _studio(tmp_path, FakeProvider("acme")) as studio, pytest.raises(JobNotFound):
+    with studio_at(tmp_path, FakeProvider("acme")) as studio, pytest.raises(JobNotFound):
         studio.get("no-such")
 
 
 def test_a_callback_is_taken_without_await(tmp_path: Path) -> None:
-    with _studio(tmp_path, CallbackFakeProvider("acme").hang()) as studio:
+    with studio_at(tmp_path, CallbackFakeProvider("acme").hang()) as studio:
         job = studio.submit(VideoRequest(prompt="a fox"))
         woken = studio.handle_webhook("acme", {}, json.dumps({"id": job.provider_job_id}).encode())
         assert woken is not None
@@ -63,12 +63,12 @@ def test_a_callback_is_taken_without_await(tmp_path: Path) -> None:
 
 
 async def test_it_works_inside_a_running_loop(tmp_path: Path) -> None:
-    with _studio(tmp_path, FakeProvider("acme").hang()) as studio:
+    with studio_at(tmp_path, FakeProvider("acme").hang()) as studio:
         assert studio.submit(VideoRequest(prompt="a fox")).status is JobStatus.PROCESSING
 
 
 def test_it_refuses_to_block_its_own_loop(tmp_path: Path) -> None:
-    with _studio(tmp_path, FakeProvider("acme").hang()) as studio:
+    with studio_at(tmp_path, FakeProvider("acme").hang()) as studio:
 
         async def inside() -> None:
             studio.get("x")
@@ -79,7 +79,7 @@ def test_it_refuses_to_block_its_own_loop(tmp_path: Path) -> None:
 
 def test_a_closed_studio_says_so_and_its_thread_is_gone(tmp_path: Path) -> None:
     before = threading.active_count()
-    studio = _studio(tmp_path, FakeProvider("acme").hang())
+    studio = studio_at(tmp_path, FakeProvider("acme").hang())
     studio.submit(VideoRequest(prompt="a fox"))
     studio.close()
     studio.close()
@@ -89,7 +89,7 @@ def test_a_closed_studio_says_so_and_its_thread_is_gone(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_verb_leaves_the_job_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _studio(tmp_path, FakeProvider("acme").hang()) as studio:
+    with studio_at(tmp_path, FakeProvider("acme").hang()) as studio:
         job = studio.submit(VideoRequest(prompt="a fox"))
         submit = asyncio.run_coroutine_threadsafe
 

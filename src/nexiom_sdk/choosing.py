@@ -21,10 +21,12 @@ from nexiom_sdk.providers.protocol import HttpOptions, VideoProvider
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.selection import select
 from nexiom_sdk.types import WHOLE_TIER, Choice, Rejection, VideoRequest
+from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
 
 ONE_DAY = timedelta(days=1)
+_LONGEST_NAME = 120
 
 
 class Chooser:
@@ -156,7 +158,9 @@ class Chooser:
         by_tier = request.provider is None and request.model is None
         if by_tier and not (self._any_set_up(request) or refuses_the_tier(choice)):
             raise MissingCredentials(self._how_to_set_up(request))
-        reasons = "\n".join(f"  {shown_target(one)}: {'; '.join(one.reasons)}" for one in choice.rejected)
+        reasons = "\n".join(
+            f"  {printable(shown_target(one), _LONGEST_NAME)}: {'; '.join(one.reasons)}" for one in choice.rejected
+        )
         msg = f"No model fits this request:\n{reasons}\n" if reasons else "No model is known for this request."
         step = next_step_of(choice, {one.provider: self._lacks(one.provider) for one in choice.rejected})
         error = NoCandidate(msg, choice=choice)

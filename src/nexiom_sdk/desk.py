@@ -5,6 +5,7 @@ Steps decide; the desk commits. A commit that finds the fence moved drops the st
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +19,18 @@ from nexiom_sdk.events import JobMoved, ModelChosen, Sink
 from nexiom_sdk.inputs import Delivered, OpenUrl, deliver
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.models import ModelCard
-from nexiom_sdk.phases import may_move
+from nexiom_sdk.phases import JobStatus, may_move
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import SupportsCallback, VideoProvider
+from nexiom_sdk.redaction import redact
 from nexiom_sdk.repositories import JobRepository, SupportsIntake
 from nexiom_sdk.selection import spec_for
 from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.types import Candidate, Choice, Submission, VideoRequest
+from nexiom_sdk.wording import printable
+
+_log = logging.getLogger(__name__)
 
 _HISTORY_ROWS = 50
 _HISTORY_KEPT_SECONDS = 60.0
@@ -117,6 +122,7 @@ class Desk:
             error_code=after.error_code,
         )
         self.sink(moved)
+        _say_to_operators(after)
         return after.as_read()
 
     async def later(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
@@ -215,3 +221,10 @@ def model_chosen(job: GenerationJob, candidate: Candidate) -> ModelChosen:
         estimated_cost_usd=candidate.estimated_cost_usd,
         policy_version=job.choice.policy_version if job.choice else "",
     )
+
+
+def _say_to_operators(job: GenerationJob) -> None:
+    """Log why a job failed where its `error_message` does not say it: that is for its user, this for somebody else."""
+    if job.status is JobStatus.FAILED and not (failure := job.failure()).for_users.own:
+        told = printable(redact(str(failure), (job.prompt,)))  # a provider may quote what it was sent
+        _log.warning("job %s failed: %s", job.id, told, extra={"action": "job_failed", "job_id": job.id})

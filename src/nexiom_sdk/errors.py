@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypedDict
 
 from typing_extensions import Unpack
 
@@ -72,6 +72,20 @@ class Facts(TypedDict, total=False):
     job_id: str | None
 
 
+class UserWords(NamedTuple):
+    """What the user of an app reads of a job that failed so; `user_words` makes the whole text.
+
+    Args:
+        what: What happened.
+        step: What this user can do.
+        own: Whether the error's own message and next step are for this user, as far as they are in plain words.
+    """
+
+    what: str
+    step: str
+    own: bool = False
+
+
 class NexiomError(Exception):
     """Something this library reports went wrong.
 
@@ -92,6 +106,9 @@ class NexiomError(Exception):
         "Read the message above; if it is not clear, report it as a defect of nexiom_sdk."
     )
     default_charged: ClassVar[Charged | None] = None
+    for_users: ClassVar[UserWords] = UserWords(
+        "The video could not be made.", "Try again later; if it stays so, tell the people who run this app."
+    )
 
     message: str
     next_step: str
@@ -111,7 +128,17 @@ class NexiomError(Exception):
         return f"{type(self.__cause__).__name__}: {self.__cause__}" if self.__cause__ else ""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.message, _MONEY.get(self.charged or ""), self.next_step) if part)
+        return " ".join(part for part in (self.message, in_words_of_money(self.charged), self.next_step) if part)
+
+
+def in_words_of_money(charged: Charged | None) -> str:
+    """Whether money was spent, as a sentence; empty where the question does not arise.
+
+    Example:
+        >>> in_words_of_money("no"), in_words_of_money(None)
+        ('Nothing was charged.', '')
+    """
+    return _MONEY.get(charged or "", "")
 
 
 class ConfigurationError(NexiomError):
@@ -140,6 +167,7 @@ class PluginError(ConfigurationError):
 
     code = "plugin_error"
     default_next_step = "Report it to the authors of the plug-in named; the other providers keep working."
+    for_users = UserWords("A part of this app does not work as it should.", "Tell the people who run this app.")
     retryable: ClassVar[bool] = False
     fallback: ClassVar[bool] = False
 
@@ -157,6 +185,7 @@ class RequestError(NexiomError):
     code = "request"
     default_charged: ClassVar[Charged | None] = "no"
     default_next_step = "Change the request."
+    for_users = UserWords("The request cannot be carried out as it is.", "Change it and try again.", own=True)
 
 
 class UnsupportedFeature(RequestError):
@@ -188,6 +217,10 @@ class BudgetExceeded(RequestError):
 
     code = "budget_exceeded"
     default_next_step = "Raise the budget, wait for its next period, or ask for a cheaper clip."
+    for_users = UserWords(
+        "This app takes no more orders like this one at present.",
+        "Try again later, or ask for a shorter or less expensive video.",
+    )
     retryable: ClassVar[bool] = False
     fallback: ClassVar[bool] = False
 
@@ -249,6 +282,10 @@ class AuthenticationFailed(ProviderError):
     code = "authentication_failed"
     fallback = True
     default_next_step = "Check the key in the provider's console, and that it may use this model."
+    for_users = UserWords(
+        "This app cannot use the provider that this video needs.",
+        "Choose another provider, or tell the people who run this app.",
+    )
 
 
 class QuotaExhausted(ProviderError):
@@ -257,6 +294,9 @@ class QuotaExhausted(ProviderError):
     code = "quota_exhausted"
     fallback = True
     default_next_step = "Top up the account at the provider, or choose another provider."
+    for_users = UserWords(
+        "The provider takes no more orders of this app at present.", "Try again later, or choose another provider."
+    )
 
 
 class RateLimited(ProviderError):
@@ -266,6 +306,7 @@ class RateLimited(ProviderError):
     retryable = True
     fallback = True
     default_next_step = "Wait; the job is sent again when the provider allows it."
+    for_users = UserWords("The provider has more to do than it can.", "Try again in a few minutes.")
 
 
 class ProviderUnavailable(ProviderError):
@@ -275,6 +316,7 @@ class ProviderUnavailable(ProviderError):
     retryable = True
     fallback = True
     default_next_step = "Check the network and the provider's status page; the job tries again by itself."
+    for_users = UserWords("The provider cannot be reached, or cannot work at present.", "Try again later.")
 
 
 class ProviderBusy(ProviderUnavailable):
@@ -291,6 +333,9 @@ class ContentRejected(ProviderError):
 
     code = "content_rejected"
     default_next_step = "Change the prompt or the reference media; sending the same again will be refused again."
+    for_users = UserWords(
+        "The provider's moderation refused this content.", "Change the prompt or the reference media.", own=True
+    )
 
 
 class InvalidInput(RequestError, ProviderError, ValueError):
@@ -309,6 +354,7 @@ class SubmissionUncertain(ProviderError):
         "It was not sent again, to avoid paying twice. Look for it at the provider: if it is there, "
         "`nexiom jobs resolve JOB --provider-job-id ID`; if not, `nexiom jobs resubmit JOB`."
     )
+    for_users = UserWords("The order was sent and its answer was lost.", "Tell the people who run this app.", own=True)
 
 
 class MalformedResponse(ProviderError):
@@ -318,6 +364,9 @@ class MalformedResponse(ProviderError):
     retryable = True
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "A proxy or an outage is likely; if it stays, the provider has changed its interface."
+    for_users = UserWords(
+        "The provider's answer could not be read.", "Ask the people who run this app before you order it again."
+    )
 
 
 class ModelRetired(ProviderError):
@@ -326,6 +375,7 @@ class ModelRetired(ProviderError):
     code = "model_retired"
     fallback = True
     default_next_step = "Choose a living model."
+    for_users = UserWords("The provider no longer offers this model.", "Choose another model.")
 
 
 class GenerationFailed(ProviderError):
@@ -334,6 +384,11 @@ class GenerationFailed(ProviderError):
     code = "generation_failed"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Look at the provider's bill; `nexiom jobs resubmit JOB` orders it again."
+    for_users = UserWords(
+        "The provider could not make the video.",
+        "Change the request, or try again; each try is an order of its own.",
+        own=True,
+    )
 
 
 class ResultExpired(ProviderError):
@@ -342,6 +397,10 @@ class ResultExpired(ProviderError):
     code = "result_expired"
     default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console; `nexiom jobs resubmit JOB` pays for a new one."
+    for_users = UserWords(
+        "The video was made, but it can no longer be fetched.",
+        "Ask the people who run this app to look for it; a new order costs again.",
+    )
 
 
 class ResultInvalid(ProviderError):
@@ -350,6 +409,10 @@ class ResultInvalid(ProviderError):
     code = "result_invalid"
     default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console and ask for a refund; resubmitting costs again."
+    for_users = UserWords(
+        "What the provider delivered is not a complete, playable video.",
+        "Ask the people who run this app for help; a new order costs again.",
+    )
 
 
 class ResponseTooLarge(ProviderError):
@@ -358,6 +421,9 @@ class ResponseTooLarge(ProviderError):
     code = "response_too_large"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Raise the cap in the settings if such a size is expected."
+    for_users = UserWords(
+        "What the provider sent is larger than this app takes.", "Ask for a shorter video, or for a lower resolution."
+    )
 
 
 class UnsafeUrl(ProviderError):
@@ -365,6 +431,7 @@ class UnsafeUrl(ProviderError):
 
     code = "unsafe_url"
     default_next_step = "Use a public https address."
+    for_users = UserWords("An address was refused before it was opened.", "Use a public https address.", own=True)
 
 
 class TimedOut(ProviderError):
@@ -373,6 +440,9 @@ class TimedOut(ProviderError):
     code = "timed_out"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "If it still finishes within 24 hours, the video is collected and the job completes by itself."
+    for_users = UserWords(
+        "The provider did not finish in time.", "If it still does, the video comes by itself.", own=True
+    )
 
 
 class JobError(NexiomError):
@@ -414,6 +484,7 @@ class JobCancelled(JobError):
 
     code = "cancelled"
     default_next_step = "Submit it again if it is still wanted."
+    for_users = UserWords("The job was cancelled.", "Submit it again if it is still wanted.", own=True)
 
 
 class JobFailed(JobError):
@@ -431,6 +502,10 @@ class StorageError(NexiomError):
     """Rows or bytes could not be read or written."""
 
     code = "storage"
+    for_users = UserWords(
+        "The files or the data of this app cannot be used at present.",
+        "Try again later; if it stays so, tell the people who run this app.",
+    )
 
 
 class ObjectNotFound(StorageError):

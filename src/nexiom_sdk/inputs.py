@@ -261,7 +261,7 @@ class _Way:
                 await take_in(place, self._open_url(_opened_url(media), max_bytes=most_bytes), most_bytes=most_bytes)
         except ObjectNotFound as error:
             msg = f"There is no reference '{path}' in the bucket inputs."
-            hint = "Upload it first, or hand over a file with Media.from_file; the path is the one inside the bucket."
+            hint = "Upload it first; the path is the one inside the bucket. Or hand over a file with Media.from_file."
             raise InvalidInput(msg, next_step=hint) from error
         except ResultExpired as error:
             msg = f"There is nothing at the address of the reference '{_name(media)}'. {error.message}"

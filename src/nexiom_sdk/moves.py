@@ -41,6 +41,7 @@ from nexiom_sdk.types import (
     VideoRequest,
     VideoSpec,
 )
+from nexiom_sdk.user_words import told_to_user
 from nexiom_sdk.wording import printable, usd
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
@@ -305,7 +306,8 @@ def reordered(
 
 def resubmitted(job: GenerationJob, candidate: Candidate | None = None, *, now: datetime) -> GenerationJob:
     """A new order of the same, on purpose, after a failed one: with the terms and the price of now."""
-    new = _next_order(job, job.error_code, job.error_message, now=now)
+    told = None if job.error_code is None else str(job.failure())
+    new = _next_order(job, job.error_code, told, now=now)
     return (
         new
         if candidate is None
@@ -425,7 +427,7 @@ def _failure(job: GenerationJob, error: NexiomError) -> GenerationJob:
     return job.evolve(
         status=JobStatus.FAILED,
         error_code=code_of(error),
-        error_message=str(error),
+        error_message=told_to_user(error, ordered=job.submit_started_at is not None),
         leased_until=None,
         cost_usd=Decimal(0) if error.charged == "no" and job.cost_usd is None else job.cost_usd,
     ).with_metadata(

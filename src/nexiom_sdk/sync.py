@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import contextlib
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from typing_extensions import Unpack
 
+from nexiom_sdk.background_loop import BackgroundLoop
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.config import Settings
 from nexiom_sdk.errors import NexiomError
@@ -40,7 +40,8 @@ T = TypeVar("T")
 class SyncStudio:
     """A `Studio` without `await`. It owns a thread with an event loop, so it also works inside a running loop.
 
-    Ctrl-C during a verb ends the verb; the job goes on where it was. The arguments are those of `Studio`.
+    Any number of threads may use one at the same time. Ctrl-C during a verb ends the verb; the job goes on where it
+    was. After a fork each process makes its own. The arguments are those of `Studio`.
 
     Example:
         ```python
@@ -69,9 +70,7 @@ class SyncStudio:
             sinks=sinks,
             clock=clock,
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
+        self._background = BackgroundLoop(type(self).__name__, self._studio.aclose)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -87,16 +86,11 @@ class SyncStudio:
         self.close()
 
     def close(self) -> None:
-        """Close what the studio made, and its thread. Jobs stay as they are."""
-        if self._closed:
-            return
-        if self._loop is not None and self._thread is not None:
-            self._run(self._studio.aclose())
-            self._run(self._loop.shutdown_default_executor())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
-        self._closed = True
+        """Close what the studio made, and its thread. Jobs stay as they are.
+
+        A verb that another thread is in ends with an error that says so.
+        """
+        self._background.close()
 
     @property
     def settings(self) -> Settings:
@@ -208,7 +202,8 @@ class SyncStudio:
             while (job := self._run(_next_or_none(changes))) is not None:
                 yield job
         finally:
-            self._run(_close(changes))
+            with contextlib.suppress(NexiomError):  # a studio that was closed meanwhile has closed this, too
+                self._run(_close(changes))
 
     def cancel(self, job_id: str) -> GenerationJob:
         """Ask for the job to be stopped; see `Studio.cancel`."""
@@ -235,30 +230,7 @@ class SyncStudio:
         return self._run(self._studio.sweep(delete=delete))
 
     def _run(self, verb: Coroutine[None, None, T]) -> T:
-        try:
-            loop = self._running_loop()
-        except NexiomError:
-            verb.close()
-            raise
-        future = asyncio.run_coroutine_threadsafe(verb, loop)
-        try:
-            return future.result()
-        except BaseException:  # Ctrl-C reaches this thread, not the loop's: end the verb there too
-            future.cancel()
-            raise
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        if self._closed:
-            msg = "This SyncStudio is closed."
-            raise NexiomError(msg, next_step="Make a new one.")
-        if threading.current_thread() is self._thread:
-            msg = "A SyncStudio cannot be used from its own event loop."
-            raise NexiomError(msg, next_step="Use Studio and await there.")
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._loop.run_forever, name="nexiom_sdk", daemon=True)
-            self._thread.start()
-        return self._loop
+        return self._background.run(verb)
 
 
 async def _next_or_none(changes: AsyncGenerator[GenerationJob, None]) -> GenerationJob | None:

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from nexiom_sdk.cli.exits import READER_GONE, Problem
 from nexiom_sdk.cli.listing import Listing
-from nexiom_sdk.cli.words import is_preview
+from nexiom_sdk.cli.words import failure, is_preview
 from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.moves import next_step_of
@@ -217,4 +217,4 @@ def _public(job: GenerationJob) -> dict[str, JsonValue]:
 
 def _trouble(job: GenerationJob) -> dict[str, JsonValue]:
     trouble = job.provider_metadata.get("trouble")
-    return {"trouble": trouble, "trouble_next_step": next_step_of(job) or None}
+    return {"trouble": trouble, "trouble_next_step": next_step_of(job) or None, "failure": failure(job) or None}

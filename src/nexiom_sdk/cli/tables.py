@@ -25,7 +25,9 @@ _STYLES = {
     JobStatus.COMPLETED: "green",
     JobStatus.FAILED: "red",
 }
-_IN_WORDS = frozenset({"choice", "attempts", "candidate", "moved", "warnings", "trouble", "trouble_next_step"})
+_IN_WORDS = frozenset(
+    {"choice", "attempts", "candidate", "moved", "warnings", "trouble", "trouble_next_step", "failure"}
+)
 _LONGEST_PROMPT = 200
 _LONGEST_REASON = 200
 _ROOM_FOR_MODELS = 110
@@ -90,6 +92,8 @@ def row_text(job: GenerationJob) -> Text:
         text.append("\nTrouble\n", "bold").append(f"{told}\n", "yellow")
         if step := words.remedy(job):
             text.append("next: ", "bold").append(f"{step}\n")
+    if failed := words.failure(job):
+        text.append("\nFailure\n", "bold").append(f"{failed}\n", "red")
     if job.warnings:
         text.append("\nWarnings\n", "bold").append("".join(f"{printable(one)}\n" for one in job.warnings), "yellow")
     if attempts := attempts_of(job):

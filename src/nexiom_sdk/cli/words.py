@@ -59,6 +59,11 @@ def whole_trouble(job: GenerationJob) -> str:
     return " ".join(filter(None, (trouble(job), remedy(job))))
 
 
+def failure(job: GenerationJob) -> str:
+    """Why the job failed and what to do, for whoever runs it; the row's `error_message` is for its user."""
+    return printable(str(job.failure())) if job.status is JobStatus.FAILED else ""
+
+
 def progress(job: GenerationJob) -> str:
     """How far the provider says that it is; empty where it does not say."""
     return "" if job.progress is None or job.final else f"{job.progress * 100:.0f} %"

@@ -216,7 +216,7 @@ class ProviderRegistry:
     def _factory(self, name: str) -> ProviderFactory:
         if name not in self.names():
             if name in self._known():
-                msg = f"The provider '{name}' is installed, but NEXIOM_PROVIDERS leaves it out."
+                msg = f"The provider '{name}' is not in use here. It is installed, but NEXIOM_PROVIDERS leaves it out."
                 raise UnknownProvider(msg, next_step="Add it to NEXIOM_PROVIDERS.")
             raise UnknownProvider(unknown("provider", name, self.names()))
         plugin = self._plugin(name)
