@@ -68,13 +68,15 @@ def url_of(database: str) -> str:
 
 
 @contextlib.contextmanager
-def database(*, template: str | None = None) -> Iterator[str]:
+def database(*, template: str | None = None, encoding: str | None = None) -> Iterator[str]:
     """The address of a database of one's own; it is empty, or as its template."""
     name = f"t_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as admin:
         copied = sql.SQL("create database {} template {}").format(
             sql.Identifier(name), sql.Identifier(template or "template0")
         )
+        if encoding is not None:
+            copied += sql.SQL(" encoding {} lc_collate 'C' lc_ctype 'C'").format(encoding)
         admin.execute(copied)
     try:
         yield url_of(name)

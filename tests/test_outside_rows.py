@@ -32,6 +32,19 @@ def test_the_prompt_of_the_column_is_the_requests_where_it_has_none() -> None:
     assert UNFIT not in job.provider_metadata
 
 
+def test_a_prompt_that_only_the_request_has_is_the_rows() -> None:
+    job = outside_rows.job_of(row_of(prompt=None, request={"prompt": "a boat at dawn"}))
+    assert (job.prompt, job.request.prompt) == ("a boat at dawn", "a boat at dawn")
+    assert UNFIT not in job.provider_metadata
+
+
+@pytest.mark.parametrize("asked", [{}, [], None, {"prompt": None}, {"prompt": 5}])
+def test_a_row_without_any_prompt_is_readable_and_says_so(asked: object) -> None:
+    job = outside_rows.job_of(row_of(prompt=None, request=asked))
+    assert job.prompt == ""
+    assert UNFIT in job.provider_metadata
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.backends.postgres_pool import PostgresPool
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.repositories import JobRepository
 from nexiom_sdk.testing.clock import VirtualClock
@@ -80,3 +82,10 @@ async def test_a_hint_that_the_pooler_swallows_is_waited_for_in_peace(url: str) 
     assert [one.id for one in await claim(behind, job)] == [job.id]
     await asyncio.gather(behind.aclose(), direct.aclose())
     swallowed.cancel()
+
+
+async def test_nobody_listens_on_a_connection_that_is_somebody_elses_in_the_next_moment(url: str) -> None:
+    pool = PostgresPool(SecretStr(pooled(url)))
+    async with asyncio.timeout(20):
+        await pool.listen("nexiom_jobs", lambda: None)
+    await pool.aclose()

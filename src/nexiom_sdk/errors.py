@@ -522,6 +522,7 @@ class StorageUnavailable(StorageError):
     retryable: ClassVar[bool] = True
     fallback: ClassVar[bool] = False
     default_next_step = "Mend the cause; jobs stay as they are and go on by themselves."
+    unwritten: bool = False  # True: what was to be written certainly was not; False: nobody can tell
 
 
 FAILURE_CODES: Mapping[str, type[NexiomError]] = MappingProxyType(

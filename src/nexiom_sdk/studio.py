@@ -269,8 +269,9 @@ class Studio(Rooms):
         try:
             job = await self.repository.add(new, limits=self._limits(new))
         except StorageUnavailable as error:  # the answer was lost, perhaps, and not the row
-            error.job_id = new.id
-            error.next_step = f"Look for job {new.id} before you submit this again, for it may exist. {error.next_step}"
+            if not error.unwritten:
+                look = f"Look for job {new.id} before you submit this again, for it may exist."
+                error.job_id, error.next_step = new.id, f"{look} {error.next_step}"
             raise
         if job.id == new.id and choice.chosen is not None:
             self._sink(

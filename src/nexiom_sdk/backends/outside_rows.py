@@ -33,17 +33,21 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
     metadata = _parsed(row["provider_metadata"])
     asked = _parsed(row["request"])
     told = _object(metadata) or {}
+    prompt = row["prompt"]
     if (fields := _object(asked)) is not None:
-        asked = {"prompt": row["prompt"], **fields}
-    row = {**row, "provider_metadata": metadata, "request": asked}
+        if prompt is None:  # a table from before may allow that
+            prompt = fields.get("prompt")
+        asked = {"prompt": prompt, **fields}
+    row = {**row, "prompt": prompt, "provider_metadata": metadata, "request": asked}
     ours = "choice" in told or (row["phase"] != Phase.QUEUED and UNFIT not in told)
     trouble = None if ours else told.get(UNFIT) or _trouble(row)
     if trouble is None:
         return rows.job_of(row)
-    words_only = VideoRequest.model_construct(prompt=str(row["prompt"]))
-    return rows.job_of(
-        {**row, "duration_seconds": None, "request": words_only, "provider_metadata": {**told, UNFIT: trouble}}
-    )
+    prompt = prompt if isinstance(prompt, str) else ""
+    words_only = VideoRequest.model_construct(prompt=prompt)
+    metadata = {**told, UNFIT: trouble}
+    readable = {"prompt": prompt, "duration_seconds": None, "request": words_only, "provider_metadata": metadata}
+    return rows.job_of({**row, **readable})
 
 
 def _parsed(text: object) -> object:
@@ -65,6 +69,8 @@ def _trouble(row: Mapping[str, object]) -> str | None:
         return "duration_seconds must be the length of a clip."
     if _object(row["request"]) is None:
         return "The column request holds no JSON object that can be read."
+    if row["prompt"] is None:
+        return "The prompt is missing: neither the column prompt nor the request has one."
     try:
         VideoRequest.model_validate(row["request"])
     except InvalidInput as error:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +15,7 @@ from pydantic import SecretStr
 from nexiom_sdk.backends import outside_rows, postgres_sums, rows, sums
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.errors import ConfigurationError, NexiomError
+from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
 from nexiom_sdk.repositories import JobQuery
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.backends.postgres_address import Connection
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the one character that JSON may hold and jsonb may not
-_LISTEN_AGAIN_SECONDS = 30.0
+_MOST_BYTES = 1000  # of what an index holds: one that is longer would be refused when it is written
 _ASKS = 2  # a job that did not fit is tried again where there is room by the time that the sums are read
 
 
@@ -53,13 +52,13 @@ class PostgresRepository:
     def __init__(self, dsn: str | SecretStr) -> None:
         address, dsn = SecretStr(dsn) if isinstance(dsn, str) else dsn, ""  # tracebacks show local variables
         try:
+            from nexiom_sdk.backends.postgres_hints import Hints
             from nexiom_sdk.backends.postgres_pool import PostgresPool
         except ImportError as error:
             hint = "pip install 'nexiom_sdk[postgres]'"
             raise ConfigurationError("PostgreSQL needs the driver psycopg.", next_step=hint) from error
         self._pool = PostgresPool(address)
-        self._heard = asyncio.Event()
-        self._listening: asyncio.Task[None] | None = None
+        self._hints = Hints(self._pool, sql.CHANNEL)
 
     @classmethod
     def from_url(cls, url: str, *, clock: Clock) -> Self:  # noqa: ARG003 - the database has a clock of its own
@@ -74,6 +73,9 @@ class PostgresRepository:
         row = _row_of(tidy) | {"request": _json_text(job.id, job.request)}
         if _uuid(job.id) is None:
             raise rows.refused(job.id, "its id is no UUID")
+        for name in ("user_id", "client_key"):
+            if len(str(row[name] or "").encode("utf-8", "replace")) > _MOST_BYTES:
+                raise rows.refused(job.id, f"its {name} has more than {_MOST_BYTES:,} bytes")
         tries = 0
 
         async def work(db: Connection) -> GenerationJob:
@@ -87,14 +89,14 @@ class PostgresRepository:
                 if written:
                     return tidy
                 if held := await _held(db, row, may_be_itself=tries > 1):
-                    return rows.same_order(held, job)
+                    return held[0] if held[1] else rows.same_order(held[0], job)
                 await _check(db, limits, job)
             raise rows.refused(job.id, "there is one with this id, or another job holds this id of the provider")
 
-        return await self._pool.run(work)
+        return await self._pool.run(work, waits_for_rows=True)
 
     async def get(self, job_id: str, /) -> GenerationJob | None:
-        found = await self._rows(sql.BY_ID, {"id": _uuid(job_id)}) if _uuid(job_id) else ()
+        found = await self._rows(sql.BY_ID, {"id": key}) if (key := _uuid(job_id)) else ()
         return outside_rows.job_of(found[0]) if found else None
 
     async def list(self, query: JobQuery, /) -> Sequence[GenerationJob]:
@@ -111,21 +113,23 @@ class PostgresRepository:
         return rows.listed(found, outside_rows.job_of)
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
-        if job_id is not None and _uuid(job_id) is None:
+        key = None if job_id is None else _uuid(job_id)
+        if job_id is not None and key is None:
             return []
-        values = {"limit": max(limit, 0), "lease_seconds": lease_seconds, "id": job_id and _uuid(job_id)}
-
+        values = {"limit": max(limit, 0), "lease_seconds": lease_seconds, "id": key}
         return rows.readable(await self._rows(sql.CLAIM, values), outside_rows.job_of)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
-        held = {"fence": fence, "run_at_read": utc(job.run_at_read)}
-        return _uuid(job.id) is not None and await self._change(sql.SAVE, _row_of(job) | held)
-
-    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
-        held = {"fence": fence, "run_at_read": utc(job.run_at_read), "request": _json_text(job.id, job.request)}
-        row = _row_of(job) | held
         if _uuid(job.id) is None:
             return False
+        held = {"fence": fence, "run_at_read": utc(job.run_at_read)}
+        return await self._change(sql.SAVE, _row_of(job) | held)
+
+    async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
+        if _uuid(job.id) is None:
+            return False
+        held = {"fence": fence, "run_at_read": utc(job.run_at_read), "request": _json_text(job.id, job.request)}
+        row = _row_of(job) | held
         if not limits:
             return await self._change(sql.ADMIT, row)
 
@@ -139,18 +143,22 @@ class PostgresRepository:
                 await _check(db, limits, job)
             return False
 
-        return await self._pool.run(work)
+        return await self._pool.run(work, waits_for_rows=True)
 
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
-        values = {"id": _uuid(job_id), "fence": fence, "seconds": seconds}
-        return _uuid(job_id) is not None and await self._change(sql.EXTEND, values)
+        if (key := _uuid(job_id)) is None:
+            return False
+        values = {"id": key, "fence": fence, "seconds": seconds}
+        return await self._change(sql.EXTEND, values, waits_for_rows=False)  # leases live on whatever is locked
 
     async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
-        if _uuid(job_id) is not None:
-            await self._change(sql.WAKE, {"id": _uuid(job_id), "cancel": cancel, "after_seconds": after_seconds})
+        if (key := _uuid(job_id)) is not None:
+            await self._change(sql.WAKE, {"id": key, "cancel": cancel, "after_seconds": after_seconds})
 
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
-        order = {"id": _uuid(job_id), "order_no": order_no, "provider": provider, "provider_job_id": provider_job_id}
+        if (key := _uuid(job_id)) is None:
+            return False
+        order = {"id": key, "order_no": order_no, "provider": provider, "provider_job_id": provider_job_id}
 
         async def work(db: Connection) -> bool:
             from psycopg.errors import UniqueViolation
@@ -160,7 +168,7 @@ class PostgresRepository:
                     return True
             return await (await db.execute(sql.HOLDS, order)).fetchone() is not None
 
-        return _uuid(job_id) is not None and await self._pool.run(work)
+        return await self._pool.run(work, waits_for_rows=True)
 
     async def usage(self, query: UsageQuery, /) -> Usage:
         [found] = await self._found(*postgres_sums.usage(query))
@@ -179,22 +187,11 @@ class PostgresRepository:
 
     async def hinted(self) -> None:
         """Wait until rows may have become due; behind a pooler, which swallows hints, wait for ever."""
-        if self._listening is None:
-            self._listening = asyncio.create_task(self._listen(), name="nexiom listens")
-        await self._heard.wait()
-        self._heard.clear()
+        await self._hints.next()
 
     async def aclose(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        await self._hints.aclose()
         await self._pool.aclose()
-
-    async def _listen(self) -> None:
-        while True:
-            with contextlib.suppress(NexiomError):  # only a hint: whoever waits looks at the table all the same
-                await self._pool.listen(sql.CHANNEL, self._heard.set)
-            await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
 
     async def _rows(self, statement: bytes, values: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
         return [_values(row) for row in await self._found(statement, values)]
@@ -205,20 +202,26 @@ class PostgresRepository:
 
         return await self._pool.run(work)
 
-    async def _change(self, statement: bytes, values: Mapping[str, object]) -> bool:
+    async def _change(self, statement: bytes, values: Mapping[str, object], *, waits_for_rows: bool = True) -> bool:
         async def work(db: Connection) -> bool:
             return (await db.execute(statement, values)).rowcount == 1
 
-        return await self._pool.run(work)
+        return await self._pool.run(work, waits_for_rows=waits_for_rows)
 
 
-async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: bool = False) -> GenerationJob | None:
-    """The job that already has this client key, or the row itself, where an earlier try may have written it."""
+async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: bool) -> tuple[GenerationJob, bool] | None:
+    """The job that already has this client key, or the row itself, where an earlier try may have written it.
+
+    With it, whether the database holds that its request is the same.
+    """
     if row["client_key"] is None and not may_be_itself:
         return None
     statement = sql.BY_ID if row["client_key"] is None else sql.BY_CLIENT_KEY
     found = await (await db.execute(statement, row)).fetchone()
-    return None if found is None else outside_rows.job_of(_values(found))
+    if found is None:
+        return None
+    same_request = bool(found.pop("same_request", False))
+    return outside_rows.job_of(_values(found)), same_request
 
 
 async def _within(db: Connection, statement: postgres_sums.Statement) -> bool:
@@ -279,5 +282,12 @@ def _row_of(job: GenerationJob) -> dict[str, object]:
 
 
 def _values(row: Mapping[str, object]) -> dict[str, object]:
-    times = {name: moment if not isinstance(moment := row[name], datetime) else utc(moment) for name in rows.TIMES}
-    return {**row, **times, "id": str(row["id"])}
+    return {**row, **{name: _moment(row[name]) for name in rows.TIMES}, "id": str(row["id"])}
+
+
+def _moment(text: object) -> object:
+    """The time that a text says, in UTC; the text itself where there is none, such as `infinity` or a year 10000."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC) if isinstance(text, str) else text
+    except ValueError:
+        return text

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.string import TextLoader
+from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
 from nexiom_sdk.errors import ConfigurationError
@@ -24,6 +26,12 @@ _DEFAULTS: Mapping[str, str | int] = {
     "tcp_user_timeout": 30_000,
     "application_name": "nexiom_sdk",
 }
+# Whatever the address, the environment or the role says: a prompt is written in any script. Every pooler knows it.
+_ALWAYS: Mapping[str, str] = {"client_encoding": "UTF8"}
+
+# No prepared statements, and no transaction around what is one statement: so it is right behind a pooler as well.
+_TERMS: Mapping[str, Any] = {"autocommit": True, "prepare_threshold": None, "row_factory": dict_row}
+_RENEWED_SECONDS = 600.0  # what is looked at when a connection is made is looked at again after so long
 
 
 class DatabaseAddress:
@@ -41,7 +49,7 @@ class DatabaseAddress:
             given = conninfo_to_dict(address.get_secret_value())
             for number in filter(None, str(given.get("port") or "").split(",")):
                 int(number)  # libpq looks at it only when it connects
-            self.conninfo: SecretStr = SecretStr(make_conninfo("", **{**_DEFAULTS, **given}))
+            self.conninfo: SecretStr = SecretStr(make_conninfo("", **{**_DEFAULTS, **given, **_ALWAYS}))
         except (psycopg.Error, ValueError):
             # Its words are left out: they quote the address, and so the password.
             raise _no_address() from None
@@ -51,12 +59,61 @@ class DatabaseAddress:
         self.place: str = f"{name or 'postgres'} at {host or 'localhost'}{f':{port}' if port else ''}"
 
     async def connect(self) -> Connection:
-        """A connection of one's own, right behind a pooler as well; its errors are the driver's."""
-        connection = await psycopg.AsyncConnection[DictRow].connect(
-            self.conninfo.get_secret_value(), autocommit=True, prepare_threshold=None, row_factory=dict_row
-        )
-        await json_as_text(connection)
+        """A connection of one's own; its errors are the driver's."""
+        connection = await psycopg.AsyncConnection[DictRow].connect(self.conninfo.get_secret_value(), **_TERMS)
+        _json_as_text(connection)
         return connection
+
+    def pool(
+        self, *, most: int, configure: Callable[[Connection], Awaitable[None]], patience_seconds: float
+    ) -> AsyncConnectionPool[Connection]:
+        """A pool of such connections that is not open yet.
+
+        Args:
+            most: So many at once.
+            configure: What is done with each new one.
+            patience_seconds: How long it tries to make one; then whoever needs one begins anew.
+        """
+
+        async def begin(connection: Connection) -> None:
+            _json_as_text(connection)
+            await configure(connection)
+
+        return _Pool(
+            self.conninfo.get_secret_value(),
+            connection_class=psycopg.AsyncConnection[DictRow],
+            kwargs=dict(_TERMS),
+            min_size=1,
+            max_size=most,
+            max_lifetime=_RENEWED_SECONDS,
+            configure=begin,
+            reconnect_timeout=patience_seconds,
+            open=False,
+        )
+
+
+class _Pool(AsyncConnectionPool[Connection]):
+    """A pool whose workers can be cancelled, as the end of an event loop does.
+
+    The library's own go on for ever where that comes while they connect, and so does the loop that waits for them.
+    """
+
+    @classmethod
+    async def worker(cls, q: asyncio.Queue[Any]) -> None:
+        await super().worker(cast("Any", _UntilCancelled(q)))
+
+
+class _UntilCancelled:
+    """A queue that gives nothing more to a task that was cancelled, even where it overheard that."""
+
+    def __init__(self, queue: asyncio.Queue[object]) -> None:
+        self._queue = queue
+
+    async def get(self) -> object:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        return await self._queue.get()
 
 
 def _no_address() -> ConfigurationError:
@@ -65,6 +122,6 @@ def _no_address() -> ConfigurationError:
     return ConfigurationError(msg, next_step=hint)
 
 
-async def json_as_text(connection: Connection) -> None:
+def _json_as_text(connection: Connection) -> None:
     """Leave JSON to whoever reads the row: the driver's own reading fails at what an app may write."""
     connection.adapters.register_loader("jsonb", TextLoader)

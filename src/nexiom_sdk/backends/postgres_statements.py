@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nexiom_sdk.backends.rows import COLUMNS, SAVED
+from nexiom_sdk.backends.rows import CLAIMABLE_SQL, COLUMNS, SAVED, TIMES
 
 CHANNEL = "nexiom_jobs"  # a hint that rows may be due; nothing depends on its arrival
 
 _CONDITIONS: Mapping[str, str] = {
     "before": "created_at < %(before)s",
-    "due_before": (
-        "phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < %(due_before)s "
-        "and (leased_until is null or leased_until < now())"
-    ),
+    "due_before": (f"{CLAIMABLE_SQL} and run_at < %(due_before)s and (leased_until is null or leased_until < now())"),
     "user_id": "user_id = %(user_id)s",
     "provider": "provider = %(provider)s",
     "provider_job_id": "provider_job_id = %(provider_job_id)s",
@@ -39,10 +36,11 @@ def where(wanted: Mapping[str, object]) -> str:
 
 def listed(wanted: Mapping[str, object]) -> bytes:
     """The rows for the values that are set: newest first, or longest due first where `due_before` is set."""
-    order = "created_at desc, id desc" if wanted.get("due_before") is None else "run_at"
-    return (
-        f"select {_COLUMNS} from public.generation_jobs where {where(wanted)} order by {order} limit %(limit)s".encode()
-    )
+    # Of the table, because without its name the order would be that of the texts that are read.
+    order = "created_at desc, generation_jobs.id desc" if wanted.get("due_before") is None else "run_at"
+    return f"""
+select {_COLUMNS} from public.generation_jobs where {where(wanted)} order by generation_jobs.{order} limit %(limit)s
+""".encode()
 
 
 def _bound(name: str) -> str:
@@ -50,7 +48,10 @@ def _bound(name: str) -> str:
 
 
 def _read(name: str) -> str:
-    # Times come in UTC whatever the session's zone; a float4 written out in digits would not be the number it holds.
+    # A float4 written out in digits would not be the number it holds. Times come in UTC and in one form, whatever zone
+    # and DateStyle the session has; as text, because a time that Python has none for must not spoil the other rows.
+    if name in TIMES:
+        return f"to_jsonb({name} at time zone 'UTC') #>> '{{}}' as {name}"
     return "progress::float8" if name == "progress" else name
 
 
@@ -69,8 +70,9 @@ insert into public.generation_jobs ({", ".join(COLUMNS)}) select {", ".join(map(
 
 BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encode()
 
+# Whether it is the same request is asked of what the column makes of one: it has no NUL and no NaN.
 BY_CLIENT_KEY = f"""
-select {_COLUMNS} from public.generation_jobs
+select {_COLUMNS}, request = %(request)s::jsonb as same_request from public.generation_jobs
  where coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
 """.encode()
 
@@ -109,7 +111,7 @@ WAKE = f"""
 update public.generation_jobs
    set run_at = now() + make_interval(secs => %(after_seconds)s),
        cancel_requested_at = coalesce(cancel_requested_at, case when %(cancel)s then now() end)
- where id = %(id)s and type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving')
+ where id = %(id)s and type = 'video' and {CLAIMABLE_SQL}
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 
@@ -128,9 +130,13 @@ select 1 from public.generation_jobs
  where id = %(id)s and provider = %(provider)s and provider_job_id = %(provider_job_id)s
 """
 
+# What is no sane length of time is left out: `case`, because conditions may be asked in any order.
 DURATIONS = b"""
-select (provider_metadata #>> '{timing,took_seconds}')::float8 as took_seconds from public.generation_jobs
- where status = 'completed' and provider_metadata #>> '{timing,key}' = %(key)s
-   and jsonb_typeof(provider_metadata #> '{timing,took_seconds}') = 'number'
+select took::float8 as took_seconds
+  from (select created_at, case when jsonb_typeof(provider_metadata #> '{timing,took_seconds}') = 'number'
+                                then (provider_metadata #>> '{timing,took_seconds}')::numeric end as took
+          from public.generation_jobs
+         where status = 'completed' and provider_metadata #>> '{timing,key}' = %(key)s) finished
+ where took = 0 or took between 1e-9 and 1e9
  order by created_at desc limit %(limit)s
 """

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from nexiom_sdk.errors import IdempotencyConflict, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import CLAIMABLE
 from nexiom_sdk.wording import validation_sentences
 
 _log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ _log = logging.getLogger(__name__)
 COLUMNS = tuple(GenerationJob.model_fields)
 TIMES = ("run_at", "leased_until", "submit_started_at", "cancel_requested_at", "created_at", "updated_at")
 MONEY = ("estimated_cost_usd", "cost_usd")
+
+CLAIMABLE_SQL = f"phase in {tuple(map(str, CLAIMABLE))}"
 
 _NEVER_SAVED = {"id", "type", "user_id", "client_key", "request", "created_at", "cancel_requested_at", "fence"}
 _SAVED_BY_RULE = {"run_at", "leased_until", "updated_at"}
@@ -56,7 +59,7 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
     try:
         return GenerationJob.model_validate(row).as_read()
     except ValidationError as error:
-        raise unreadable(str(row["id"]), validation_sentences(error)) from error
+        raise unreadable(str(row["id"]), validation_sentences(error)) from None  # its own words quote the row
 
 
 def listed(
@@ -68,16 +71,11 @@ def listed(
         found: The rows.
         read: Reads one.
     """
-    jobs: list[GenerationJob] = []
-    left_out: list[str] = []
-    for row in found:
-        try:
-            jobs.append(read(row))
-        except StorageUnavailable:
-            left_out.append(str(row["id"]))
-    if left_out:
+    jobs, broken = _all_read(found, read)
+    if broken:
         more = {"action": "unreadable_row"}
-        _log.warning("%d rows are no jobs and were left out: %s", len(left_out), ", ".join(left_out[:10]), extra=more)
+        names = ", ".join(str(error.job_id) for error in broken[:10])
+        _log.warning("%d rows are no jobs and were left out: %s", len(broken), names, extra=more)
     return jobs
 
 
@@ -93,17 +91,25 @@ def readable(
     Raises:
         StorageUnavailable: None of them can be read.
     """
+    jobs, broken = _all_read(claimed, read)
+    for error in broken:
+        _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
+    if broken and not jobs:
+        raise broken[-1]
+    return sorted(jobs, key=lambda job: job.run_at)
+
+
+def _all_read(
+    found: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+) -> tuple[list[GenerationJob], list[StorageUnavailable]]:
     jobs: list[GenerationJob] = []
-    broken: StorageUnavailable | None = None
-    for row in claimed:
+    broken: list[StorageUnavailable] = []
+    for row in found:
         try:
             jobs.append(read(row))
         except StorageUnavailable as error:
-            _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
-            broken = error
-    if broken is not None and not jobs:
-        raise broken
-    return sorted(jobs, key=lambda job: job.run_at)
+            broken.append(error)
+    return jobs, broken
 
 
 def unreadable(job_id: str, why: str) -> StorageUnavailable:
@@ -131,7 +137,12 @@ def same_order(held: GenerationJob, job: GenerationJob) -> GenerationJob:
     Raises:
         IdempotencyConflict: It was for another one.
     """
-    if held.request != job.request:
+    # As JSON, too: a NaN is not itself, and no row holds it.
+    if held.request != job.request and _as_json(held) != _as_json(job):
         msg = f"The client_key '{job.client_key}' belongs to job {held.id}, which asked for something else."
         raise IdempotencyConflict(msg, job_id=held.id)
     return held
+
+
+def _as_json(job: GenerationJob) -> object:
+    return from_json(json_text(job.id, job.request))

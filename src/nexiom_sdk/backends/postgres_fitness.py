@@ -1,0 +1,58 @@
+"""Whether a database can be worked with: looked at on every new connection, before anything is asked of it."""
+
+from __future__ import annotations
+
+from nexiom_sdk.backends.postgres_address import Connection
+from nexiom_sdk.backends.postgres_migration import Has, SchemaFound, has
+from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.wording import printable
+
+_LOOK = b"""
+select to_regclass('public.generation_jobs') is not null as table_there,
+       to_regprocedure('public.nexiom_schema_version()') is not null as versioned,
+       current_setting('server_encoding') as encoding
+"""
+_LOOK_INSIDE = b"""
+select public.nexiom_schema_version() as version, row_security_active('public.generation_jobs') as rows_hidden
+"""
+
+
+async def check(connection: Connection, place: str) -> None:
+    """Nothing, if the table is there as this version of the library knows it, and takes any text.
+
+    Args:
+        connection: A connection that nobody else uses.
+        place: How the database is called in messages, without user and password.
+
+    Raises:
+        StorageUnavailable: Something is not; nothing was written.
+    """
+    seen = await (await connection.execute(_LOOK)).fetchone() or {}
+    inside = await (await connection.execute(_LOOK_INSIDE)).fetchone() if _whole(seen) else None
+    table, version = bool(seen.get("table_there")), inside["version"] if inside else None
+    found = SchemaFound(place=place, has=has(table=table, version=version), version=version)
+    if found.has is not Has.CURRENT:
+        raise _unfit(found.state, found.plan)
+    if inside and inside["rows_hidden"]:  # it would find no jobs, and say nothing
+        msg = f"The database {place} hides rows of generation_jobs from this user."
+        raise _unfit(msg, "Workers need the user that owns the table, or one with bypassrls: on Supabase, postgres.")
+    if seen["encoding"] != "UTF8":  # an order would be paid for, and then no row could hold what came of it
+        msg = f"The database {place} has the encoding {printable(str(seen['encoding']), 40)}, where UTF8 is needed."
+        raise _unfit(msg, "Make a database with `create database ... encoding 'UTF8'`, and move the table there.")
+
+
+async def direct(connection: Connection) -> bool:
+    """Whether the server process that answers is the one that greeted us; behind a pooler it is another one."""
+    cursor = await connection.execute("select pg_backend_pid() as pid")
+    row = await cursor.fetchone()
+    return row is not None and row["pid"] == connection.info.backend_pid
+
+
+def _whole(seen: dict[str, object]) -> bool:
+    return bool(seen.get("table_there") and seen.get("versioned"))
+
+
+def _unfit(message: str, next_step: str) -> StorageUnavailable:
+    error = StorageUnavailable(message, next_step=next_step)
+    error.unwritten = True
+    return error
