@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nexiom_sdk.backends.rows import COLUMNS, SAVED
+from nexiom_sdk.backends.rows import CLAIMABLE_SQL, COLUMNS, SAVED
 
 CHANNEL = "nexiom_jobs"  # a hint that rows may be due; nothing depends on its arrival
 
 _CONDITIONS: Mapping[str, str] = {
     "before": "created_at < %(before)s",
-    "due_before": (
-        "phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < %(due_before)s "
-        "and (leased_until is null or leased_until < now())"
-    ),
+    "due_before": (f"{CLAIMABLE_SQL} and run_at < %(due_before)s and (leased_until is null or leased_until < now())"),
     "user_id": "user_id = %(user_id)s",
     "provider": "provider = %(provider)s",
     "provider_job_id": "provider_job_id = %(provider_job_id)s",
@@ -71,7 +68,7 @@ BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encod
 
 BY_CLIENT_KEY = f"""
 select {_COLUMNS} from public.generation_jobs
- where coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
+ where type = 'video' and coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
 """.encode()
 
 CLAIM = f"select {_COLUMNS} from public.claim_generation_jobs(%(limit)s, %(lease_seconds)s, %(id)s)".encode()
@@ -82,7 +79,7 @@ _STEP = """
                      when run_at = %(run_at_read)s then %(run_at)s
                      else least(run_at, %(run_at)s) end,
        leased_until = case when %(leased_until)s::timestamptz is null then null else leased_until end
- where id = %(id)s and fence = %(fence)s
+ where id = %(id)s and type = 'video' and fence = %(fence)s
 """
 SAVE = f"""
 update public.generation_jobs
@@ -98,39 +95,40 @@ update public.generation_jobs
 ADMIT = _ADMIT.encode()
 ADMIT_IF = f"{_ADMIT} and {{room}}"
 
-FENCE = b"select fence from public.generation_jobs where id = %(id)s"
+FENCE = b"select fence from public.generation_jobs where id = %(id)s and type = 'video'"
 
 EXTEND = b"""
 update public.generation_jobs set leased_until = now() + make_interval(secs => %(seconds)s)
- where id = %(id)s and fence = %(fence)s and leased_until is not null
+ where id = %(id)s and type = 'video' and fence = %(fence)s and leased_until is not null
 """
 
 WAKE = f"""
 update public.generation_jobs
    set run_at = now() + make_interval(secs => %(after_seconds)s),
        cancel_requested_at = coalesce(cancel_requested_at, case when %(cancel)s then now() end)
- where id = %(id)s and type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving')
+ where id = %(id)s and type = 'video' and {CLAIMABLE_SQL}
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 
+# A fence of 0: nobody ever took a step of it, as of the videos from before, so no order of it can be late.
 ADOPT = f"""
 update public.generation_jobs
    set provider = %(provider)s, provider_job_id = %(provider_job_id)s, phase = 'waiting', status = 'processing',
        error_code = null, error_message = null, run_at = now(), leased_until = null, fence = fence + 1,
        updated_at = now()
- where id = %(id)s and order_no = %(order_no)s and provider_job_id is null
-   and type = 'video' and phase in ('queued', 'submitting', 'unknown')
+ where id = %(id)s and type = 'video' and order_no = %(order_no)s and fence > 0 and provider_job_id is null
+   and phase in ('queued', 'submitting', 'unknown')
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 
 HOLDS = b"""
 select 1 from public.generation_jobs
- where id = %(id)s and provider = %(provider)s and provider_job_id = %(provider_job_id)s
+ where id = %(id)s and type = 'video' and provider = %(provider)s and provider_job_id = %(provider_job_id)s
 """
 
 DURATIONS = b"""
 select (provider_metadata #>> '{timing,took_seconds}')::float8 as took_seconds from public.generation_jobs
- where status = 'completed' and provider_metadata #>> '{timing,key}' = %(key)s
+ where type = 'video' and status = 'completed' and provider_metadata #>> '{timing,key}' = %(key)s
    and jsonb_typeof(provider_metadata #> '{timing,took_seconds}') = 'number'
  order by created_at desc limit %(limit)s
 """

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from nexiom_sdk.errors import IdempotencyConflict, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
+from nexiom_sdk.phases import CLAIMABLE
 from nexiom_sdk.wording import validation_sentences
 
 _log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ _log = logging.getLogger(__name__)
 COLUMNS = tuple(GenerationJob.model_fields)
 TIMES = ("run_at", "leased_until", "submit_started_at", "cancel_requested_at", "created_at", "updated_at")
 MONEY = ("estimated_cost_usd", "cost_usd")
+# The indexes have it word for word; in another form they would not be used.
+CLAIMABLE_SQL = "phase in ({})".format(", ".join(f"'{phase}'" for phase in CLAIMABLE))
 
 _NEVER_SAVED = {"id", "type", "user_id", "client_key", "request", "created_at", "cancel_requested_at", "fence"}
 _SAVED_BY_RULE = {"run_at", "leased_until", "updated_at"}

@@ -218,7 +218,7 @@ class World:
     async def _never_claimed(self) -> list[str]:
         late = self.clock.now() - timedelta(seconds=_LOST_AFTER_SECONDS)
         rows = await self.rows.list(JobQuery(phases=CLAIMABLE, limit=sys.maxsize))
-        return [row.id for row in rows if max(row.run_at, row.leased_until or row.run_at) < late]
+        return [row.id for row in rows if row.due_at < late]
 
     def _counters(self) -> Iterator[Counter[str]]:
         yield from (provider.calls for provider in self.providers.values())
