@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from nexiom_sdk.errors import IdempotencyConflict, StorageError, StorageUnavailable
+from nexiom_sdk.errors import IdempotencyConflict, JobNotFound, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
 from nexiom_sdk.phases import CLAIMABLE
@@ -54,11 +54,14 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
     """The job in a row; texts are taken for times, money and enumerations.
 
     Raises:
-        StorageUnavailable: The row was changed by hand into something that is no job.
+        StorageUnavailable: The row was changed by hand into something that is no job, or it is no video.
     """
     try:
         return GenerationJob.model_validate(row).as_read()
     except ValidationError as error:
+        if row["type"] != "video":
+            msg = f"The row {row['id']} is no video: it is none of this library's jobs."
+            raise StorageUnavailable(msg, next_step=JobNotFound.default_next_step, job_id=str(row["id"])) from error
         raise unreadable(str(row["id"]), validation_sentences(error)) from error
 
 
