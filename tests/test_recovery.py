@@ -24,7 +24,7 @@ from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, sample_video
-from nexiom_sdk.testing.sample_jobs import claim, sample_job
+from nexiom_sdk.testing.sample_jobs import sample_job
 from nexiom_sdk.types import SubmissionRecovery
 from rig import Rig
 
@@ -185,7 +185,6 @@ async def test_an_order_that_another_job_holds_is_not_stopped(rig_of: RigOf, clo
     rig = rig_of(fake)
     row = await _ordered_in_an_outage(rig, fake)
     other = await rig.submitted(prompt="another")
-    await claim(rig.repository, other)
     assert await rig.repository.adopt_late_id(other.id, 0, "acme", f"order-{row.order_key}")
     await rig.studio._engine.recover()
     assert (fake.calls, _kept(rig)) == (["submit"], [])

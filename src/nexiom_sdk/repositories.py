@@ -100,9 +100,9 @@ class JobRepository(Protocol):
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
         """Record an id that arrived late; money was spent on it, so this needs no fence, and raises it.
 
-        Applies where `order_no` matches, no id is set, the phase is queued, submitting or unknown, and somebody claimed
-        the row before (its fence is above 0; that of a video from before this library is not): the row becomes waiting,
-        processing, due now, without lease and error. True also where the row already holds this id. False
+        Applies where `order_no` matches, no id is set and the phase is queued, submitting or, in a row that was ever
+        claimed (its fence is above 0, which that of a video from before this library is not), unknown: the row becomes
+        waiting, processing, due now, without lease and error. True also where the row already holds this id. False
         means that a second order runs at the provider.
         """
         ...

@@ -22,8 +22,6 @@ from nexiom_sdk.spending import Dimension, Limit, Spend, Usage, UsageQuery
 
 __all__ = ["MemoryRepository", "MemoryStore"]
 
-_ADOPTS = (Phase.QUEUED, Phase.SUBMITTING, Phase.UNKNOWN)
-
 
 class MemoryRepository:
     """Rows in a dictionary. No method gives way to other tasks, so each is one transaction.
@@ -135,7 +133,8 @@ class MemoryRepository:
         row = self._video(job_id)
         if row is None or row.provider_job_id is not None or self._holder(provider, provider_job_id):
             return row is not None and (row.provider, row.provider_job_id) == (provider, provider_job_id)
-        if row.order_no != order_no or row.phase not in _ADOPTS or not row.ever_claimed:
+        adopts = row.phase in {Phase.QUEUED, Phase.SUBMITTING} or (row.phase == Phase.UNKNOWN and row.ever_claimed)
+        if row.order_no != order_no or not adopts:
             return False
         now = self._now()
         self._write(

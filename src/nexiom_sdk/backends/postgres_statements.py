@@ -110,14 +110,14 @@ update public.generation_jobs
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 
-# A fence of 0: nobody ever took a step of it, as of the videos from before, so no order of it can be late.
+# An unknown row that nobody ever claimed is a video from before this library, which never ordered it.
 ADOPT = f"""
 update public.generation_jobs
    set provider = %(provider)s, provider_job_id = %(provider_job_id)s, phase = 'waiting', status = 'processing',
        error_code = null, error_message = null, run_at = now(), leased_until = null, fence = fence + 1,
        updated_at = now()
- where id = %(id)s and type = 'video' and order_no = %(order_no)s and fence > 0 and provider_job_id is null
-   and phase in ('queued', 'submitting', 'unknown')
+ where id = %(id)s and type = 'video' and order_no = %(order_no)s and provider_job_id is null
+   and (phase in ('queued', 'submitting') or phase = 'unknown' and fence > 0)
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 

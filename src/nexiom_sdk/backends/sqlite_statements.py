@@ -88,14 +88,14 @@ update generation_jobs
  where id = :id and type = 'video' and {CLAIMABLE_SQL}
 """
 
-# `or ignore`: an id that another job holds is not taken from it. A fence of 0: nobody ever took a step of it, as of the
-# videos from before, so no order of it can be late.
+# `or ignore`: an id that another job holds is not taken from it. An unknown row that nobody ever claimed is a video from
+# before this library, which never ordered it.
 ADOPT = """
 update or ignore generation_jobs
    set provider = :provider, provider_job_id = :provider_job_id, phase = 'waiting', status = 'processing',
        error_code = null, error_message = null, run_at = :now, leased_until = null, fence = fence + 1, updated_at = :now
- where id = :id and type = 'video' and order_no = :order_no and fence > 0 and provider_job_id is null
-   and phase in ('queued', 'submitting', 'unknown')
+ where id = :id and type = 'video' and order_no = :order_no and provider_job_id is null
+   and (phase in ('queued', 'submitting') or phase = 'unknown' and fence > 0)
 """
 
 HOLDS = """
