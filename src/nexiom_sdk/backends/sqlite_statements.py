@@ -88,8 +88,8 @@ update generation_jobs
  where id = :id and type = 'video' and {CLAIMABLE_SQL}
 """
 
-# `or ignore`: an id that another job holds is not taken from it. An unknown row that nobody ever claimed is a video from
-# before this library, which never ordered it.
+# `or ignore`: an id that another job holds is not taken from it. An unknown row that nobody ever claimed is a video
+# from before this library, which never ordered it.
 ADOPT = """
 update or ignore generation_jobs
    set provider = :provider, provider_job_id = :provider_job_id, phase = 'waiting', status = 'processing',
