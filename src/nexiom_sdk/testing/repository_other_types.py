@@ -74,7 +74,7 @@ class OtherTypeContract:
         assert not await repository.save(step, fence=3)
         assert not await repository.extend(job.id, fence=3, seconds=600)
         if isinstance(repository, SupportsIntake):
-            for limits in ((), [Limit(name="free", over=UsageQuery(), max_jobs=9)]):
+            for limits in ((), *([Limit(name="quota", over=UsageQuery(), max_jobs=jobs)] for jobs in (9, 0))):
                 assert not await repository.admit(step, fence=3, limits=limits)
         assert await row(repository, job) == job
 
