@@ -97,8 +97,8 @@ class Bare:
         self._database.execute("pragma journal_mode = wal")
         self._database.execute("pragma synchronous = full")
         if not self._database.execute("select 1 from sqlite_master").fetchone():
-            for script in ("sqlite.sql", "sqlite_indexes.sql"):
-                self._database.executescript(files("nexiom_sdk.backends").joinpath("schema", script).read_text("utf-8"))
+            schema = files("nexiom_sdk.backends").joinpath("schema/sqlite.sql").read_text("utf-8")
+            self._database.executescript(schema)
 
     def _write(self, statement: str, values: dict[str, object]) -> list[tuple[object, ...]]:
         with self._database as database:

@@ -15,16 +15,18 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlencode
 
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.testing.clock import VirtualClock
 
 SCHEMA = files("nexiom_sdk.backends").joinpath("schema/postgres.sql").read_text("utf-8")
@@ -119,6 +121,21 @@ def jobs_database() -> Iterator[str]:
     """The address of a database of one's own that has the table."""
     with database(template=migrated_template()) as url:
         yield url
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """The same, for tests that import this name."""
+    with jobs_database() as made:
+        yield made
+
+
+@pytest.fixture
+async def repository(url: str) -> AsyncIterator[PostgresRepository]:
+    """The rows in the database of a test, whatever its `url` is."""
+    repository = PostgresRepository(url)
+    yield repository
+    await repository.aclose()
 
 
 @cache

@@ -62,8 +62,7 @@ class Rig:
     async def step(self, job: GenerationJob) -> GenerationJob:
         """One step, at the moment the job is due."""
         row = await self.studio.get(job.id)
-        due = max(row.run_at, row.leased_until or row.run_at)
-        self.clock.advance(max((due - self.clock.now()).total_seconds(), 0.0) + 0.001)
+        self.clock.advance(max((row.due_at - self.clock.now()).total_seconds(), 0.0) + 0.001)
         stepping = asyncio.create_task(self.studio.advance(job.id))
         while not stepping.done():
             await asyncio.wait({stepping}, timeout=0.001)

@@ -15,9 +15,12 @@ import pytest
 from PIL import Image
 
 from cli_rig import Command, command, nexiom
-from nexiom_sdk import Studio, VideoRequest, cli, errors
+from nexiom_sdk import GenerationJob, JobStatus, Studio, VideoRequest, cli, errors
 from nexiom_sdk.cli.exits import EXIT_CODES, MEANINGS, Problem, exit_code
+from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import NexiomError
+from nexiom_sdk.phases import Phase
+from nexiom_sdk.testing.sample_jobs import sample_job
 
 __all__ = ["command"]  # a fixture
 
@@ -390,6 +393,21 @@ def test_a_failed_job_is_ordered_again_on_purpose(command: Command) -> None:
     assert (again.code, again.out) == (0, f"nexiom jobs watch {job_id}\n")
     assert command("jobs", "watch", job_id).out.endswith(".mp4\n")
     assert "nothing to cancel" in command("jobs", "cancel", job_id).err
+
+
+def test_a_row_that_is_no_video_is_said_to_be_none_of_ours(command: Command) -> None:
+    image = sample_job(SystemClock(), type="image", status=JobStatus.FAILED, phase=Phase.UNKNOWN, fence=1)
+
+    async def in_the_table() -> GenerationJob | None:
+        async with Studio.from_env() as studio:
+            return await studio.repository.get(image.id) or await studio.repository.add(image)
+
+    before = asyncio.run(in_the_table())
+    for verb in (("resubmit", "--yes"), ("resolve", "--provider-job-id", "x"), ("cancel",), ("watch",), ("show",)):
+        said = command("jobs", verb[0], image.id, *verb[1:])
+        assert (said.code, said.out) == (2, "")
+        assert f"The row '{image.id}' is of the type 'image': only videos are this library's jobs." in said.err
+    assert asyncio.run(in_the_table()) == before
 
 
 def test_an_uncertain_order_is_resolved_with_the_id_that_was_found(command: Command) -> None:

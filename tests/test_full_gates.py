@@ -109,7 +109,7 @@ async def test_a_worker_that_lost_its_lease_at_the_gate_does_not_order_after_ano
     other = _second_worker(rig, fake, clock, tmp_path)
     for _ in range(20):
         row = await rig.studio.get(job.id)
-        rig.later(seconds=max(((row.leased_until or row.run_at) - clock.now()).total_seconds(), 0) + 60)
+        rig.later(seconds=max((row.due_at - clock.now()).total_seconds(), 0) + 60)
         await other.advance(job.id)
         if f"{job.id}.0" in fake.accepted:
             break

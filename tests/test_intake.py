@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,8 +24,10 @@ from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.storage import in_chunks, input_key
 from nexiom_sdk.testing import FakeProvider, fake_card
 from nexiom_sdk.types import Choice
-from postgres_rig import jobs_database
+from postgres_rig import url
 from rig import policy_over
+
+__all__ = ["url"]  # a fixture
 
 
 class App:
@@ -57,12 +59,6 @@ class App:
             marks = sql.SQL(", ").join(map(sql.Placeholder, values))
             statement = sql.SQL("insert into generation_jobs ({}) values ({}) returning id").format(names, marks)
             return str(db.execute(statement, values).fetchone()[0])  # type: ignore[index]
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
 
 
 @pytest.fixture

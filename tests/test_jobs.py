@@ -4,12 +4,14 @@ import importlib
 import inspect
 import pickle
 import typing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from nexiom_sdk import VideoRequest, jobs, repositories
 from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.testing import VirtualClock
+from nexiom_sdk.testing.sample_jobs import sample_job
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -36,3 +38,10 @@ def test_a_row_survives_the_way_to_another_process() -> None:
     )
     assert pickle.loads(pickle.dumps(job)) == job
     assert "CANARY" not in repr(job)
+
+
+@pytest.mark.parametrize(("leased_seconds", "due_seconds"), [(None, 60), (30, 60), (90, 90), (-30, 60)])
+def test_a_job_is_due_when_its_moment_has_come_and_nobody_has_it(leased_seconds: int | None, due_seconds: int) -> None:
+    leased_until = None if leased_seconds is None else NOON + timedelta(seconds=leased_seconds)
+    job = sample_job(VirtualClock(), run_at=NOON + timedelta(seconds=60), leased_until=leased_until)
+    assert job.due_at == NOON + timedelta(seconds=due_seconds)

@@ -12,6 +12,7 @@ from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.orphans import orphans, removed
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock
+from nexiom_sdk.testing.sample_jobs import sample_job
 from nexiom_sdk.testing.store_contract import pieces
 from rig import Rig
 
@@ -59,6 +60,15 @@ async def test_what_belongs_to_others_is_never_an_orphan(rig: Rig) -> None:
         f"_/{job.id}/more/0.mp4",
         "holiday.mp4",
     )
+    rig.later(days=40)
+    assert await rig.studio.sweep() == []
+
+
+@pytest.mark.parametrize("others", [{"type": "image"}, {"fence": 0}], ids=["an image", "a video from before"])
+async def test_what_a_row_that_is_none_of_ours_does_not_name_is_no_orphan(rig: Rig, others: dict[str, object]) -> None:
+    job = sample_job(rig.clock, status=JobStatus.FAILED, phase=Phase.DONE, **{"fence": 1, **others})
+    await rig.repository.add(job)
+    await put(rig, f"_/{job.id}/0.jpg")
     rig.later(days=40)
     assert await rig.studio.sweep() == []
 

@@ -68,6 +68,17 @@ def test_a_request_that_makes_no_sense_is_readable_and_says_why(asked: object, w
 
 
 @pytest.mark.parametrize(
+    "odd", [{"type": "image", "status": "DONE"}, {"type": None}, {"type": "audio", "status": None}]
+)
+def test_a_row_of_another_type_that_cannot_be_read_is_said_to_be_none_of_ours(odd: Mapping[str, object]) -> None:
+    row = row_of(phase="unknown", **odd)
+    with pytest.raises(StorageUnavailable, match="is no video: it is none of this library's jobs") as error:
+        outside_rows.job_of(row)
+    assert error.value.job_id == row["id"]
+    assert "changed" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     "change", [{"phase": "waiting", "provider_job_id": "v1"}, {"provider_metadata": {"choice": {}}}]
 )
 def test_a_row_of_our_own_that_somebody_broke_is_not_taken_for_a_wish(change: Mapping[str, object]) -> None:

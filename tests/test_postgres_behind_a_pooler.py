@@ -17,7 +17,9 @@ from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract
 from nexiom_sdk.testing.sample_jobs import claim, sample_job
 from pooler_rig import NEEDS_POOLER, SERVER_CONNECTIONS, pooled
-from postgres_rig import DatabaseClock, jobs_database, virtual_database
+from postgres_rig import DatabaseClock, url, virtual_database
+
+__all__ = ["url"]  # a fixture
 
 pytestmark = NEEDS_POOLER
 
@@ -34,12 +36,6 @@ class TestPostgresRepositoryBehindAPooler(JobRepositoryContract):
         repository = PostgresRepository(pooled(virtual_database()))
         yield repository
         await repository.aclose()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as url:
-        yield url
 
 
 def test_the_pooler_gives_each_transaction_the_connection_that_is_free(url: str) -> None:

@@ -21,7 +21,9 @@ from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_contract import JobRepositoryContract
 from nexiom_sdk.testing.sample_jobs import sample_job
-from postgres_rig import DatabaseClock, jobs_database, virtual_database
+from postgres_rig import DatabaseClock, jobs_database, repository, url, virtual_database
+
+__all__ = ["repository", "url"]  # fixtures
 
 CLOCK = SystemClock()
 
@@ -38,19 +40,6 @@ class TestPostgresRepository(JobRepositoryContract):
         repository = PostgresRepository(virtual_database())
         yield repository
         await repository.aclose()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
-
-
-@pytest.fixture
-async def repository(url: str) -> AsyncIterator[PostgresRepository]:
-    repository = PostgresRepository(url)
-    yield repository
-    await repository.aclose()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from cli_rig import Command, command
 from nexiom_sdk import Settings, Studio
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.postgres_migration import SCHEMA_VERSION, migration
-from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.errors import IllegalTransition, NexiomError, StorageUnavailable
 from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.spending import UsageQuery
@@ -169,8 +169,8 @@ async def test_old_videos_are_listed_and_read_as_far_as_they_are_jobs(old_table:
             job_id = str(row_id)
             if kind != "video":
                 assert job_id not in read
-                if kind in TYPES and status in KNOWN:  # shown to whoever has its id, and left alone
-                    assert (await studio.cancel(job_id)).type == kind
+                with pytest.raises(NexiomError, match="this library's jobs"):
+                    await studio.cancel(job_id)
             elif status in KNOWN and prompt:
                 assert await studio.get(job_id) == read[job_id]
                 job = read[job_id]
@@ -178,11 +178,15 @@ async def test_old_videos_are_listed_and_read_as_far_as_they_are_jobs(old_table:
                 assert (job.result_url, job.error_message) == (result_url, error)
                 assert job.phase is (Phase.DONE if status in {"completed", "failed"} else Phase.UNKNOWN)
                 assert await studio.advance(job_id) == job
+                for again in (studio.resubmit(job_id), studio.resolve(job_id, provider_job_id="x")):
+                    with pytest.raises(IllegalTransition):
+                        await again
             else:
                 assert job_id not in read
                 with pytest.raises(StorageUnavailable, match=f"The row of job {job_id} cannot be read"):
                     await studio.get(job_id)
         assert {job.status.value for job in listed} == set(KNOWN)
+        assert await studio.jobs(limit=1000) == listed
 
 
 def test_the_command_lists_an_upgraded_table(old_table: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

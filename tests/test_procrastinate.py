@@ -29,9 +29,11 @@ from nexiom_sdk.testing import FakeProvider
 from nexiom_sdk.testing.fake_provider import fake_card
 from nexiom_sdk.testing.sample_jobs import sample_job
 from pooler_rig import NEEDS_POOLER, pooled
-from postgres_rig import SCHEMA
+from postgres_rig import SCHEMA, repository
 from procrastinate_rig import engine_database, tasks_of
 from rig import factory_of, policy_over
+
+__all__ = ["repository"]  # a fixture
 
 CLOCK = SystemClock()
 REQUEST = VideoRequest(prompt="a fox in snow")
@@ -42,13 +44,6 @@ QUICK = WorkerOptions(fetch_job_polling_interval=0.02, install_signal_handlers=F
 def url() -> Iterator[str]:
     with engine_database() as url:
         yield url
-
-
-@pytest.fixture
-async def repository(url: str) -> AsyncIterator[PostgresRepository]:
-    repository = PostgresRepository(url)
-    yield repository
-    await repository.aclose()
 
 
 @pytest.fixture

@@ -49,10 +49,6 @@ class TestSqliteRepository(JobRepositoryContract):
         await repository.aclose()
 
 
-def _list(wanted: dict[str, object], order: str = sql.NEWEST_FIRST) -> str:
-    return sql.LIST.format(where=sql.where(wanted), order=order)
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "jobs.db"
@@ -83,10 +79,10 @@ async def test_the_users_thirteen_columns_come_first_and_a_person_can_read_the_r
     [
         (sql.CLAIM_ANY, "generation_jobs_due"),
         (sql.BY_CLIENT_KEY, "generation_jobs_client_key"),
-        (_list({"user_id": ""}), "generation_jobs_by_user"),
-        (_list({}), "generation_jobs_by_time"),
-        (_list({"provider": "", "provider_job_id": ""}), "generation_jobs_paid_once"),
-        (_list({"due_before": ""}, sql.LONGEST_DUE_FIRST), "generation_jobs_due"),
+        (sql.listed({"user_id": ""}), "generation_jobs_by_user"),
+        (sql.listed({}), "generation_jobs_by_time"),
+        (sql.listed({"provider": "", "provider_job_id": ""}), "generation_jobs_paid_once"),
+        (sql.listed({"due_before": ""}), "generation_jobs_due"),
         (sql.DURATIONS, "generation_jobs_durations"),
     ],
     ids=["claim", "client key", "jobs of a user", "jobs", "job of an order", "overdue", "durations"],
@@ -153,26 +149,6 @@ async def test_the_sums_of_a_limit_are_read_through_indexes(
         assert re.findall(r"USING (?:COVERING )?INDEX generation_jobs_(\w+)", plan) == indexes
         assert "AUTOINDEX" not in plan
         assert plan.count("generation_jobs ") == len(indexes)
-
-
-async def test_a_file_from_before_gets_the_newer_indexes_and_keeps_its_rows(
-    repository: SqliteRepository, path: Path
-) -> None:
-    job = await repository.add(sample_job(CLOCK))
-    names = "select name from sqlite_master where type = 'index' and name like 'generation%' order by 1"
-    with opened(path) as database:
-        new = database.execute(names).fetchall()
-        for (name,) in new:
-            if name.startswith("generation_jobs_by_") or name.endswith(("again", "earlier", "reordered", "running")):
-                database.execute(f"drop index {name}")
-        database.execute("create index generation_jobs_mine on generation_jobs (user_id, created_at)")
-        database.execute("create index generation_jobs_recent on generation_jobs (created_at)")
-    other = SqliteRepository(path)
-    assert (await other.get(job.id)) == job
-    await other.aclose()
-    with opened(path) as database:
-        assert database.execute(names).fetchall() == new
-        assert database.execute("pragma user_version").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

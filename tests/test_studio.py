@@ -35,6 +35,7 @@ from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.spending import Limit
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
+from nexiom_sdk.testing.sample_jobs import columns, sample_job
 from nexiom_sdk.types import Failed, Operation, Poll
 from rig import Rig
 
@@ -236,6 +237,43 @@ async def test_verbs_on_a_job_that_does_not_exist_say_so(rig_of: RigOf, clock: V
     with pytest.raises(JobNotFound):
         async for _ in studio.watch("no-such"):
             pass
+
+
+async def test_a_row_that_is_no_video_is_no_job_for_any_verb(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    rig = rig_of(fake)
+    failed = {"status": JobStatus.FAILED, "phase": Phase.UNKNOWN, "fence": 1}
+    image = await rig.repository.add(sample_job(clock, type="image", provider_metadata={}, **failed))
+    studio = rig.studio
+    for verb in (studio.get, studio.advance, studio.wait, studio.cancel, studio.resubmit):
+        with pytest.raises(JobNotFound, match="of the type 'image': only videos"):
+            await verb(image.id)
+    with pytest.raises(JobNotFound, match="of the type 'image'"):
+        await studio.resolve(image.id, provider_job_id="x")
+    assert await rig.repository.get(image.id) == image
+    assert fake.calls == []
+
+
+async def test_a_client_key_of_an_image_does_not_give_the_image(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed())
+    image = await rig.repository.add(sample_job(clock, type="image", user_id="u1", client_key="tap"))
+    video = await rig.studio.submit(VideoRequest(prompt="a fox in snow"), user_id="u1", client_key="tap", defer=True)
+    assert (video.type, video.id == image.id) == ("video", False)
+
+
+@pytest.mark.parametrize("phase", [Phase.UNKNOWN, Phase.DONE])
+async def test_a_video_from_before_is_never_ordered(rig_of: RigOf, clock: VirtualClock, phase: Phase) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    old = sample_job(clock, status=JobStatus.FAILED, phase=phase, provider_metadata={}, provider=None, model=None)
+    await rig.repository.add(old)
+    with pytest.raises(IllegalTransition, match="in the table before this library"):
+        await rig.studio.resubmit(old.id)
+    with pytest.raises(IllegalTransition):
+        await rig.studio.resolve(old.id, provider_job_id="x")
+    assert not await rig.repository.adopt_late_id(old.id, 0, "acme", "x")
+    assert columns(await rig.studio.get(old.id)) == columns(old)
+    assert fake.calls == []
 
 
 async def test_a_running_or_finished_job_cannot_be_ordered_again(rig_of: RigOf, clock: VirtualClock) -> None:

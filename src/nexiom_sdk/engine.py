@@ -26,6 +26,7 @@ from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.results import Results
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.spool import Spool
+from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
 
@@ -156,11 +157,14 @@ class Engine:
         """The row as it is.
 
         Raises:
-            JobNotFound: There is no such job.
+            JobNotFound: There is no such job, or the row is no video.
         """
         job = await self._desk.repository.get(job_id)
         if job is None:
             msg = f"There is no job '{job_id}'."
+            raise JobNotFound(msg, job_id=job_id)
+        if job.type != "video":
+            msg = f"The row '{job_id}' is of the type '{printable(job.type, 40)}': only videos are this library's jobs."
             raise JobNotFound(msg, job_id=job_id)
         return job
 

@@ -118,6 +118,16 @@ class GenerationJob(Frozen):
         return self.phase in {Phase.DONE, Phase.UNKNOWN}
 
     @property
+    def due_at(self) -> datetime:
+        """From when on a claim takes it, if its phase is one that is claimed: its moment has come and nobody has it."""
+        return max(self.run_at, self.leased_until or self.run_at)
+
+    @property
+    def ever_claimed(self) -> bool:
+        """Whether a step of it was ever taken; False for a new row, and for a video from before this library."""
+        return self.fence > 0
+
+    @property
     def order_key(self) -> str:
         """Client reference and idempotency key of the present order: `{id}.{order_no}`."""
         return f"{self.id}.{self.order_no}"

@@ -79,7 +79,8 @@ def _older(found: ObjectInfo, before: datetime) -> bool:
 
 def _is_orphan(found: ObjectInfo, job: GenerationJob) -> bool:
     named = {one for video in videos_of(job) for one in (video.path, video.poster_path) if one is not None}
-    over = job.phase is Phase.DONE and (bool(named) or job.status is JobStatus.FAILED)
+    ours = job.type == "video" and job.ever_claimed
+    over = ours and job.phase is Phase.DONE and (bool(named) or job.status is JobStatus.FAILED)
     folder = output_key(result_folder(job.user_id, job.id))
     in_its_folder = found.key.rpartition("/")[0] == folder and _OURS.fullmatch(found.key) is not None
     return over and in_its_folder and found.key not in map(output_key, named)

@@ -43,6 +43,10 @@ class JobRepository(Protocol):
     """Where rows live. All times are the store's clock; every error is a `StorageError` unless named.
 
     Only `claim` and `adopt_late_id` move the fence. Every worker write must match it.
+
+    A row whose type is not `video` is somebody else's. `add` puts it in and `get` gives it, so that whoever asks for it
+    can be told; for all other methods it is not there: it is neither listed, claimed, woken, saved, extended, adopted
+    nor counted, and its client key and its provider's id are no video's.
     """
 
     async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
@@ -96,7 +100,8 @@ class JobRepository(Protocol):
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
         """Record an id that arrived late; money was spent on it, so this needs no fence, and raises it.
 
-        Applies where `order_no` matches, no id is set and the phase is queued, submitting or unknown: the row becomes
+        Applies where `order_no` matches, no id is set and the phase is queued, submitting or, in a row that was ever
+        claimed (its fence is above 0, which that of a video from before this library is not), unknown: the row becomes
         waiting, processing, due now, without lease and error. True also where the row already holds this id. False
         means that a second order runs at the provider.
         """

@@ -29,7 +29,7 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
         job: The row as it was just read.
 
     Raises:
-        IllegalTransition: The job did not fail, or was cancelled.
+        IllegalTransition: The job did not fail, was cancelled, or is a video from before this library.
         NoCandidate: Its model is no longer offered, too dear, failing, or not for this user any more.
         BudgetExceeded: It does not fit into a budget any more; nothing was ordered.
         InvalidInput: A picture that has to be fitted cannot be any more.
@@ -39,6 +39,8 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
     if job.status is not JobStatus.FAILED:
         msg = f"Job {job.id} is {job.status}: only a failed or uncertain job can be ordered again."
         raise IllegalTransition(msg, job_id=job.id)
+    if not job.ever_claimed:
+        raise never_ordered(job)
     if job.cancel_requested_at is not None:
         msg = f"Job {job.id} was cancelled: the wish stays with it, and a new order would be cancelled too."
         raise IllegalTransition(msg, job_id=job.id, next_step="Submit the request again as a new job.")
@@ -53,6 +55,12 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
     if not written:
         msg = f"Job {job.id} was changed at the same moment."
         raise JobConflict(msg, job_id=job.id)
+
+
+def never_ordered(job: GenerationJob) -> IllegalTransition:
+    """The error for a video that was in the table before this library, and of which no step was ever taken here."""
+    msg = f"Video {job.id} was in the table before this library, which never ordered it: it stays as it is."
+    return IllegalTransition(msg, job_id=job.id, next_step="Submit the same request as a new job.")
 
 
 async def _judged(desk: Desk, job: GenerationJob) -> Candidate | None:

@@ -397,9 +397,8 @@ class Studio(Rooms):
             job = step.result()
             if job.final or job.status is JobStatus.FAILED:
                 return
-            due = max((job.run_at - self._clock.now()).total_seconds(), 0.0)
-            leased = max(((job.leased_until or job.run_at) - self._clock.now()).total_seconds(), 0.0)
-            await self._clock.sleep(min(max(due, leased, 0.01), _LONGEST_NAP_SECONDS))
+            due = (job.due_at - self._clock.now()).total_seconds()
+            await self._clock.sleep(min(max(due, 0.01), _LONGEST_NAP_SECONDS))
 
     async def cancel(self, job_id: str) -> GenerationJob:
         """Ask for the job to be stopped, and take the step that does it if the job is free.
@@ -425,16 +424,20 @@ class Studio(Rooms):
 
         Raises:
             JobNotFound: There is no such job.
-            IllegalTransition: The job is not uncertain.
+            IllegalTransition: The job is not uncertain, or is a video from before this library.
             JobConflict: Another job holds this id.
             InvalidInput: The provider knows no such order; nothing was changed.
             ProviderUnavailable: The order cannot be looked at now; nothing was changed.
             ConfigurationError: The provider cannot be used here; nothing was changed.
         """
+        from nexiom_sdk.resubmitting import never_ordered
+
         job = await self.get(job_id)
         if job.phase is not Phase.UNKNOWN and job.provider_job_id != provider_job_id:
             msg = f"Job {job_id} is {job.phase}: only an uncertain order can be resolved."
             raise IllegalTransition(msg, job_id=job_id)
+        if not job.ever_claimed:
+            raise never_ordered(job)
         if job.phase is Phase.UNKNOWN:
             await self._engine.check_order(job, provider_job_id)
         if not await self.repository.adopt_late_id(job_id, job.order_no, job.provider or "", provider_job_id):
@@ -447,7 +450,7 @@ class Studio(Rooms):
 
         Raises:
             JobNotFound: There is no such job.
-            IllegalTransition: The job did not fail, or was cancelled.
+            IllegalTransition: The job did not fail, was cancelled, or is a video from before this library.
             NoCandidate: Its model is no longer offered, too dear, failing, or not for this user any more.
             BudgetExceeded: It does not fit into a budget any more; nothing was ordered.
             UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.

@@ -33,7 +33,7 @@ class DueRows:
         if job.type != "video" or job.phase not in CLAIMABLE:
             self._current.pop(job.id, None)
             return
-        entry = (max(job.run_at, job.leased_until or job.run_at), place, job.id)
+        entry = (job.due_at, place, job.id)
         self._current[job.id] = entry
         heapq.heappush(self._later, entry)
         if len(self._later) + len(self._ready) > 2 * len(self._current) + _SLACK:

@@ -22,8 +22,6 @@ from nexiom_sdk.spending import Dimension, Limit, Spend, Usage, UsageQuery
 
 __all__ = ["MemoryRepository", "MemoryStore"]
 
-_ADOPTS = (Phase.QUEUED, Phase.SUBMITTING, Phase.UNKNOWN)
-
 
 class MemoryRepository:
     """Rows in a dictionary. No method gives way to other tasks, so each is one transaction.
@@ -52,8 +50,7 @@ class MemoryRepository:
         return cls(clock=clock)
 
     async def add(self, job: GenerationJob, /, *, limits: Sequence[Limit] = ()) -> GenerationJob:
-        held = None if job.client_key is None else self._index.with_client_key(job.user_id, job.client_key)
-        if held is not None:
+        if (held := self._index.with_key_of(job)) is not None:
             return rows.same_order(self._rows[held], job)
         self._check(limits, job)
         if job.id in self._rows:
@@ -74,11 +71,12 @@ class MemoryRepository:
         found: Iterable[GenerationJob] = (
             job
             for job in map(self._rows.__getitem__, ids)
-            if query.user_id in {None, job.user_id}
+            if job.type == "video"
+            and query.user_id in {None, job.user_id}
             and query.status in {None, job.status}
             and (not query.phases or job.phase in query.phases)
             and query.provider in {None, job.provider}
-            and (query.provider_job_id is None or (job.type, job.provider_job_id) == ("video", query.provider_job_id))
+            and query.provider_job_id in {None, job.provider_job_id}
             and (before is None or job.created_at < before)
             and (due_before is None or (job.run_at < due_before and is_due(job, now)))
         )
@@ -91,7 +89,7 @@ class MemoryRepository:
         if job_id is None:
             due = self._index.due.take(self._rows, now=now, limit=limit)
         else:
-            row = self._rows.get(job_id)
+            row = self._video(job_id)
             due = [row] if row is not None and limit > 0 and is_due(row, now) else []
         leased_until = now + timedelta(seconds=lease_seconds)
         return [self._write(job.evolve(leased_until=leased_until, fence=job.fence + 1)) for job in due]
@@ -121,7 +119,7 @@ class MemoryRepository:
         return True
 
     async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
-        row = self._rows.get(job_id)
+        row = self._video(job_id)
         if row is not None and row.phase in CLAIMABLE:
             now = self._now()
             self._write(
@@ -132,10 +130,11 @@ class MemoryRepository:
             )
 
     async def adopt_late_id(self, job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
-        row = self._rows.get(job_id)
+        row = self._video(job_id)
         if row is None or row.provider_job_id is not None or self._holder(provider, provider_job_id):
             return row is not None and (row.provider, row.provider_job_id) == (provider, provider_job_id)
-        if row.order_no != order_no or row.phase not in _ADOPTS:
+        adopts = row.phase in {Phase.QUEUED, Phase.SUBMITTING} or (row.phase == Phase.UNKNOWN and row.ever_claimed)
+        if row.order_no != order_no or not adopts:
             return False
         now = self._now()
         self._write(
@@ -222,8 +221,13 @@ class MemoryRepository:
             updated_at=self._now(),
         )
 
-    def _under_fence(self, job_id: str, fence: int) -> GenerationJob | None:
+    def _video(self, job_id: str) -> GenerationJob | None:
+        """The row, if it is one of ours."""
         row = self._rows.get(job_id)
+        return row if row is not None and row.type == "video" else None
+
+    def _under_fence(self, job_id: str, fence: int) -> GenerationJob | None:
+        row = self._video(job_id)
         return row if row is not None and row.fence == fence else None
 
     def _holder(self, provider: str | None, provider_job_id: str | None) -> GenerationJob | None:
@@ -243,8 +247,8 @@ class MemoryRepository:
                 raise rows.refused(job.id, f"a length of {job.duration_seconds:g} s is impossible")
             if self._index.with_order(job.provider, job.provider_job_id) not in {None, job.id}:
                 raise rows.refused(job.id, "another job holds this id of the provider")
-        if job.phase in CLAIMABLE and job.leased_until is None and job.run_at <= self._now():
-            self._news.set()
+            if job.phase in CLAIMABLE and job.leased_until is None and job.run_at <= self._now():
+                self._news.set()
         self._jobs[job.id] = job.as_read()
         self._index.put(before, job)
         return self._jobs[job.id]

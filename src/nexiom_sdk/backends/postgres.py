@@ -214,9 +214,10 @@ async def _held(db: Connection, row: Mapping[str, object], *, may_be_itself: boo
 
     With it, whether the database holds that its request is the same.
     """
-    if row["client_key"] is None and not may_be_itself:
+    has_key = row["client_key"] is not None and row["type"] == "video"
+    if not has_key and not may_be_itself:
         return None
-    statement = sql.BY_ID if row["client_key"] is None else sql.BY_CLIENT_KEY
+    statement = sql.BY_CLIENT_KEY if has_key else sql.BY_ID
     found = await (await db.execute(statement, row)).fetchone()
     if found is None:
         return None

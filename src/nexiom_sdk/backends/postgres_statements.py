@@ -73,7 +73,7 @@ BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encod
 # Whether it is the same request is asked of what the column makes of one: it has no NUL and no NaN.
 BY_CLIENT_KEY = f"""
 select {_COLUMNS}, request = %(request)s::jsonb as same_request from public.generation_jobs
- where coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
+ where type = 'video' and coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
 """.encode()
 
 CLAIM = f"select {_COLUMNS} from public.claim_generation_jobs(%(limit)s, %(lease_seconds)s, %(id)s)".encode()
@@ -84,7 +84,7 @@ _STEP = """
                      when run_at = %(run_at_read)s then %(run_at)s
                      else least(run_at, %(run_at)s) end,
        leased_until = case when %(leased_until)s::timestamptz is null then null else leased_until end
- where id = %(id)s and fence = %(fence)s
+ where id = %(id)s and type = 'video' and fence = %(fence)s
 """
 SAVE = f"""
 update public.generation_jobs
@@ -100,11 +100,11 @@ update public.generation_jobs
 ADMIT = _ADMIT.encode()
 ADMIT_IF = f"{_ADMIT} and {{room}}"
 
-FENCE = b"select fence from public.generation_jobs where id = %(id)s"
+FENCE = b"select fence from public.generation_jobs where id = %(id)s and type = 'video'"
 
 EXTEND = b"""
 update public.generation_jobs set leased_until = now() + make_interval(secs => %(seconds)s)
- where id = %(id)s and fence = %(fence)s and leased_until is not null
+ where id = %(id)s and type = 'video' and fence = %(fence)s and leased_until is not null
 """
 
 WAKE = f"""
@@ -115,19 +115,20 @@ update public.generation_jobs
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 
+# An unknown row that nobody ever claimed is a video from before this library, which never ordered it.
 ADOPT = f"""
 update public.generation_jobs
    set provider = %(provider)s, provider_job_id = %(provider_job_id)s, phase = 'waiting', status = 'processing',
        error_code = null, error_message = null, run_at = now(), leased_until = null, fence = fence + 1,
        updated_at = now()
- where id = %(id)s and order_no = %(order_no)s and provider_job_id is null
-   and type = 'video' and phase in ('queued', 'submitting', 'unknown')
+ where id = %(id)s and type = 'video' and order_no = %(order_no)s and provider_job_id is null
+   and (phase in ('queued', 'submitting') or phase = 'unknown' and fence > 0)
 returning pg_notify('{CHANNEL}', '')
 """.encode()
 
 HOLDS = b"""
 select 1 from public.generation_jobs
- where id = %(id)s and provider = %(provider)s and provider_job_id = %(provider_job_id)s
+ where id = %(id)s and type = 'video' and provider = %(provider)s and provider_job_id = %(provider_job_id)s
 """
 
 # What is no sane length of time is left out: `case`, because conditions may be asked in any order.
@@ -136,7 +137,8 @@ select took::float8 as took_seconds
   from (select created_at, case when jsonb_typeof(provider_metadata #> '{timing,took_seconds}') = 'number'
                                 then (provider_metadata #>> '{timing,took_seconds}')::numeric end as took
           from public.generation_jobs
-         where status = 'completed' and provider_metadata #>> '{timing,key}' = %(key)s) finished
+         where type = 'video' and status = 'completed'
+           and provider_metadata #>> '{timing,key}' = %(key)s) finished
  where took = 0 or took between 1e-9 and 1e9
  order by created_at desc limit %(limit)s
 """

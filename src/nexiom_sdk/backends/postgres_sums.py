@@ -8,8 +8,9 @@ from hashlib import blake2b
 from typing import TypeAlias
 
 from nexiom_sdk.backends import postgres_statements as sql
+from nexiom_sdk.backends.rows import CLAIMABLE_SQL
 from nexiom_sdk.backends.sums import asked_usd
-from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift, tier_of
+from nexiom_sdk.backends.sums_sql import Dialect, Sifted, sift, tier_of
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
 from nexiom_sdk.spending import MOST_COST_USD, Dimension, Limit, UsageQuery
@@ -151,7 +152,7 @@ def _sums(query: UsageQuery, sifted: Sifted, wanted: _Wanted) -> str:
     # Only where a row may have been found for other orders than its present one, they are told apart.
     told_apart = sifted.late is not None or sifted.earlier_again is not None
     only = f" filter (where {sifted.present})" if told_apart else ""
-    active = f"{ACTIVE} and {sifted.present}" if told_apart else ACTIVE
+    active = f"{CLAIMABLE_SQL} and {sifted.present}" if told_apart else CLAIMABLE_SQL
     cost = f"""
 coalesce(sum(case when {_UNREADABLE} then {MOST_COST_USD} else {_AMOUNT} end){only}, 0)
  + coalesce(sum(coalesce({_EARLIER}, {MOST_COST_USD})) filter (where {sifted.earlier}), 0)"""

@@ -92,16 +92,20 @@ class ProcrastinateDriver:
         sweep = app.task(name="nexiom.sweep", queue=QUEUE, queueing_lock="nexiom:sweep")(self._sweep_on_time)
         app.periodic(cron="* * * * *")(sweep)
 
-    async def enqueue(self, job: GenerationJob) -> None:
+    async def enqueue(self, job: GenerationJob, *, not_before: datetime | None = None) -> None:
         """See to it that a task waits for the job, for when the job is due; one that ended needs none.
 
         Twice is once. A task that waits for later is brought forward: a callback or a cancel made the job due sooner.
+
+        Args:
+            job: The job.
+            not_before: The task waits until this moment even if the job is due sooner; None: it does not.
 
         Raises:
             StorageUnavailable: The task cannot be written. The job is not lost: the sweep will find it.
         """
         if job.type == "video" and not job.final:
-            await self._enqueue(job.id, max(job.run_at, job.leased_until or job.run_at))
+            await self._enqueue(job.id, max(job.due_at, not_before or job.due_at))
 
     async def sweep(self) -> int:
         """Enqueue the jobs that are overdue: tasks got lost with their worker, or somebody else wrote the rows.
@@ -133,9 +137,7 @@ class ProcrastinateDriver:
             _log.warning("job %s: the step is tried again later: %s", job_id, error, extra={"action": "step_failed"})
             await self._enqueue(job_id, self._in(_AFTER_TROUBLE_SECONDS))
         else:
-            soon = self._in(_BREATH_SECONDS)
-            if job.type == "video" and not job.final:
-                await self._enqueue(job_id, max(job.run_at, job.leased_until or soon, soon))
+            await self.enqueue(job, not_before=self._in(_BREATH_SECONDS))
 
     def _in(self, seconds: float) -> datetime:
         return self._clock.now() + timedelta(seconds=seconds)

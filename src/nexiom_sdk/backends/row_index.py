@@ -45,8 +45,8 @@ class RowIndex:
         if before is None:
             self._put_in_place(job, self._rows_made)
             self._rows_made += 1
-            if job.client_key is not None:
-                self._by_client_key[job.user_id or "", job.client_key] = job.id
+            if (key := _key_of(job)) is not None:
+                self._by_client_key[key] = job.id
         else:
             self._forget_order_and_time(before)
             if job.created_at != before.created_at:
@@ -66,12 +66,13 @@ class RowIndex:
         self.active.discard(job.id)
         self._ordered_again.discard(job.id)
         self._drop_from_place(job.id)
-        if job.client_key is not None:
-            del self._by_client_key[job.user_id or "", job.client_key]
+        if (key := _key_of(job)) is not None:
+            del self._by_client_key[key]
 
-    def with_client_key(self, user_id: str | None, client_key: str) -> str | None:
-        """The id of the row that has this client key; None if none has."""
-        return self._by_client_key.get((user_id or "", client_key))
+    def with_key_of(self, job: GenerationJob) -> str | None:
+        """The id of the video row that has the client key of this one; None if none has, or if it has no key."""
+        key = _key_of(job)
+        return None if key is None else self._by_client_key.get(key)
 
     def with_order(self, provider: str | None, provider_job_id: str | None) -> str | None:
         """The id of the video row that holds this order; None if none does."""
@@ -120,12 +121,18 @@ def _note(ids: set[str], job_id: str, *, wanted: bool) -> None:
 
 
 def took_of(job: GenerationJob) -> tuple[str, float] | None:
-    """The schedule key of a finished job and the seconds that it took; None where it does not count."""
-    timing = job.provider_metadata.get("timing") if job.status == JobStatus.COMPLETED else None
+    """The schedule key of a finished video and the seconds that it took; None where it does not count."""
+    finished = job.type == "video" and job.status == JobStatus.COMPLETED
+    timing = job.provider_metadata.get("timing") if finished else None
     if not isinstance(timing, dict):
         return None
     key, seconds = timing.get("key"), timing.get("took_seconds")
     return (key, float(seconds)) if isinstance(key, str) and isinstance(seconds, int | float) else None
+
+
+def _key_of(job: GenerationJob) -> tuple[str, str] | None:
+    """The client key of a video row, with its user; no user counts as one."""
+    return None if job.type != "video" or job.client_key is None else (job.user_id or "", job.client_key)
 
 
 def _order_of(job: GenerationJob) -> tuple[str, str] | None:

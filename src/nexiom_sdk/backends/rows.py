@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from nexiom_sdk.errors import IdempotencyConflict, StorageError, StorageUnavailable
+from nexiom_sdk.errors import IdempotencyConflict, JobNotFound, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
 from nexiom_sdk.phases import CLAIMABLE
@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 COLUMNS = tuple(GenerationJob.model_fields)
 TIMES = ("run_at", "leased_until", "submit_started_at", "cancel_requested_at", "created_at", "updated_at")
 MONEY = ("estimated_cost_usd", "cost_usd")
-
-CLAIMABLE_SQL = f"phase in {tuple(map(str, CLAIMABLE))}"
+# The indexes have it word for word; in another form they would not be used.
+CLAIMABLE_SQL = "phase in ({})".format(", ".join(f"'{phase}'" for phase in CLAIMABLE))
 
 _NEVER_SAVED = {"id", "type", "user_id", "client_key", "request", "created_at", "cancel_requested_at", "fence"}
 _SAVED_BY_RULE = {"run_at", "leased_until", "updated_at"}
@@ -54,12 +54,15 @@ def job_of(row: Mapping[str, object]) -> GenerationJob:
     """The job in a row; texts are taken for times, money and enumerations.
 
     Raises:
-        StorageUnavailable: The row was changed by hand into something that is no job.
+        StorageUnavailable: The row was changed by hand into something that is no job, or it is no video.
     """
     try:
         return GenerationJob.model_validate(row).as_read()
-    except ValidationError as error:
-        raise unreadable(str(row["id"]), validation_sentences(error)) from None  # its own words quote the row
+    except ValidationError as error:  # its own words quote the row: they are no cause to show
+        if row["type"] != "video":
+            msg = f"The row {row['id']} is no video: it is none of this library's jobs."
+            raise StorageUnavailable(msg, next_step=JobNotFound.default_next_step, job_id=str(row["id"])) from None
+        raise unreadable(str(row["id"]), validation_sentences(error)) from None
 
 
 def listed(

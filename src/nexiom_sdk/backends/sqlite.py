@@ -71,7 +71,7 @@ class SqliteRepository:
 
         def work(db: sqlite3.Connection, _: datetime) -> GenerationJob:
             row = _row_of(tidy) | {"request": rows.json_text(job.id, job.request)}
-            if job.client_key is not None and (held := _jobs(db, sql.BY_CLIENT_KEY, row)):
+            if job.type == "video" and (held := _jobs(db, sql.BY_CLIENT_KEY, row)):  # a key of null is equal to none
                 return rows.same_order(held[0], job)
             for limit in limits:
                 sqlite_sums.check(db, limit, job)
@@ -91,34 +91,30 @@ class SqliteRepository:
             "phases": json.dumps(query.phases) if query.phases else None,
             "provider": query.provider,
             "provider_job_id": query.provider_job_id,
-            "before": _stamp(query.before),
-            "due_before": _stamp(query.due_before),
+            "before": _stamp_or_none(query.before),
+            "due_before": _stamp_or_none(query.due_before),
         }
-        order = sql.NEWEST_FIRST if query.due_before is None else sql.LONGEST_DUE_FIRST
-        statement = sql.LIST.format(where=sql.where(wanted), order=order)
-        values = wanted | {"limit": max(query.limit, 0), "now": _stamp(self._clock.now())}
-        found = await self._file.run(lambda db: [_values(row) for row in db.execute(statement, values)])
+        values = wanted | {"limit": max(query.limit, 0), "now": stamp(self._clock.now())}
+        found = await self._file.run(lambda db: [_values(row) for row in db.execute(sql.listed(wanted), values)])
         return rows.listed(found, rows.job_of)
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         def work(db: sqlite3.Connection, now: datetime) -> list[_Row]:
-            leased_until = _stamp(now + timedelta(seconds=lease_seconds))
-            values = {"now": _stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(limit, 0)}
+            leased_until = stamp(now + timedelta(seconds=lease_seconds))
+            values = {"now": stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(limit, 0)}
             return db.execute(sql.CLAIM_ANY if job_id is None else sql.CLAIM_ONE, values).fetchall()
 
         return rows.readable([_values(row) for row in await self._write(work)], rows.job_of)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:
-            held = {"fence": fence, "run_at_read": _stamp(job.run_at_read), "now": _stamp(now)}
-            return db.execute(sql.SAVE, _row_of(job) | held).rowcount == 1
+            return db.execute(sql.SAVE, _step_of(job, fence, now)).rowcount == 1
 
         return await self._write(work)
 
     async def admit(self, job: GenerationJob, /, *, fence: int, limits: Sequence[Limit] = ()) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:
-            held = {"fence": fence, "run_at_read": stamp(job.run_at_read), "now": stamp(now)}
-            row = _row_of(job) | held | {"request": rows.json_text(job.id, job.request)}
+            row = _step_of(job, fence, now) | {"request": rows.json_text(job.id, job.request)}
             if db.execute(sql.HELD, row).fetchone() is None:
                 return False
             for limit in limits:
@@ -129,15 +125,15 @@ class SqliteRepository:
 
     async def extend(self, job_id: str, /, *, fence: int, seconds: float) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:
-            leased_until = _stamp(now + timedelta(seconds=seconds))
+            leased_until = stamp(now + timedelta(seconds=seconds))
             return db.execute(sql.EXTEND, {"id": job_id, "fence": fence, "leased_until": leased_until}).rowcount == 1
 
         return await self._write(work)
 
     async def wake(self, job_id: str, /, *, cancel: bool = False, after_seconds: float = 0.0) -> None:
         def work(db: sqlite3.Connection, now: datetime) -> None:
-            run_at = _stamp(now + timedelta(seconds=after_seconds))
-            db.execute(sql.WAKE, {"id": job_id, "cancel": cancel, "now": _stamp(now), "run_at": run_at})
+            run_at = stamp(now + timedelta(seconds=after_seconds))
+            db.execute(sql.WAKE, {"id": job_id, "cancel": cancel, "now": stamp(now), "run_at": run_at})
 
         await self._write(work)
 
@@ -145,7 +141,7 @@ class SqliteRepository:
         order = {"id": job_id, "order_no": order_no, "provider": provider, "provider_job_id": provider_job_id}
 
         def work(db: sqlite3.Connection, now: datetime) -> bool:
-            adopted = db.execute(sql.ADOPT, order | {"now": _stamp(now)}).rowcount == 1
+            adopted = db.execute(sql.ADOPT, order | {"now": stamp(now)}).rowcount == 1
             return adopted or db.execute(sql.HOLDS, order).fetchone() is not None
 
         return await self._write(work)
@@ -179,10 +175,14 @@ def _jobs(db: sqlite3.Connection, statement: str, values: Mapping[str, object]) 
 def _row_of(job: GenerationJob) -> dict[str, object]:
     return {
         **vars(job),
-        **{name: _stamp(getattr(job, name)) for name in rows.TIMES},
+        **{name: _stamp_or_none(getattr(job, name)) for name in rows.TIMES},
         **{name: None if (amount := getattr(job, name)) is None else str(amount) for name in rows.MONEY},
         "provider_metadata": rows.json_text(job.id, job.provider_metadata),
     }
+
+
+def _step_of(job: GenerationJob, fence: int, now: datetime) -> dict[str, object]:
+    return _row_of(job) | {"fence": fence, "run_at_read": stamp(job.run_at_read), "now": stamp(now)}
 
 
 def _values(row: _Row) -> dict[str, object]:
@@ -194,5 +194,5 @@ def _values(row: _Row) -> dict[str, object]:
     return values
 
 
-def _stamp(moment: datetime | None) -> str | None:
+def _stamp_or_none(moment: datetime | None) -> str | None:
     return None if moment is None else stamp(moment)

@@ -168,25 +168,20 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _make_table(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) == SCHEMA_VERSION and _has_all_indexes(connection):
+    if _version(connection) == SCHEMA_VERSION:
         return
     with connection:
         connection.execute("begin immediate")
         found = _version(connection)  # again: another process may have been faster
-        if found not in {0, SCHEMA_VERSION}:
+        if found == SCHEMA_VERSION:
+            return
+        if found != 0:
             msg = f"The database {path} has version {found}; this nexiom_sdk knows version {SCHEMA_VERSION}."
             raise StorageUnavailable(msg, next_step="Install the nexiom_sdk that wrote it, or name another file.")
-        for script in ("sqlite.sql", "sqlite_indexes.sql")[0 if found == 0 else 1 :]:
-            schema = files("nexiom_sdk.backends").joinpath("schema", script).read_text("utf-8")
-            for statement in schema.split(";\n"):
-                connection.execute(statement)
+        schema = files("nexiom_sdk.backends").joinpath("schema/sqlite.sql").read_text("utf-8")
+        for statement in schema.split(";\n"):  # one by one: as a whole script, they would not be in the transaction
+            connection.execute(statement)
         connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
-
-
-def _has_all_indexes(connection: sqlite3.Connection) -> bool:
-    """Whether the last one of the newer indexes is there: they are made together."""
-    found = connection.execute("select 1 from sqlite_master where name = 'generation_jobs_earlier'")
-    return found.fetchone() is not None
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -4,51 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nexiom_sdk.backends.rows import COLUMNS, SAVED
+from nexiom_sdk.backends.rows import CLAIMABLE_SQL, COLUMNS, SAVED
 
 _CONDITIONS: Mapping[str, str] = {
     "before": "created_at < :before",
-    "due_before": (
-        "type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving') and run_at < :due_before "
-        "and (leased_until is null or leased_until < :now)"
-    ),
+    "due_before": f"{CLAIMABLE_SQL} and run_at < :due_before and (leased_until is null or leased_until < :now)",
     "user_id": "user_id = :user_id",
     "provider": "provider = :provider",
-    "provider_job_id": "type = 'video' and provider_job_id = :provider_job_id",
+    "provider_job_id": "provider_job_id = :provider_job_id",
     "status": "status = :status",
     "phases": "phase in (select value from json_each(:phases))",
 }
 
 
 def where(wanted: Mapping[str, object]) -> str:
-    """The conditions for the values that are set.
+    """The conditions for the values that are set; rows of another type are not ours.
 
     Example:
         >>> where({"user_id": "u1", "provider": None})
-        'user_id = :user_id'
+        "type = 'video' and user_id = :user_id"
     """
-    return " and ".join(_CONDITIONS[name] for name, value in wanted.items() if value is not None) or "true"
+    set_ones = (_CONDITIONS[name] for name, value in wanted.items() if value is not None)
+    return " and ".join(("type = 'video'", *set_ones))
 
 
-_ADD = "insert into generation_jobs ({columns}) values ({values})"
-ADD = _ADD.format(columns=", ".join(COLUMNS), values=", ".join(f":{name}" for name in COLUMNS))
+def listed(wanted: Mapping[str, object]) -> str:
+    """The rows for the values that are set: newest first, or longest due first where `due_before` is set."""
+    order = "created_at desc, rowid desc" if wanted.get("due_before") is None else "run_at"
+    return f"select * from generation_jobs where {where(wanted)} order by {order} limit :limit"
+
+
+ADD = f"""
+insert into generation_jobs ({", ".join(COLUMNS)}) values ({", ".join(f":{name}" for name in COLUMNS)})
+"""
 
 BY_ID = "select * from generation_jobs where id = :id"
 
 BY_CLIENT_KEY = """
 select * from generation_jobs
- where coalesce(user_id, '') = coalesce(:user_id, '') and client_key = :client_key
+ where type = 'video' and coalesce(user_id, '') = coalesce(:user_id, '') and client_key = :client_key
 """
 
-LIST = "select * from generation_jobs where {where} order by {order} limit :limit"
-NEWEST_FIRST, LONGEST_DUE_FIRST = "created_at desc, rowid desc", "run_at"
-
-_CLAIM = """
+_CLAIM = f"""
 update generation_jobs set leased_until = :leased_until, fence = fence + 1
  where id in (
    select id from generation_jobs
-    where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving')
-      and run_at <= :now and (leased_until is null or leased_until < :now) and {which}
+    where type = 'video' and {CLAIMABLE_SQL}
+      and run_at <= :now and (leased_until is null or leased_until < :now) and {{which}}
     order by run_at limit :limit)
 returning *
 """
@@ -63,7 +65,7 @@ update generation_jobs
                      when run_at = :run_at_read then :run_at
                      else min(run_at, :run_at) end,
        leased_until = case when :leased_until is null then null else leased_until end
- where id = :id and fence = :fence
+ where id = :id and type = 'video' and fence = :fence
 """
 SAVE = _SAVE.format(saved=", ".join(f"{name} = :{name}" for name in SAVED), more="")
 
@@ -73,31 +75,37 @@ ADMIT = _SAVE.format(
     more=", created_at = case when :order_no = 0 then :now else created_at end",
 )
 
-HELD = "select 1 from generation_jobs where id = :id and fence = :fence"
+HELD = "select 1 from generation_jobs where id = :id and type = 'video' and fence = :fence"
 
 EXTEND = """
-update generation_jobs set leased_until = :leased_until where id = :id and fence = :fence and leased_until is not null
+update generation_jobs set leased_until = :leased_until
+ where id = :id and type = 'video' and fence = :fence and leased_until is not null
 """
 
-WAKE = """
+WAKE = f"""
 update generation_jobs
    set run_at = :run_at, cancel_requested_at = coalesce(cancel_requested_at, case when :cancel then :now end)
- where id = :id and phase in ('queued', 'submitting', 'waiting', 'saving')
+ where id = :id and type = 'video' and {CLAIMABLE_SQL}
 """
 
-# `or ignore`: an id that another job holds is not taken from it.
+# `or ignore`: an id that another job holds is not taken from it. An unknown row that nobody ever claimed is a video
+# from before this library, which never ordered it.
 ADOPT = """
 update or ignore generation_jobs
    set provider = :provider, provider_job_id = :provider_job_id, phase = 'waiting', status = 'processing',
        error_code = null, error_message = null, run_at = :now, leased_until = null, fence = fence + 1, updated_at = :now
- where id = :id and order_no = :order_no and provider_job_id is null and phase in ('queued', 'submitting', 'unknown')
+ where id = :id and type = 'video' and order_no = :order_no and provider_job_id is null
+   and (phase in ('queued', 'submitting') or phase = 'unknown' and fence > 0)
 """
 
-HOLDS = "select 1 from generation_jobs where id = :id and provider = :provider and provider_job_id = :provider_job_id"
+HOLDS = """
+select 1 from generation_jobs
+ where id = :id and type = 'video' and provider = :provider and provider_job_id = :provider_job_id
+"""
 
 DURATIONS = """
 select json_extract(provider_metadata, '$.timing.took_seconds') from generation_jobs
- where status = 'completed' and json_extract(provider_metadata, '$.timing.key') = :key
+ where type = 'video' and status = 'completed' and json_extract(provider_metadata, '$.timing.key') = :key
    and json_type(provider_metadata, '$.timing.took_seconds') in ('real', 'integer')
  order by created_at desc, rowid desc limit :limit
 """

@@ -13,7 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from nexiom_sdk.backends import sums
-from nexiom_sdk.backends.sums_sql import ACTIVE, Dialect, Sifted, sift, tier_of
+from nexiom_sdk.backends.rows import CLAIMABLE_SQL
+from nexiom_sdk.backends.sums_sql import Dialect, Sifted, sift, tier_of
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
 from nexiom_sdk.spending import MOST_COST_USD, Dimension, Limit, Spend, Usage, UsageQuery, amount_of, counted
@@ -106,7 +107,7 @@ def _used(
     """The sums of a query; what is not wanted is 0, because columns that no index has cost time."""
     sifted = sift(query, SQLITE)
     others = "" if besides is None else " and id <> :besides"
-    running = "0" if not active else "count(*)" if query.active else f"total({ACTIVE})"
+    running = "0" if not active else "count(*)" if query.active else f"total({CLAIMABLE_SQL})"
 
     def arm(amount: str, figures: str, which: str) -> str:
         return f"select {amount}, {figures} {_FROM} {which}{others}"

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from nexiom_sdk.backends.rows import CLAIMABLE_SQL
 from nexiom_sdk.backends.sums import moment_text
 from nexiom_sdk.spending import Dimension, UsageQuery
 from nexiom_sdk.types import QUALITY_TIERS
-
-ACTIVE = "phase in ('queued', 'submitting', 'waiting', 'saving')"
 
 
 def tier_of(budget_tier: str) -> str:
@@ -137,7 +136,7 @@ def sift(query: UsageQuery, dialect: Dialect, *, tag: str = "") -> Sifted:
 
     always = ["type = 'video'", f"(estimated_cost_usd is not null or {dialect.choice})"]
     if query.active:
-        always.append(ACTIVE)
+        always.append(CLAIMABLE_SQL)
     wishes: list[tuple[str, str]] = [("user_id", "is null")] if query.of_nobody else []
     for expression, value in (
         ("user_id", query.user_id),

@@ -29,7 +29,7 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.events import Event, JobMoved, Sink
 from nexiom_sdk.jobs import GenerationJob, VideoResult
-from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.storage import output_key
 from nexiom_sdk.types import VideoRequest
@@ -37,7 +37,6 @@ from nexiom_sdk.wording import unknown
 
 _HISTORY_ROWS = 50
 _MOST_COUNTED = 10_000
-_GOING_ON = (Phase.QUEUED, Phase.SUBMITTING, Phase.WAITING, Phase.SAVING)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +193,7 @@ def _say_what_is_lost(session: Session, following: Following) -> None:
 
 async def _waiting(session: Session) -> dict[str, JsonValue]:
     """How many jobs wait for their time, and until when the first of them does; empty where there is none."""
-    query = JobQuery(phases=_GOING_ON, limit=_MOST_COUNTED)
+    query = JobQuery(phases=CLAIMABLE, limit=_MOST_COUNTED)
     jobs = [job for job in await session.studio.repository.list(query) if job.leased_until is None]
     until = min((job.run_at for job in jobs), default=None)
     return {} if until is None else {"waiting": len(jobs), "until": until.isoformat(timespec="seconds")}

@@ -25,6 +25,7 @@ from nexiom_sdk.testing.repository_late_ids import LateIdContract
 from nexiom_sdk.testing.repository_leases import LeaseContract
 from nexiom_sdk.testing.repository_limits import LimitContract
 from nexiom_sdk.testing.repository_orders import OrderContract
+from nexiom_sdk.testing.repository_other_types import OtherTypeContract
 from nexiom_sdk.testing.repository_rows import RowContract
 from nexiom_sdk.testing.repository_spend import SpendContract
 from nexiom_sdk.testing.repository_sums import SumContract
@@ -32,7 +33,14 @@ from nexiom_sdk.testing.sample_jobs import sample_job
 
 
 class JobRepositoryContract(
-    RowContract, LimitContract, SumContract, SpendContract, LeaseContract, OrderContract, LateIdContract
+    RowContract,
+    OtherTypeContract,
+    LimitContract,
+    SumContract,
+    SpendContract,
+    LeaseContract,
+    OrderContract,
+    LateIdContract,
 ):
     """Every sentence of `JobRepository`, as a test; those of `SupportsIntake` and `SupportsSpend` where it has them."""
 

@@ -69,7 +69,7 @@ class LateIdContract:
     async def test_a_late_id_of_an_order_that_is_over_is_not_adopted(
         self, repository: JobRepository, clock: VirtualClock, fields: Mapping[str, object]
     ) -> None:
-        job = await repository.add(sample_job(clock, **fields))
+        job = await repository.add(sample_job(clock, fence=7, **fields))
         assert not await repository.adopt_late_id(job.id, 0, "acme", "v1")
         assert await row(repository, job) == job
 
@@ -77,7 +77,7 @@ class LateIdContract:
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
         holder = await repository.add(sample_job(clock, phase=Phase.WAITING, provider_job_id="v1"))
-        job = await repository.add(sample_job(clock, phase=Phase.UNKNOWN))
+        job = await repository.add(sample_job(clock, phase=Phase.UNKNOWN, fence=7))
         assert not await repository.adopt_late_id(job.id, 0, "acme", "v1")
         assert await row(repository, job) == job
         assert await row(repository, holder) == holder
@@ -86,6 +86,11 @@ class LateIdContract:
         self, repository: JobRepository, clock: VirtualClock
     ) -> None:
         assert not await repository.adopt_late_id(sample_job(clock).id, 0, "acme", "v1")
+
+    async def test_a_video_from_before_is_not_adopted(self, repository: JobRepository, clock: VirtualClock) -> None:
+        job = await repository.add(sample_job(clock, phase=Phase.UNKNOWN, provider_metadata={}))
+        assert not await repository.adopt_late_id(job.id, 0, "acme", "v1")
+        assert await row(repository, job) == job
 
     @pytest.mark.parametrize("at_once", [1, 20])
     async def test_of_many_late_ids_one_is_adopted(

@@ -47,7 +47,7 @@ class OrderContract:
         job: GenerationJob,
         step: GenerationJob,
     ) -> None:
-        before = await repository.add(job)
+        before = await repository.add(job := job.evolve(type="video"))
         step = step.evolve(id=job.id)
         assert await intake.admit(step, fence=job.fence)
         assert columns(await row(repository, job)) == columns(

@@ -87,7 +87,7 @@ create index if not exists generation_jobs_role on public.generation_jobs ((prov
 create index if not exists generation_jobs_tier on public.generation_jobs ((coalesce(case when provider_metadata ->> 'budget_tier'
     in ('standard', 'cinematic', 'ultra_realistic') then provider_metadata ->> 'budget_tier' end, quality_tier)), created_at)
   where type = 'video';
-create unique index if not exists generation_jobs_client_key on public.generation_jobs (coalesce(user_id, ''), client_key) where client_key is not null;
+create unique index if not exists generation_jobs_client_key on public.generation_jobs (coalesce(user_id, ''), client_key) where client_key is not null and type = 'video';
 create unique index if not exists generation_jobs_paid_once on public.generation_jobs (provider, provider_job_id) where type = 'video' and provider_job_id is not null;
 
 -- The claim, for every worker. `job` narrows it to one row and never widens it. No search_path of its own: the user's triggers run inside.

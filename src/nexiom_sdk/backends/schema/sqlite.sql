@@ -53,6 +53,23 @@ create index generation_jobs_due on generation_jobs (run_at)
 create index generation_jobs_durations on generation_jobs (json_extract(provider_metadata, '$.timing.key'), created_at)
   where status = 'completed';
 create unique index generation_jobs_client_key on generation_jobs (coalesce(user_id, ''), client_key)
-  where client_key is not null;
+  where client_key is not null and type = 'video';
 create unique index generation_jobs_paid_once on generation_jobs (provider, provider_job_id)
   where type = 'video' and provider_job_id is not null;
+-- For sums: the first two have what those need, so that a sum over a day reads the index only.
+create index generation_jobs_by_user on generation_jobs (user_id, created_at, type, cost_usd, estimated_cost_usd);
+create index generation_jobs_by_time on generation_jobs (created_at, type, cost_usd, estimated_cost_usd);
+create index generation_jobs_by_role on generation_jobs
+  (json_extract(provider_metadata, '$.role'), created_at, cost_usd, estimated_cost_usd) where type = 'video';
+create index generation_jobs_by_tier on generation_jobs
+  (coalesce(case when json_extract(provider_metadata, '$.budget_tier') in ('standard', 'cinematic', 'ultra_realistic')
+    then json_extract(provider_metadata, '$.budget_tier') end, quality_tier), created_at, cost_usd, estimated_cost_usd)
+  where type = 'video';
+create index generation_jobs_running on generation_jobs (user_id, phase, type, estimated_cost_usd)
+  where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving');
+-- orders that were not the first one of their job are rare
+create index generation_jobs_reordered on generation_jobs (created_at) where type = 'video' and order_no > 0;
+create index generation_jobs_again on generation_jobs (json_extract(provider_metadata, '$.timing.ordered_at'))
+  where type = 'video' and order_no > 0;
+create index generation_jobs_earlier on generation_jobs (json_extract(provider_metadata, '$.earlier_at'))
+  where type = 'video' and order_no > 0;
