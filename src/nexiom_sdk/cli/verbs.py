@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from nexiom_sdk import moves
+from nexiom_sdk.cli.asking import Asked
 from nexiom_sdk.cli.output import Output
 from nexiom_sdk.cli.session import Session
 from nexiom_sdk.cli.words import finish, local_file, stopped, unsent, whole_trouble
@@ -32,7 +33,6 @@ from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.storage import output_key
-from nexiom_sdk.types import VideoRequest
 from nexiom_sdk.wording import unknown
 
 _HISTORY_ROWS = 50
@@ -65,31 +65,12 @@ class Following:
         return () if self.output is None else ("--output", str(self.output))
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
-    """For whom a video is made.
-
-    Args:
-        user_id: Whose job it is; None: nobody's.
-        role: The user's role; None: as the policy says.
-    """
-
-    user_id: str | None = None
-    role: str | None = None
-
-
 async def generate(
-    session: Session,
-    request: VideoRequest,
-    following: Following,
-    *,
-    customer: Customer,
-    client_key: str | None,
-    detach: bool,
+    session: Session, asked: Asked, following: Following, *, client_key: str | None, detach: bool
 ) -> None:
     """Order a video and follow it to its end, or only order it; without any key, make a preview here."""
     _say_what_is_lost(session, following)
-    job = await _submit(session, request, customer, client_key=client_key)
+    job = await _submit(session, asked, client_key=client_key)
     session.job_id, session.resume = job.id, following.again
     if detach:
         session.output.ordered(job)
@@ -168,10 +149,8 @@ def told_to(output: Output) -> Sink:
     return tell
 
 
-async def _submit(
-    session: Session, request: VideoRequest, customer: Customer, *, client_key: str | None
-) -> GenerationJob:
-    whose = dataclasses.asdict(customer)
+async def _submit(session: Session, asked: Asked, *, client_key: str | None) -> GenerationJob:
+    request, whose = asked.request, dataclasses.asdict(asked.customer)
     try:
         return await session.studio.submit(request, client_key=client_key, defer=True, **whose)
     except MissingCredentials as error:
