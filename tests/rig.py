@@ -62,7 +62,7 @@ class Rig:
         row = await self.studio.get(job.id)
         due = max(row.run_at, row.leased_until or row.run_at)
         self.clock.advance(max((due - self.clock.now()).total_seconds(), 0.0) + 0.001)
-        stepping = asyncio.create_task(self.studio.advance(job.id))
+        stepping = asyncio.create_task(self.studio._engine.advance(job.id))  # the step, and nothing beside it
         while not stepping.done():
             await asyncio.wait({stepping}, timeout=0.001)
             pause = self.clock.until_next()
