@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import pytest
 from typer.main import get_command
@@ -17,7 +17,7 @@ from nexiom_sdk.events import WorkerDraining, WorkerTicked
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
-from nexiom_sdk.worker import Worker
+from nexiom_sdk.worker import FULL_SECONDS, Worker
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 from rig import Rig
 
@@ -256,18 +256,12 @@ async def test_a_worker_without_a_free_step_says_how_long_the_oldest_job_has_bee
     assert 29 < max(waited) < 36
 
 
-async def test_the_job_that_waited_longest_is_told_whatever_the_order_of_a_claim(rig_of: RigOf) -> None:
+async def test_of_a_claim_the_job_that_waited_longest_is_told(rig_of: RigOf) -> None:
     clock = VirtualClock(auto=True)
     rig = rig_of(FakeProvider("acme", models=QUICK).hang(), time=clock)
     for _ in range(3):
         await rig.submitted()
         await clock.sleep(10)
-    claim = rig.repository.claim
-
-    async def newest_first(*, limit: int, lease_seconds: float, job_id: str | None = None) -> object:
-        return [*reversed(await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id))]
-
-    rig.repository.claim = newest_first  # type: ignore[assignment, method-assign]
     await rig.studio.worker().run(once=True)
     first = next(one for one in rig.events if isinstance(one, WorkerTicked))
     assert (first.claimed, round(first.oldest_due_seconds)) == (3, 30)
@@ -413,10 +407,16 @@ def _break(rig: Rig, *, looks: int) -> None:
 
 
 class _Hurried(SystemClock):
-    """The machine's clock, with naps cut short."""
+    """The machine's clock, with naps cut short; it counts those of a full worker that nothing runs in."""
 
-    async def sleep(self, seconds: float, /) -> None:
-        await asyncio.sleep(min(seconds, 0.01))
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy: Callable[[], bool] = lambda: True
+        self.idle_naps = 0
+
+    def sleep(self, seconds: float, /) -> Coroutine[None, None, None]:
+        self.idle_naps += seconds == FULL_SECONDS and not self.busy()
+        return asyncio.sleep(min(seconds, 0.01))
 
 
 async def _until_done(rig: Rig, count: int) -> None:
@@ -434,10 +434,11 @@ async def test_a_full_worker_whose_steps_end_while_it_looks_at_the_table_goes_on
     fake = FakeProvider("acme", models=QUICK)
     for _ in range(5):
         fake.succeed()
-    rig = rig_of(fake, time=_Hurried())
+    rig = rig_of(fake, time=(clock := _Hurried()))
     for _ in range(5):
         await rig.submitted()
     worker = rig.studio.worker(concurrency=1)
+    clock.busy = lambda: bool(worker._steps)
     look = rig.repository.list
 
     async def slow(query: JobQuery) -> object:
@@ -454,6 +455,7 @@ async def test_a_full_worker_whose_steps_end_while_it_looks_at_the_table_goes_on
             await asyncio.sleep(0.01)
     worker.stop()
     await running
+    assert clock.idle_naps == 0
 
 
 async def test_a_repository_with_a_defect_does_not_end_a_worker(rig_of: RigOf) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -16,6 +16,8 @@ from nexiom_sdk.errors import ConfigurationError, InvalidInput
 from nexiom_sdk.providers.registry import ConfigEnv
 from nexiom_sdk.values import Frozen
 
+_NEARLY = 0.9  # one letter or two; a whole word more is another name
+
 
 def default_home(env: Mapping[str, str] = os.environ) -> Path:
     """Where this user's jobs and videos are kept when nothing else is said."""
@@ -24,6 +26,13 @@ def default_home(env: Mapping[str, str] = os.environ) -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "nexiom"
     return Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nexiom"
+
+
+def _meant(name: str, known: Collection[str]) -> str | None:
+    import difflib  # few have such names
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY) if name not in known else []
+    return close[0] if close else None
 
 
 class Settings(Frozen):
@@ -148,6 +157,21 @@ class Settings(Frozen):
                 return Path(text).expanduser()
             case _:
                 return text
+
+    def misspelt(self) -> list[str]:
+        """What is wrong with names of variables that are nearly those of settings; others may be somebody else's.
+
+        Example:
+            >>> Settings.from_env({"NEXIOM_LEASE_SECOND": "90"}).misspelt()
+            ['NEXIOM_LEASE_SECOND is not a setting, and nothing reads it. Did you mean NEXIOM_LEASE_SECONDS?']
+        """
+        known = {*self.variables.values()}
+        guesses = {name: _meant(name, known) for name in self._environment if name.startswith("NEXIOM_")}
+        return [
+            f"{name} is not a setting, and nothing reads it. Did you mean {guess}?"
+            for name, guess in sorted(guesses.items())
+            if guess is not None
+        ]
 
     def configuration(self, provider: str, declared: ConfigEnv) -> dict[str, str | SecretStr]:
         """What a provider's factory gets: its own environment variables, overridden by `provider_config`.

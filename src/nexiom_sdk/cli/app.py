@@ -107,6 +107,7 @@ def generate(
         str | None, typer.Option(metavar="KEY", help="Your own key: twice the same is one order.")
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Only order; say how to watch the job.")] = False,
+    defer: Annotated[bool, typer.Option("--defer", help="Only write the job down; a worker orders it.")] = False,
     timeout: Timeout = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -115,13 +116,15 @@ def generate(
 
     Ctrl-C leaves the job alive. Without any provider's key, a preview is rendered on this machine.
     """
+    if detach and defer:
+        raise typer.BadParameter("--detach and --defer are two ways: take one.", ctx=context)
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import Session, run_in_session
 
     following = verbs.Following(output=output, timeout_seconds=timeout)
 
     async def verb(session: Session) -> None:
-        await verbs.generate(session, asked, following, client_key=client_key, detach=detach)
+        await verbs.generate(session, asked, following, client_key=client_key, detach=detach, defer=defer)
 
     run_in_session(verb, output=output_for(json=json, quiet=quiet), home=context.obj, reference=asked.reference)
 

@@ -34,25 +34,23 @@ def worker(
 
     Running steps are finished first. Start as many workers as you like, on as many machines.
     """
-    from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import Session, run_in_session
+    from nexiom_sdk.cli.working import Teller, work
     from nexiom_sdk.events import logging_sink
     from nexiom_sdk.health import HealthFile
 
     output = output_for(json=json, quiet=quiet)
-    health = None if health_file is None else HealthFile(health_file)
+    teller, health = Teller(output), None if health_file is None else HealthFile(health_file)
 
     async def verb(session: Session) -> None:
-        await verbs.work(session, concurrency=concurrency, drain_seconds=drain_seconds, once=once)
-        if health is not None:
-            await health.remove()
+        await work(session, teller, health, concurrency=concurrency, drain_seconds=drain_seconds, once=once)
 
     run_in_session(
         verb,
         output=output,
         home=context.obj,
         log_by_default="warning",
-        sinks=(logging_sink, verbs.told_to(output), *(() if health is None else (health,))),
+        sinks=(logging_sink, teller, *(() if health is None else (health,))),
     )
 
 
