@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from nexiom_sdk.errors import ConfigurationError, InvalidInput
 from nexiom_sdk.providers.registry import ConfigEnv
 from nexiom_sdk.values import Frozen
+from nexiom_sdk.wording import nearest
 
 _NEARLY = 0.9  # one letter or two; a whole word more is another name
 
@@ -26,13 +27,6 @@ def default_home(env: Mapping[str, str] = os.environ) -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "nexiom"
     return Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nexiom"
-
-
-def _meant(name: str, known: Collection[str]) -> str | None:
-    import difflib  # few have such names
-
-    close = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY) if name not in known else []
-    return close[0] if close else None
 
 
 class Settings(Frozen):
@@ -166,11 +160,11 @@ class Settings(Frozen):
             ['NEXIOM_LEASE_SECOND is not a setting, and nothing reads it. Did you mean NEXIOM_LEASE_SECONDS?']
         """
         known = {*self.variables.values()}
-        guesses = {name: _meant(name, known) for name in self._environment if name.startswith("NEXIOM_")}
+        odd = sorted(name for name in self._environment if name.startswith("NEXIOM_") and name not in known)
         return [
             f"{name} is not a setting, and nothing reads it. Did you mean {guess}?"
-            for name, guess in sorted(guesses.items())
-            if guess is not None
+            for name in odd
+            if (guess := nearest(name, known, alike=_NEARLY)) is not None
         ]
 
     def configuration(self, provider: str, declared: ConfigEnv) -> dict[str, str | SecretStr]:
