@@ -350,7 +350,7 @@ def test_defer_only_writes_the_job_down_and_a_worker_orders_it(command: Command)
     job_id, status, *_ = command("jobs", "list").out.split("\t")
     assert (said.code, status) == (0, "pending")
     assert said.out == f"nexiom jobs watch {job_id} --output 'my fox.mp4'\n"
-    assert "A worker orders it" in said.err
+    assert "The job is written down; a worker orders it." in said.err
     [line] = command("jobs", "list", "--json").lines
     assert line["phase"] == "queued"
     assert command("worker", "--once", script="done").code == 0

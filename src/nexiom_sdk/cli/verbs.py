@@ -69,7 +69,7 @@ async def generate(
     if detach or defer:
         session.output.ordered(job)
     if defer:
-        text = f"The job is written down. A worker orders it, or `{session.watch_command(job.id)}`."
+        text = "The job is written down; a worker orders it."
         session.output.outcome(job, text, command=session.watch_command(job.id))
     elif detach:
         _say_outcome(session, await session.studio.advance(job.id), "The order is on its way.")
