@@ -63,7 +63,7 @@ class Rig:
         """One step, at the moment the job is due."""
         row = await self.studio.get(job.id)
         self.clock.advance(max((row.due_at - self.clock.now()).total_seconds(), 0.0) + 0.001)
-        stepping = asyncio.create_task(self.studio.advance(job.id))
+        stepping = asyncio.create_task(self.studio._engine.advance(job.id))  # the step, and nothing beside it
         while not stepping.done():
             await asyncio.wait({stepping}, timeout=0.001)
             pause = self.clock.until_next()

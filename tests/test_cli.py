@@ -348,6 +348,59 @@ def test_detach_orders_and_says_how_to_watch(command: Command) -> None:
     assert said.out == f"nexiom jobs watch {job_id} --output 'my fox.mp4'\n"
 
 
+def test_defer_only_writes_the_job_down_and_a_worker_orders_it(command: Command) -> None:
+    said = command("generate", "x", "--provider", "wired", "--defer", "-o", "my fox.mp4", script="done")
+    job_id, status, *_ = command("jobs", "list").out.split("\t")
+    assert (said.code, status) == (0, "pending")
+    assert said.out == f"nexiom jobs watch {job_id} --output 'my fox.mp4'\n"
+    assert "The job is written down; a worker orders it." in said.err
+    [line] = command("jobs", "list", "--json").lines
+    assert line["phase"] == "queued"
+    assert command("worker", "--once", script="done").code == 0
+    assert "completed" in command("jobs", "list").out
+    assert command("generate", "x", "--defer", "--detach").code == 2
+
+
+def test_jobs_are_counted_by_phase_and_what_is_due_is_told(command: Command) -> None:
+    assert command("jobs", "count").out.splitlines()[-1] == "due             0"
+    for script, more in (("hang", "--detach"), ("done", "--defer"), ("done", "--defer"), ("lose", "--detach")):
+        command("generate", "x", "--provider", "wired", more, script=script)
+    said = command("jobs", "count")
+    assert said.code == 0
+    assert said.out.splitlines()[:5] == [
+        "queued          2",
+        "submitting      0",
+        "waiting         1",
+        "saving          0",
+        "unknown         1",
+    ]
+    assert re.fullmatch(r"due +[23]  the oldest for \d+ s", said.out.splitlines()[-1])
+    [line] = command("jobs", "count", "--json").lines
+    assert (line["event"], line["queued"], line["unknown"], line["counted_all"]) == ("counts", 2, 1, True)
+
+
+def test_of_very_many_jobs_only_some_are_counted_and_that_is_said(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nexiom_sdk.cli.counting.MOST_COUNTED", 2)
+    for _ in range(2):
+        command("generate", "x", "--provider", "wired", "--defer", script="done")
+    assert "only the newest 2 were counted" in command("jobs", "count").out
+    [line] = command("jobs", "count", "--json").lines
+    assert line["counted_all"] is False
+
+
+def test_jobs_that_wait_for_a_person_are_listed_by_the_word_that_lists_have_for_them(command: Command) -> None:
+    for script in ("lose", "fail:generation_failed", "hang"):
+        command("generate", "x", "--provider", "wired", "--timeout", "5", script=script)
+    [line] = command("jobs", "list", "--status", "uncertain").out.splitlines()
+    assert line.split("\t")[1] == "uncertain"
+    assert len(command("jobs", "list", "--status", "failed").out.splitlines()) == 2
+    refused = command("jobs", "list", "--status", "uncertian")
+    assert "Did you mean 'uncertain'?" in refused.err
+    assert "charged" not in refused.err
+
+
 def test_detach_does_not_say_that_an_order_is_on_its_way_when_nothing_could_be_sent(command: Command) -> None:
     said = command("generate", "x", "--provider", "wired", "--detach", script="down")
     [line] = command("jobs", "list").out.splitlines()
@@ -434,7 +487,7 @@ def test_a_worker_that_works_once_finishes_what_is_due(command: Command) -> None
     said = command("worker", "--once")
     assert (said.code, said.out) == (0, "")
     _, moved, _ = said.err.splitlines()
-    assert re.fullmatch(r"[0-9a-f-]{36}  completed", moved)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  [0-9a-f-]{36}  completed", moved)
     assert "completed" in command("jobs", "list").out
 
 

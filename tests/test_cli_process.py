@@ -169,7 +169,7 @@ def test_a_worker_stops_cleanly_when_told(number: int, tmp_path: Path) -> None:
     process.signal(number)
     said = process.end()
     assert (said.code, said.out) == (0, "")
-    assert said.err.splitlines()[-1] == "worker stopped"
+    assert said.err.splitlines()[-1].endswith("  worker stopped")
     assert len(said.err.splitlines()) == 2
 
 

@@ -75,7 +75,7 @@ def test_a_worker_says_which_job_it_cannot_store_and_until_when_jobs_wait(comman
     warnings = [line for line in said.err.splitlines() if f"WARNING job {job_id} waits: " in line]
     assert len(warnings) == 1
     assert warnings[0].endswith(STEP)
-    assert re.search(r"^worker stopped; 1 job waits until 20\S+ \S+ UTC$", said.err, re.MULTILINE)
+    assert re.search(r"^20\S+ \S+  worker stopped; 1 job waits until 20\S+ \S+ UTC$", said.err, re.MULTILINE)
     again = command("worker", "--once", "--json", script="done")
     assert again.lines[-1]["waiting"] == 1
     assert re.fullmatch(r"20\S+T\S+\+00:00", str(again.lines[-1]["until"]))

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from nexiom_sdk.disk import LEFTOVER_SECONDS, Threads, sweep_beside, to_its_end
+from nexiom_sdk.disk import LEFTOVER_SECONDS, Threads, check_folder, sweep_beside, to_its_end
+
+
+def test_a_folder_is_asked_whether_it_takes_files_and_keeps_none(tmp_path: Path) -> None:
+    check_folder(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("in the place of a folder")
+    for name in ("file", "no such folder"):
+        with pytest.raises(OSError, match=name):
+            check_folder(tmp_path / name)
 
 
 async def test_work_runs_off_the_event_loop_and_its_outcome_comes_back() -> None:

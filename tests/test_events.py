@@ -35,7 +35,7 @@ def _kinds() -> list[type[Event]]:
 
 
 def test_every_event_is_a_frozen_value_with_a_name_of_its_own() -> None:
-    assert len({kind.action for kind in _kinds()}) == len(_kinds()) == 9
+    assert len({kind.action for kind in _kinds()}) == len(_kinds()) == 10
     for event in (TICK, CALLED, MOVED, FAILED):
         field = dataclasses.fields(event)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -58,6 +58,7 @@ def test_names_are_stable() -> None:
         "BreakerMoved": "breaker_moved",
         "JobMoved": "job_moved",
         "AssetStored": "asset_stored",
+        "WorkerDraining": "worker_draining",
         "WorkerTicked": "worker_ticked",
         "PluginFailed": "plugin_failed",
     }

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from nexiom_sdk.events import JobMoved, WorkerTicked
+from nexiom_sdk.errors import ConfigurationError
+from nexiom_sdk.events import Event, JobMoved, WorkerDraining, WorkerTicked
 from nexiom_sdk.health import HealthFile
 from nexiom_sdk.testing import VirtualClock
 
 MOVED = JobMoved(job_id="j", before="queued", phase="submitting", status="processing", error_code=None)
 
 
-async def _told(health: HealthFile, *events: WorkerTicked | JobMoved) -> None:
+async def _told(health: HealthFile, *events: Event) -> None:
     for event in events:
         health(event)
         if health._writing is not None:
@@ -35,6 +36,7 @@ async def test_the_file_is_one_line_that_says_what_the_worker_did(tmp_path: Path
         "claimed_total": 5,
         "steps_total": 1,
         "oldest_due_seconds": 1.5,
+        "draining": False,
     }
     assert [one.name for one in tmp_path.iterdir()] == ["health"]
 
@@ -52,6 +54,27 @@ async def test_only_a_look_at_the_table_makes_it_young(tmp_path: Path, clock: Vi
     file = tmp_path / "health"
     await _told(HealthFile(file, clock=clock), MOVED)
     assert not file.exists()
+
+
+async def test_a_worker_that_ends_says_so_at_once_and_keeps_the_file_young(tmp_path: Path, clock: VirtualClock) -> None:
+    file = tmp_path / "health"
+    health = HealthFile(file, clock=clock)
+    await _told(health, WorkerTicked(claimed=3, running=3, oldest_due_seconds=1.5), WorkerDraining(running=2))
+    said = json.loads(file.read_text("utf-8"))
+    assert (said["draining"], said["running"], said["steps_total"]) == (True, 2, 1)
+    assert said["oldest_due_seconds"] == 1.5
+    clock.advance(10)
+    await _told(health, WorkerDraining(running=1))
+    assert json.loads(file.read_text("utf-8"))["at"] == "2026-11-24T12:00:10+00:00"
+
+
+@pytest.mark.parametrize("name", ["gone/health", "file/health"])
+async def test_a_file_that_cannot_be_written_is_refused_when_that_is_asked(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the place of a folder")
+    with pytest.raises(ConfigurationError, match=r"health file .* cannot be written"):
+        await HealthFile(tmp_path / name).check()
+    await HealthFile(tmp_path / "health").check()
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 async def test_it_is_never_seen_half_written(tmp_path: Path, clock: VirtualClock) -> None:

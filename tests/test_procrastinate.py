@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from procrastinate import App
 from procrastinate.app import WorkerOptions
+from procrastinate.exceptions import AlreadyEnqueued
 
 from nexiom_sdk import GenerationJob, Settings, Studio, VideoRequest
 from nexiom_sdk.backends.memory import MemoryStore
@@ -23,6 +24,7 @@ from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.procrastinate import ProcrastinateDriver, app_for
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import JobNotFound, ProviderUnavailable, StorageUnavailable
+from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
 from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import FakeProvider
@@ -132,6 +134,26 @@ async def test_a_job_goes_from_submit_to_completed_through_its_worker(
     assert not await tasks_of(app), "tasks that ended are deleted, and a job that ended needs none"
 
 
+async def test_an_answer_that_no_row_could_take_is_recorded_where_this_worker_takes_any_step(
+    app: App, repository: PostgresRepository, fake: FakeProvider, studio_of: Callable[[PostgresRepository], Studio]
+) -> None:
+    """The order was paid, the database was away, the process died: its answer is a file on this machine."""
+    fake.hang()
+    studio = studio_of(repository)
+    driver = ProcrastinateDriver(app, repository=repository, advance=studio.advance)
+    paid = await repository.add(
+        sample_job(CLOCK, phase=Phase.UNKNOWN, status=JobStatus.FAILED, provider="acme", run_at=in_seconds(600))
+    )
+    kept = KeptAnswers(folder=studio.settings.spool / "answers")
+    await kept.keep(KeptAnswer(job_id=paid.id, order_no=0, provider="acme", provider_job_id="paid-1", state={}))
+    await driver.enqueue(await studio.submit(REQUEST, defer=True))
+    async with asyncio.timeout(20), worker(app):
+        while (row := await found(repository, paid)).provider_job_id is None or await kept.all():
+            await asyncio.sleep(0.02)
+    await studio.aclose()
+    assert (row.phase, row.provider_job_id) == (Phase.WAITING, "paid-1")
+
+
 @NEEDS_POOLER
 async def test_behind_a_pooler_a_job_is_finished_by_what_app_for_gives(
     url: str, fake: FakeProvider, studio_of: Callable[[PostgresRepository], Studio]
@@ -188,6 +210,14 @@ async def test_the_sweep_enqueues_what_is_overdue_and_free_whoever_wrote_it(
     assert await driver.sweep() == 2
     assert await driver.sweep() == 2
     assert [task.task_kwargs["job_id"] for task in await tasks_of(app)] == [job.id for job in late]
+
+
+async def test_one_sweep_waits_at_a_time_however_long_no_worker_takes_it(app: App, url: str) -> None:
+    driver_of(app, PostgresRepository(url))
+    sweep = app.tasks["nexiom.sweep"]
+    await sweep.defer_async(timestamp=0)
+    with pytest.raises(AlreadyEnqueued):
+        await sweep.defer_async(timestamp=60)
 
 
 async def test_a_row_that_cannot_be_read_does_not_keep_the_others_from_being_swept(

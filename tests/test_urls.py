@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from nexiom_sdk.backends.urls import scheme_of, store_of
+from nexiom_sdk.backends.urls import repository_of, scheme_of, store_of
 from nexiom_sdk.errors import ConfigurationError
 from nexiom_sdk.testing.clock import VirtualClock
 
@@ -51,6 +51,25 @@ def test_a_web_address_is_no_store_and_what_would_be_one_is_said(url: str, words
 
 def test_a_kind_of_store_that_is_not_installed_is_named() -> None:
     assert "'ftp:'" in refused("ftp://films").message
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "next_step"),
+    [
+        ("mysql://u:CANARY@h/jobs", "'mysql:'", "install the package"),
+        ("postgresql+psycopg://u:CANARY@h/jobs", "'postgresql+psycopg:'", "Write postgresql: alone"),
+        ("sqllite:///srv/jobs.db", "Did you mean 'sqlite:'?", "Correct the address"),
+    ],
+)
+def test_another_kind_of_database_is_quoted_as_it_was_written_and_taken_for_no_other(
+    url: str, said: str, next_step: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        repository_of(url, clock=VirtualClock())
+    assert said in caught.value.message
+    assert ("Did you mean" in caught.value.message) == ("Did you mean" in said)
+    assert next_step in caught.value.next_step
+    assert "CANARY" not in str(caught.value)
 
 
 def test_a_database_that_is_no_url_gets_the_words_for_databases() -> None:

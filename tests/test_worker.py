@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import pytest
 from typer.main import get_command
@@ -13,11 +13,11 @@ from nexiom_sdk import JobStatus, Studio
 from nexiom_sdk.cli.app import app
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import StorageUnavailable
-from nexiom_sdk.events import WorkerTicked
+from nexiom_sdk.events import WorkerDraining, WorkerTicked
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
-from nexiom_sdk.worker import Worker
+from nexiom_sdk.worker import FULL_SECONDS, Worker
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 from rig import Pausing, Rig
 
@@ -94,7 +94,8 @@ async def test_steps_that_do_not_end_in_time_are_cut_short_and_another_worker_go
     await asyncio.sleep(0.001)
     [claimed] = await rig.repository.claim(limit=1, lease_seconds=60)
     assert claimed.id == job.id
-    assert _actions(caplog) == ["draining"]
+    [drained] = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert "1 looks and files did not end in time and are cut short" in drained.getMessage()
 
 
 async def test_an_order_whose_answer_could_not_be_had_again_is_waited_for_and_spoken_of(
@@ -110,8 +111,10 @@ async def test_an_order_whose_answer_could_not_be_had_again_is_waited_for_and_sp
     await asyncio.wait({running}, timeout=0.3)
     assert not running.done()
     assert _actions(caplog) == ["draining", "kept_waiting"]
-    assert caplog.records[-1].__dict__["job_id"] == job.id
-    assert "its order is on the way" in caplog.records[-1].getMessage()
+    warned = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert [one.__dict__["job_id"] for one in warned] == [job.id, job.id]
+    assert "are cut short" not in caplog.text  # nobody else may go on with it
+    assert "its order is on the way" in warned[-1].getMessage()
     fake.goes_on.set()
     await running
     assert (await rig.studio.get(job.id)).phase is Phase.WAITING
@@ -143,7 +146,7 @@ async def test_a_database_that_hangs_does_not_keep_a_worker_from_ending(
 async def test_a_look_that_hangs_does_not_keep_a_worker_from_ending(
     rig_of: RigOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nexiom_sdk.worker.RELEASE_SECONDS", 0.05)
+    monkeypatch.setattr("nexiom_sdk.worker.LOOK_PATIENCE_SECONDS", 0.05)
     rig = rig_of(FakeProvider("acme").hang(), time=SystemClock())
     looking = asyncio.Event()
 
@@ -208,6 +211,112 @@ async def test_a_worker_without_a_free_step_still_shows_that_it_reaches_the_tabl
     ticks = [one for one in rig.events if isinstance(one, WorkerTicked)]
     assert sum(one.claimed for one in ticks) == 2
     assert 6 <= len(ticks) <= 8
+
+
+async def test_a_worker_without_a_free_step_says_how_long_the_oldest_job_has_been_waiting(rig_of: RigOf) -> None:
+    fake = FakeProvider("acme", models=QUICK)
+    clock = VirtualClock(auto=True)
+    rig = rig_of(fake, time=clock)
+
+    async def slow(submission: object) -> object:
+        await clock.sleep(3600)
+        raise StorageUnavailable("enough")
+
+    fake.submit = slow  # type: ignore[assignment, method-assign]
+    await rig.submitted()
+    await rig.submitted()
+    running = asyncio.create_task((worker := rig.studio.worker(concurrency=1)).run())
+    await clock.sleep(35)
+    worker.stop()
+    await running
+    waited = [one.oldest_due_seconds for one in rig.events if isinstance(one, WorkerTicked)]
+    assert 29 < max(waited) < 36
+
+
+async def test_of_a_claim_the_job_that_waited_longest_is_told(rig_of: RigOf) -> None:
+    clock = VirtualClock(auto=True)
+    rig = rig_of(FakeProvider("acme", models=QUICK).hang(), time=clock)
+    for _ in range(3):
+        await rig.submitted()
+        await clock.sleep(10)
+    await rig.studio.worker().run(once=True)
+    first = next(one for one in rig.events if isinstance(one, WorkerTicked))
+    assert (first.claimed, round(first.oldest_due_seconds)) == (3, 30)
+
+
+async def test_a_long_queue_is_claimed_batch_after_batch_without_a_rest(rig_of: RigOf) -> None:
+    clock = VirtualClock(auto=True)
+    rig = rig_of(FakeProvider("acme", models=QUICK).hang(), time=clock)
+    for _ in range(35):
+        await rig.submitted()
+    asleep, seen = clock.monotonic(), list[tuple[int, float]]()
+    claim = rig.repository.claim
+
+    async def noted(*, limit: int, lease_seconds: float, job_id: str | None = None) -> object:
+        claimed = await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
+        seen.append((len(claimed), clock.monotonic() - asleep))
+        return claimed
+
+    rig.repository.claim = noted  # type: ignore[assignment, method-assign]
+    running = asyncio.create_task((worker := rig.studio.worker()).run())
+    await clock.sleep(0.04)
+    worker.stop()
+    await running
+    assert [count for count, _ in seen[:4]] == [10, 10, 10, 5]
+    assert max(at for _, at in seen[:4]) < 0.04
+
+
+async def test_what_was_left_here_that_cannot_be_put_right_holds_neither_the_jobs_nor_the_end_up(rig_of: RigOf) -> None:
+    """As when the row of a kept answer is locked."""
+    fake = FakeProvider("acme", models=QUICK)
+    rig = rig_of(fake, time=SystemClock())
+    for _ in range(20):
+        fake.succeed()
+        await rig.submitted()
+    begun = asyncio.Event()
+
+    async def stuck() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    rig.studio._engine.recover = stuck  # type: ignore[method-assign]
+    async with asyncio.timeout(30):
+        await _until_done(rig, 20)
+    assert begun.is_set()
+
+
+async def test_a_run_for_cron_puts_right_what_was_left_here_before_it_ends(rig_of: RigOf) -> None:
+    rig = rig_of(FakeProvider("acme"), time=SystemClock())
+    ended = asyncio.Event()
+
+    async def slow() -> None:
+        await asyncio.sleep(0.05)
+        ended.set()
+
+    rig.studio._engine.recover = slow  # type: ignore[method-assign]
+    await rig.studio.worker().run(once=True)
+    assert ended.is_set()
+
+
+async def test_a_worker_that_ends_says_so_again_and_again_while_steps_run(rig_of: RigOf) -> None:
+    fake = FakeProvider("acme", models=QUICK, submission_recovery="none")
+    clock = VirtualClock(auto=True)
+    rig = rig_of(fake, time=clock)
+    started = asyncio.Event()
+
+    async def slow(submission: object) -> object:
+        started.set()
+        await clock.sleep(25)
+        raise StorageUnavailable("enough")
+
+    fake.submit = slow  # type: ignore[assignment, method-assign]
+    await rig.submitted()
+    running = asyncio.create_task((worker := rig.studio.worker()).run())
+    await started.wait()
+    worker.stop()
+    await running
+    told = [one.running for one in rig.events if isinstance(one, WorkerDraining)]
+    assert told == [1, 1, 1]
 
 
 async def test_what_comes_due_while_there_is_work_is_claimed_soon_and_together(rig_of: RigOf) -> None:
@@ -275,10 +384,16 @@ def _break(rig: Rig, *, looks: int) -> None:
 
 
 class _Hurried(SystemClock):
-    """The machine's clock, with naps cut short."""
+    """The machine's clock, with naps cut short; it counts those of a full worker that nothing runs in."""
 
-    async def sleep(self, seconds: float, /) -> None:
-        await asyncio.sleep(min(seconds, 0.01))
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy: Callable[[], bool] = lambda: True
+        self.idle_naps = 0
+
+    def sleep(self, seconds: float, /) -> Coroutine[None, None, None]:
+        self.idle_naps += seconds == FULL_SECONDS and not self.busy()
+        return asyncio.sleep(min(seconds, 0.01))
 
 
 async def _until_done(rig: Rig, count: int) -> None:
@@ -296,26 +411,28 @@ async def test_a_full_worker_whose_steps_end_while_it_looks_at_the_table_goes_on
     fake = FakeProvider("acme", models=QUICK)
     for _ in range(5):
         fake.succeed()
-    rig = rig_of(fake, time=_Hurried())
+    rig = rig_of(fake, time=(clock := _Hurried()))
     for _ in range(5):
         await rig.submitted()
     worker = rig.studio.worker(concurrency=1)
-    claim = rig.repository.claim
+    clock.busy = lambda: bool(worker._steps)
+    look = rig.repository.list
 
-    async def slow(*, limit: int, lease_seconds: float, job_id: str | None = None) -> object:
-        claimed = await claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
-        while limit == 0 and worker._steps:  # the look lasts until the last step has ended
+    async def slow(query: JobQuery) -> object:
+        seen = await look(query)
+        while worker._steps:  # the look lasts until the last step has ended
             await asyncio.sleep(0.001)
-        return claimed
+        return seen
 
-    rig.repository.claim = slow  # type: ignore[assignment, method-assign]
+    rig.repository.list = slow  # type: ignore[assignment, method-assign]
     running = asyncio.create_task(worker.run())
     async with asyncio.timeout(60):
-        while len(await rig.repository.list(JobQuery(status=JobStatus.COMPLETED))) < 5:
+        while len(await look(JobQuery(status=JobStatus.COMPLETED))) < 5:
             assert not running.done()
             await asyncio.sleep(0.01)
     worker.stop()
     await running
+    assert clock.idle_naps == 0
 
 
 async def test_a_repository_with_a_defect_does_not_end_a_worker(rig_of: RigOf) -> None:

@@ -78,7 +78,7 @@ def test_a_worker_whose_provider_hangs_ends_in_time_and_another_one_goes_on_at_o
     said, seconds = _ended(process)
     held.close()
     assert (said.code, said.out) == (0, "")
-    assert said.err.splitlines()[-1] == "worker stopped"
+    assert said.err.splitlines()[-1].endswith("  worker stopped")
     assert "are cut short" in said.err
     assert seconds < 8
     other = Process(tmp_path, ("worker",), {"WIRED_SCRIPT": f"deaf:{_port(deaf)}"})

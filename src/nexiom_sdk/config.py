@@ -15,6 +15,9 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from nexiom_sdk.errors import ConfigurationError, InvalidInput
 from nexiom_sdk.providers.registry import ConfigEnv
 from nexiom_sdk.values import Frozen
+from nexiom_sdk.wording import nearest
+
+_NEARLY = 0.9  # one letter or two; a whole word more is another name
 
 
 def default_home(env: Mapping[str, str] = os.environ) -> Path:
@@ -148,6 +151,21 @@ class Settings(Frozen):
                 return Path(text).expanduser()
             case _:
                 return text
+
+    def misspelt(self) -> list[str]:
+        """What is wrong with names of variables that are nearly those of settings; others may be somebody else's.
+
+        Example:
+            >>> Settings.from_env({"NEXIOM_LEASE_SECOND": "90"}).misspelt()
+            ['NEXIOM_LEASE_SECOND is not a setting, and nothing reads it. Did you mean NEXIOM_LEASE_SECONDS?']
+        """
+        known = {*self.variables.values()}
+        odd = sorted(name for name in self._environment if name.startswith("NEXIOM_") and name not in known)
+        return [
+            f"{name} is not a setting, and nothing reads it. Did you mean {guess}?"
+            for name in odd
+            if (guess := nearest(name, known, alike=_NEARLY)) is not None
+        ]
 
     def configuration(self, provider: str, declared: ConfigEnv) -> dict[str, str | SecretStr]:
         """What a provider's factory gets: its own environment variables, overridden by `provider_config`.

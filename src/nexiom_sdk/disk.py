@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -68,6 +69,16 @@ async def _outcome(running: asyncio.Future[T], *, never_begun: Callable[[], bool
                     await asyncio.wait([running])
             running.exception()  # looked at, so that nobody reports it as forgotten
         raise
+
+
+def check_folder(folder: Path) -> None:
+    """See whether a folder takes files, by one that is gone at once.
+
+    Raises:
+        OSError: It takes none, or there is no such folder.
+    """
+    with tempfile.NamedTemporaryFile(prefix=".check-", dir=folder) as file:
+        file.write(b"1")
 
 
 def sweep_beside(fresh: Path, pattern: str = "*") -> None:

@@ -108,13 +108,21 @@ class AssetStored(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerTicked(Event):
-    """A worker looked for due jobs; `oldest_due_seconds` is how long the oldest one that it got had been due."""
+    """A worker looked for due jobs; `oldest_due_seconds` is how long the oldest one that it saw had been due."""
 
     action: ClassVar[str] = "worker_ticked"
     level: ClassVar[int] = logging.DEBUG
     claimed: int
     running: int
     oldest_due_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDraining(Event):
+    """A worker was told to end and claims nothing more; it says so again every ten seconds while steps run."""
+
+    action: ClassVar[str] = "worker_draining"
+    running: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

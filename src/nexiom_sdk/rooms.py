@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.providers.calls import Door
     from nexiom_sdk.providers.registry import ProviderRegistry
+    from nexiom_sdk.upkeep import Upkeep
 
 
 class Rooms:
@@ -53,6 +54,8 @@ class Rooms:
 
     async def aclose(self) -> None:
         """Close what the studio made. Jobs stay as they are."""
+        if "_upkeep" in self.__dict__:
+            await self._upkeep.end()
         if "_breaker_file" in self.__dict__:
             await self._breaker_file.settle()
         if "_chooser" in self.__dict__:
@@ -161,6 +164,12 @@ class Rooms:
 
         spool = Spool(self.settings.spool, most_bytes=self.settings.spool_max_bytes, host=platform.node())
         return Engine(self._desk, spool=spool, intake=self._intake)
+
+    @cached_property
+    def _upkeep(self) -> Upkeep:
+        from nexiom_sdk.upkeep import Upkeep
+
+        return Upkeep(self._engine.recover)
 
     @cached_property
     def _intake(self) -> Intake:

@@ -348,9 +348,12 @@ class Studio(Rooms):
     async def advance(self, job_id: str) -> GenerationJob:
         """Take one step of the job if it is due and nobody else has it; else give it as it is.
 
+        Beside it, what other steps left on this machine is put right, as a worker does: engines call nothing else.
+
         Raises:
             JobNotFound: There is no such job.
         """
+        self._upkeep.begin()
         return await self._engine.advance(job_id)
 
     async def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> VideoResult:

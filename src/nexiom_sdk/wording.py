@@ -18,8 +18,8 @@ _OTHER_NAMES = {"4k": "2160p", "uhd": "2160p", "2k": "1440p", "fullhd": "1080p",
 _QUOTED = re.compile(r"'([^']*)'")
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str | None:
-    """The allowed word that `word` was probably meant to be, or None.
+def nearest(word: str, allowed: Iterable[str], *, alike: float = 0.5) -> str | None:
+    """The allowed word that `word` was probably meant to be, or None; of `alike`, 1 means the same letters.
 
     Example:
         >>> nearest("cinematc", ["standard", "cinematic"]), nearest("4K", ["1080p", "2160p"])
@@ -29,18 +29,18 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     said = _OTHER_NAMES.get(word.casefold().replace(" ", ""))
     if said in by_folded:
         return said
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=alike)
     return by_folded[found[0]] if found else None
 
 
-def unknown(what: str, word: str, allowed: Sequence[str]) -> str:
+def unknown(what: str, word: str, allowed: Sequence[str], *, alike: float = 0.5) -> str:
     """Say that a word is not known, which ones are, and which was probably meant.
 
     Example:
         >>> unknown("tier", "cinematc", ["standard", "cinematic"])
         "There is no tier 'cinematc'. Known: standard, cinematic. Did you mean 'cinematic'?"
     """
-    guess = nearest(word, allowed)
+    guess = nearest(word, allowed, alike=alike)
     known = f" Known: {', '.join(allowed)}." if allowed else ""
     hint = f" Did you mean '{guess}'?" if guess else ""
     return f"There is no {what} '{printable(word, _LONGEST_WORD)}'.{known}{hint}"

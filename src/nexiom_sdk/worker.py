@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.engine import RELEASE_SECONDS, Engine
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
-from nexiom_sdk.events import Sink, WorkerTicked
+from nexiom_sdk.events import Sink, WorkerDraining, WorkerTicked
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.outage import Outage
 from nexiom_sdk.phases import Phase
-from nexiom_sdk.repositories import JobRepository, SupportsHints
+from nexiom_sdk.repositories import JobQuery, JobRepository, SupportsHints
 from nexiom_sdk.schedule import backoff
+from nexiom_sdk.upkeep import Upkeep
 from nexiom_sdk.worker_defaults import DRAIN_SECONDS, STEPS_AT_ONCE
 
 _log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 BATCH = 10  # claims in batches of about ten cost one commit and keep latency low (measured, design of 2026-11)
 BUSY_SECONDS = 0.25  # between two looks while there is work: what came due meanwhile is claimed and asked for together
 LEAST_REST_SECONDS = 0.05  # a storm of hints must not become a storm of claims
-FULL_SECONDS = 10.0  # a worker without a free step still shows, this often, that it reaches the table
+FULL_SECONDS = 10.0  # a worker without a free step, or one that is ending, still shows this often that it lives
+LOOK_PATIENCE_SECONDS = 2.0  # after `stop`, for a look at the table that is on its way
+UPKEEP_PATIENCE_SECONDS = 10.0  # with `once`: nobody else on this machine may come to put right what was left
+_ORDERING = {Phase.QUEUED, Phase.SUBMITTING}
 
 
 class Worker:
@@ -72,6 +79,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._steps: dict[asyncio.Task[None], GenerationJob] = {}
         self._outage = Outage(clock)
+        self._upkeep = Upkeep(engine.recover)
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when the running steps have ended.
@@ -91,60 +99,62 @@ class Worker:
             StorageError: With `once`, the rows cannot be read; the next run tries again.
         """
         hint = asyncio.create_task(self._hint(), name="nexiom hint")
-        reached = False
         try:
             while not self._stopping.is_set():
                 wanted = min(self._concurrency - len(self._steps), BATCH)
                 try:
-                    claimed = await self._claim(wanted)
+                    claimed = await self._look(wanted)
                 except NexiomError as error:
                     if once:
                         raise
-                    reached = False
                     await self._wait_for_the_database(error)
                     continue
-                if not reached:
-                    reached = True
-                    self._outage.over()
-                await self._engine.recover()
-                if claimed and (once or claimed == wanted):
+                self._outage.over()
+                self._upkeep.begin()
+                if not wanted:
+                    await self._until_a_step_ends()
+                elif claimed and (once or claimed == wanted):
                     continue  # there may be more
-                if once or not wanted:
-                    if not self._steps:  # they ended while the table was looked at
-                        if once and wanted:
-                            return
-                        continue
-                    await self._rest(FULL_SECONDS, *self._steps)
-                    continue
-                await self._rest(LEAST_REST_SECONDS)
-                await self._rest(self._pause(busy=bool(claimed)), hint)
-                if hint.done():
-                    hint = asyncio.create_task(self._hint(), name="nexiom hint")
+                elif not once:
+                    await self._rest(LEAST_REST_SECONDS)
+                    await self._rest(self._pause(busy=bool(claimed)), hint)
+                    if hint.done():
+                        hint = asyncio.create_task(self._hint(), name="nexiom hint")
+                elif self._steps:
+                    await self._until_a_step_ends()
+                else:
+                    return
         finally:
             hint.cancel()
             await self._drain()
+            await self._upkeep.end(patience_seconds=UPKEEP_PATIENCE_SECONDS if once else 0.0)
 
-    async def _claim(self, limit: int) -> int:
-        """Look at the table, even if no step is free: who is told of it hears that the table is within reach."""
-        jobs = await self._claimed(limit)
+    async def _look(self, limit: int) -> int:
+        """Claim what is due; without a free step, only see how long it has been waiting."""
+        if limit:
+            due = await self._asked(self._repository.claim(limit=limit, lease_seconds=self._lease_seconds))
+        else:
+            due = await self._asked(self._repository.list(JobQuery(due_before=self._clock.now(), limit=1)))
         now, waited = self._clock.now(), 0.0
-        for job in jobs:
+        for job in due:
             waited = max(waited, (now - job.run_at).total_seconds())
+        claimed = due if limit else ()
+        for job in claimed:
             step = asyncio.create_task(self._step(job), name=f"nexiom step {job.id}")
             self._steps[step] = job
             step.add_done_callback(self._steps.pop)
-        self._sink(WorkerTicked(claimed=len(jobs), running=len(self._steps), oldest_due_seconds=round(waited, 3)))
-        return len(jobs)
+        self._sink(WorkerTicked(claimed=len(claimed), running=len(self._steps), oldest_due_seconds=round(waited, 3)))
+        return len(claimed)
 
-    async def _claimed(self, limit: int) -> Sequence[GenerationJob]:
-        """Due jobs; none where the database has still not answered a moment after `stop` was called."""
-        claiming = asyncio.ensure_future(self._repository.claim(limit=limit, lease_seconds=self._lease_seconds))
+    async def _asked(self, asking: Awaitable[Sequence[_T]]) -> Sequence[_T]:
+        """Rows; none where the database has still not answered a moment after `stop` was called."""
+        answer = asyncio.ensure_future(asking)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
-            await asyncio.wait({claiming, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not claiming.done():
-                await asyncio.wait({claiming}, timeout=RELEASE_SECONDS)
-            return claiming.result() if claiming.done() else ()
+            await asyncio.wait({answer, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                await asyncio.wait({answer}, timeout=LOOK_PATIENCE_SECONDS)
+            return answer.result() if answer.done() else ()
         except NexiomError:
             raise
         except Exception as error:  # a repository may be anybody's code, and one bad row must not end a worker
@@ -152,7 +162,7 @@ class Worker:
             raise StorageUnavailable(f"The rows cannot be read: {type(error).__name__}.") from error
         finally:
             stopping.cancel()
-            claiming.cancel()  # what it may have leased all the same is free again when the lease has run out
+            answer.cancel()  # what it may have leased all the same is free again when the lease has run out
 
     async def _step(self, job: GenerationJob) -> None:
         extra = {"action": "step_failed", "job_id": job.id}
@@ -191,26 +201,47 @@ class Worker:
             for one in own:
                 one.cancel()
 
+    async def _until_a_step_ends(self) -> None:
+        """At once where none runs any more: they ended while the table was looked at."""
+        if self._steps:
+            await self._rest(FULL_SECONDS, *self._steps)
+
     async def _drain(self) -> None:
         if not self._steps:
             return
         extra = {"action": "draining"}
         _log.info("up to %.0f s for %d steps to end", self._drain_seconds, len(self._steps), extra=extra)
-        _, late = await asyncio.wait(self._steps, timeout=self._drain_seconds)
-        if not late:
-            return
+        telling = asyncio.create_task(self._tell_of_the_drain())
+        try:
+            _, late = await asyncio.wait({*self._steps}, timeout=self._drain_seconds)
+            if late:
+                await self._cut_short(late)
+        finally:
+            telling.cancel()
+
+    async def _cut_short(self, late: set[asyncio.Task[None]]) -> None:
+        """End the steps that can be ended, and wait for the others, saying which those are."""
+        orders = [self._steps[step] for step in late if self._steps[step].phase in _ORDERING]
+        if looks := len(late) - len(orders):
+            text = "%d looks and files did not end in time and are cut short; whoever claims their jobs goes on"
+            _log.warning(text, looks, extra={"action": "draining"})
+        for job in orders:
+            text = "job %s: its order did not end in time; unless the same order can be sent again, it is waited for"
+            _log.warning(text, job.id, extra={"action": "draining", "job_id": job.id})
         for step in late:
             step.cancel()
-        _log.warning(
-            "%d steps did not end in time and are cut short; whoever claims their jobs goes on", len(late), extra=extra
-        )
         await asyncio.wait(late, timeout=2 * RELEASE_SECONDS)
         for job in self._steps.values():
             _log.warning("job %s: %s", job.id, _why_it_goes_on(job), extra={"action": "kept_waiting", "job_id": job.id})
         await asyncio.gather(*late, return_exceptions=True)
 
+    async def _tell_of_the_drain(self) -> None:
+        while True:
+            self._sink(WorkerDraining(running=len(self._steps)))
+            await self._clock.sleep(FULL_SECONDS)
+
 
 def _why_it_goes_on(job: GenerationJob) -> str:
-    if job.phase in {Phase.QUEUED, Phase.SUBMITTING}:
+    if job.phase in _ORDERING:
         return "its order is on the way and the answer could not be had again: it is waited for"
     return "a file of it is being written to its end"

@@ -19,6 +19,7 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # a single letter 
 _PLAIN_PATH = re.compile(r"/[\w ./-]*")  # it cannot hold a password, so it may be quoted
 _A_STORE = "Write it like file:///srv/films for a folder, or s3://films?region=eu-central-1 for a bucket."
 _WEB = {"http", "https"}
+_NEARLY = 0.8  # another database is no slip of the pen
 
 
 class _RepositoryFactory(Protocol):
@@ -88,9 +89,14 @@ def _instead_of_a_page(address: SecretStr) -> str:
 
 
 def _factory(group: str, what: str, scheme: str) -> object:
-    scheme = scheme.replace("+", "_")
+    name = scheme.replace("+", "_")  # as names of plug-ins are written
     installed = plugins.discover(group)
-    if scheme not in installed:
-        msg = unknown(f"{what} for addresses that begin with", f"{scheme}:", [f"{name}:" for name in installed])
-        raise ConfigurationError(msg, next_step="Correct the address, or install the package that brings it.")
-    return plugins.load(plugins.only(scheme, installed[scheme]))
+    if name not in installed:
+        known = [f"{one.replace('_', '+')}:" for one in installed]
+        msg = unknown(f"{what} for addresses that begin with", f"{scheme}:", known, alike=_NEARLY)
+        plain, plus, _ = scheme.partition("+")
+        hint = "Correct the address, or install the package that brings it."
+        if plus and plain in installed:
+            hint = f"Write {plain}: alone; what stands behind the plus sign is for other libraries."
+        raise ConfigurationError(msg, next_step=hint)
+    return plugins.load(plugins.only(name, installed[name]))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nexiom_sdk.backends.memory_store import MemoryStore
 from nexiom_sdk.choice_words import next_step_of, refuses_the_tier
+from nexiom_sdk.cli.asking import Customer
 from nexiom_sdk.cli.output import Asides
 from nexiom_sdk.cli.session import Session
-from nexiom_sdk.cli.verbs import Customer
 from nexiom_sdk.errors import InvalidInput, NoCandidate, UnsafeUrl
 from nexiom_sdk.inputs import stage
 from nexiom_sdk.provider_states import ProviderState

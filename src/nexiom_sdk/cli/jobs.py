@@ -13,12 +13,12 @@ app: typer.Typer = typer.Typer(
 )
 
 
-@app.command("list", epilog=examples("nexiom jobs list --status failed", "nexiom jobs list --limit 5 --json"))
+@app.command("list", epilog=examples("nexiom jobs list --status uncertain", "nexiom jobs list --limit 5 --json"))
 def list_jobs(
     context: typer.Context,
     *,
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="pending, processing, completed or failed.")
+        str | None, typer.Option(metavar="STATUS", help="pending, processing, completed, failed or uncertain.")
     ] = None,
     user: Annotated[str | None, typer.Option(metavar="USER", help="Only this user's.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="NUMBER", help="At most this many.")] = 50,
@@ -27,12 +27,26 @@ def list_jobs(
     """List jobs, newest first."""
     from nexiom_sdk.cli import verbs
     from nexiom_sdk.cli.session import run_in_session
+    from nexiom_sdk.phases import JobStatus
+    from nexiom_sdk.wording import unknown
 
+    known = [*(one.value for one in JobStatus), verbs.UNCERTAIN]
+    if status is not None and status not in known:
+        raise typer.BadParameter(unknown("status", status, known), ctx=context, param_hint="--status")
     run_in_session(
         lambda session: verbs.list_jobs(session, user_id=user, status=status, limit=limit),
         output=output_for(json=json),
         home=context.obj,
     )
+
+
+@app.command(epilog=examples("nexiom jobs count", "nexiom jobs count --json"))
+def count(context: typer.Context, *, json: Json = False) -> None:
+    """Count jobs that are not over by phase, and those that are due and not taken."""
+    from nexiom_sdk.cli.counting import count
+    from nexiom_sdk.cli.session import run_in_session
+
+    run_in_session(count, output=output_for(json=json), home=context.obj)
 
 
 @app.command(epilog=examples("nexiom jobs show JOB", "nexiom jobs show JOB --json"))

@@ -20,6 +20,11 @@ from nexiom_sdk.events import Sink, logging_sink
 from nexiom_sdk.studio import Studio
 
 _PATIENCE_SECONDS = 1.0
+_LEFT_AT_ONCE = Problem(
+    code="interrupted",
+    message="Left at once; what was on its way is settled by whoever goes on, as after a crash.",
+    exit_code=INTERRUPTED,
+)
 
 
 @dataclass(kw_only=True)
@@ -33,6 +38,7 @@ class Session:
         stop: Called on the first Ctrl-C.
         job_id: The job at hand, once there is one.
         resume: Words after `nexiom jobs watch ID` that ask for the same again.
+        warnings: What is odd about the settings; it was said already.
     """
 
     studio: Studio
@@ -41,6 +47,7 @@ class Session:
     stop: Callable[[], object]
     job_id: str | None = None
     resume: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def command(self, *words: str) -> str:
         """A command line to copy."""
@@ -81,11 +88,16 @@ def run_in_session(
     fields = {"home": home} if home else {}
     roots = {"media_roots": (lexical(reference).parent,)} if reference else {}
     settings = Settings.from_env(None, **fields, **roots)
+    warnings = tuple(settings.misspelt())
     log_to_standard_error(settings.log_level or log_by_default, as_json=isinstance(output, JsonLines))
 
     async def main() -> None:
         async with Studio(settings=settings, sinks=sinks) as studio:
-            session = Session(studio=studio, output=output, program=program, stop=_cancel_of_this_task())
+            session = Session(
+                studio=studio, output=output, program=program, stop=_cancel_of_this_task(), warnings=warnings
+            )
+            for warning in warnings:
+                output.notice(warning)
             with _stoppable(session):
                 try:
                     await verb(session)
@@ -109,10 +121,16 @@ def _stoppable(session: Session) -> Generator[None]:
     def say_why_it_takes_long() -> None:
         session.output.notice("Finishing what runs, so that nothing is paid twice; Ctrl-C again leaves at once.")
 
+    def leave() -> None:
+        try:
+            session.output.problem(_LEFT_AT_ONCE)
+        finally:  # whether or not anybody could be told
+            os._exit(INTERRUPTED)
+
     def ask() -> None:
         session.output.settle()
         for one in signals:
-            loop.add_signal_handler(one, os._exit, INTERRUPTED)
+            loop.add_signal_handler(one, leave)
         loop.call_later(_PATIENCE_SECONDS, say_why_it_takes_long)
         session.stop()
 

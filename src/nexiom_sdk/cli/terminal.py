@@ -135,7 +135,8 @@ class Terminal:
 
     def event(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: ARG002 - for scripts
         if text:
-            self._remark(Text(text))
+            form = "%H:%M:%S" if self._remarks.is_terminal else "%Y-%m-%d %H:%M:%S"  # local, as in the log between them
+            self._remark(Text(f"{self._clock.now().astimezone():{form}}  {text}"))
 
     def answer(self, name: str, text: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: ARG002 - for scripts
         write_line(text)

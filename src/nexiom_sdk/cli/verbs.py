@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import logging
 import math
 import os
 import statistics
 from contextlib import aclosing
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from nexiom_sdk import moves
-from nexiom_sdk.cli.output import Output
+from nexiom_sdk.cli.asking import Asked
 from nexiom_sdk.cli.session import Session
 from nexiom_sdk.cli.words import finish, local_file, stopped, unsent, whole_trouble
 from nexiom_sdk.clock import SystemClock
@@ -27,16 +24,14 @@ from nexiom_sdk.errors import (
     UnsafeUrl,
     WaitTimeout,
 )
-from nexiom_sdk.events import Event, JobMoved, Sink
 from nexiom_sdk.jobs import GenerationJob, VideoResult
-from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
+from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.storage import output_key
-from nexiom_sdk.types import VideoRequest
-from nexiom_sdk.wording import unknown
+
+UNCERTAIN = "uncertain"  # as lists call a failed job of which nobody can tell whether it was ordered
 
 _HISTORY_ROWS = 50
-_MOST_COUNTED = 10_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,46 +59,34 @@ class Following:
         return () if self.output is None else ("--output", str(self.output))
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
-    """For whom a video is made.
-
-    Args:
-        user_id: Whose job it is; None: nobody's.
-        role: The user's role; None: as the policy says.
-    """
-
-    user_id: str | None = None
-    role: str | None = None
-
-
 async def generate(
-    session: Session,
-    request: VideoRequest,
-    following: Following,
-    *,
-    customer: Customer,
-    client_key: str | None,
-    detach: bool,
+    session: Session, asked: Asked, following: Following, *, client_key: str | None, detach: bool, defer: bool
 ) -> None:
-    """Order a video and follow it to its end, or only order it; without any key, make a preview here."""
+    """Order a video and follow it to its end, only order it, or only write it down; without any key, a preview."""
     _say_what_is_lost(session, following)
-    job = await _submit(session, request, customer, client_key=client_key)
+    job = await _submit(session, asked, client_key=client_key)
     session.job_id, session.resume = job.id, following.again
-    if detach:
+    if detach or defer:
         session.output.ordered(job)
+    if defer:
+        text = "The job is written down; a worker orders it."
+        session.output.outcome(job, text, command=session.watch_command(job.id))
+    elif detach:
         _say_outcome(session, await session.studio.advance(job.id), "The order is on its way.")
     else:
         await _follow(session, job, following)
 
 
 async def list_jobs(session: Session, *, user_id: str | None, status: str | None, limit: int) -> None:
-    """Say which jobs there are, newest first."""
-    known = [one.value for one in JobStatus]
-    if status is not None and status not in known:
-        raise InvalidInput(unknown("status", status, known))
-    only = None if status is None else JobStatus(status)
-    session.output.jobs(await session.studio.jobs(user_id=user_id, status=only, limit=limit))
+    """Say which jobs there are, newest first; `status` is one of `JobStatus`, or uncertain."""
+    uncertain = status == UNCERTAIN
+    query = JobQuery(
+        user_id=user_id,
+        status=None if status is None or uncertain else JobStatus(status),
+        phases=(Phase.UNKNOWN,) if uncertain else (),
+        limit=limit,
+    )
+    session.output.jobs(await session.studio.repository.list(query))
 
 
 async def show(session: Session, job_id: str) -> None:
@@ -139,38 +122,8 @@ async def resubmit(session: Session, job_id: str) -> None:
     _say_outcome(session, await session.studio.resubmit(job_id), "The job is ordered again.")
 
 
-async def work(session: Session, *, concurrency: int, drain_seconds: float, once: bool) -> None:
-    """Work through due jobs until told to stop."""
-    worker = session.studio.worker(concurrency=concurrency, drain_seconds=drain_seconds)
-    session.stop = worker.stop
-    kind = session.studio.settings.database.partition(":")[0]  # the rest of the address may hold a password
-    start: dict[str, JsonValue] = {"concurrency": concurrency, "once": once, "database": kind}
-    session.output.event("worker_started", f"worker started: up to {concurrency} steps at once, rows in {kind}", start)
-    if kind.startswith("postgres") and session.studio.settings.keeps_files_here:
-        session.output.notice("Videos are stored in a folder of this machine; others reach them only if they share it.")
-    await worker.run(once=once)
-    waiting = await _waiting(session) if once else {}
-    text = f"worker stopped{_in_words(**waiting)}" if waiting else "worker stopped"
-    session.output.event("worker_stopped", text, {"waiting": 0, "until": None} | waiting if once else {})
-
-
-def told_to(output: Output) -> Sink:
-    """A sink that hands what a worker does to an output; its looks at the table are left to the log."""
-
-    def tell(event: Event) -> None:
-        if event.level >= logging.INFO:
-            fields = {name: _json(value) for name, value in dataclasses.asdict(event).items()}
-            ended = isinstance(event, JobMoved) and event.phase in {Phase.DONE, Phase.UNKNOWN}
-            text = f"{fields['job_id']}  {fields['status']}  {fields['error_code'] or ''}".rstrip() if ended else ""
-            output.event(event.action, text, {"at": SystemClock().now().isoformat(), **fields})
-
-    return tell
-
-
-async def _submit(
-    session: Session, request: VideoRequest, customer: Customer, *, client_key: str | None
-) -> GenerationJob:
-    whose = dataclasses.asdict(customer)
+async def _submit(session: Session, asked: Asked, *, client_key: str | None) -> GenerationJob:
+    request, whose = asked.request, dataclasses.asdict(asked.customer)
     try:
         return await session.studio.submit(request, client_key=client_key, defer=True, **whose)
     except MissingCredentials as error:
@@ -189,19 +142,6 @@ def _say_what_is_lost(session: Session, following: Following) -> None:
             "The store is the memory of this process: the video is lost when the command ends. Add --output FILE, or "
             "set NEXIOM_STORE_URL to a place that stays."
         )
-
-
-async def _waiting(session: Session) -> dict[str, JsonValue]:
-    """How many jobs wait for their time, and until when the first of them does; empty where there is none."""
-    query = JobQuery(phases=CLAIMABLE, limit=_MOST_COUNTED)
-    jobs = [job for job in await session.studio.repository.list(query) if job.leased_until is None]
-    until = min((job.run_at for job in jobs), default=None)
-    return {} if until is None else {"waiting": len(jobs), "until": until.isoformat(timespec="seconds")}
-
-
-def _in_words(*, waiting: JsonValue, until: JsonValue) -> str:
-    jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait, the first"
-    return f"; {jobs} until {until}".replace("T", " ").replace("+00:00", " UTC")
 
 
 def _say_outcome(session: Session, job: GenerationJob, text: str) -> None:
@@ -265,7 +205,3 @@ async def _watch_to_the_end(session: Session, job_id: str) -> None:
                 now = clock.now()
                 done_at = finish(job, now, typical_seconds=typical)
                 session.output.job(job, remaining_seconds=None if done_at is None else (done_at - now).total_seconds())
-
-
-def _json(value: object) -> JsonValue:
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
