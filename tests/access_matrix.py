@@ -75,7 +75,7 @@ _FUNCTIONS = (
     "nexiom_tell_workers()",
 )
 
-# What anybody may try to file, and what comes of it for Alice: the name of the rule that it breaks, for her app to read.
+# What anybody may try to file, and what comes of it for Alice: the name of the rule that it breaks, for her app to see.
 _WISH: Mapping[str, object] = {"type": "image", "prompt": "a fox"}
 _LONG = 1001
 _FILINGS: Mapping[str, tuple[Mapping[str, object], str]] = {
@@ -136,7 +136,9 @@ EXPECTED: Facts = {
     "polls hers": _of_alice([(HERS, "pending")], [(HERS, "pending")], [], REFUSED),
     "claims": _each([(3,)], REFUSED, REFUSED),
     "functions with the rights of their owner": [],
-    "search paths": [(name, 'search_path=""') for name in ("get_generation_job", "nexiom_schema_version", "nexiom_tell_workers")],
+    "search paths": [
+        (name, 'search_path=""') for name in ("get_generation_job", "nexiom_schema_version", "nexiom_tell_workers")
+    ],
     "row security": [(True, False)],
     "policies": [
         ("public", "generation_jobs", "nexiom: file own jobs", "INSERT", ["authenticated"]),
@@ -183,7 +185,7 @@ def _table_facts(db: psycopg.Connection) -> Facts:
         also = "" if column == "prompt" else f", {column}"
         return f"insert into generation_jobs (prompt{also}) values ('x'{also and ', default'})"
 
-    filings = {what: _filing(db, _WISH | columns) for what, (columns, _) in _FILINGS.items()}
+    filings = {what: _filing(db, {**_WISH, **columns}) for what, (columns, _) in _FILINGS.items()}
     return {
         "privileges": {
             name: {one for one in _EVERY_PRIVILEGE if _may(db, who, "table", "generation_jobs", one)}
@@ -272,9 +274,8 @@ def _as_filed(db: psycopg.Connection, who: Somebody) -> list[tuple[object, ...]]
 
 
 def _filing(db: psycopg.Connection, columns: Mapping[str, object]) -> str:
-    names, values = (sql.SQL(", ").join(map(kind, given)) for kind, given in (
-        (sql.Identifier, columns), (sql.Literal, columns.values())
-    ))  # fmt: skip
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    values = sql.SQL(", ").join(map(sql.Literal, columns.values()))
     return sql.SQL("insert into generation_jobs ({}) values ({})").format(names, values).as_string(db)
 
 

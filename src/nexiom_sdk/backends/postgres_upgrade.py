@@ -23,7 +23,7 @@ from nexiom_sdk.backends.postgres_words import in_our_words, migration_words
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.wording import printable
 
-# The version is read and not called: whoever may create in the schema public could have written its function, and what it
+# The version is read and not called: whoever may create in the schema public may have written the function, and what it
 # does would be done with the rights of whoever looks.
 _LOOK = b"""
 select current_setting('server_version_num')::int / 10000 as server,
@@ -164,9 +164,8 @@ def _obstacles(seen: DictRow) -> list[str]:
         found.append(f"The user {me} may not use the schema auth.")
     if table and seen["kind"] != "r":  # over partitions, nothing could keep two orders from having one id
         found.append("Its generation_jobs is no plain table.")
-    elif table:
-        if not seen["owns"]:
-            found.append(f"Its generation_jobs belongs to {printable(seen['owner'], 63)}, not to the user {me}.")
+    elif table and not seen["owns"]:
+        found.append(f"Its generation_jobs belongs to {printable(seen['owner'], 63)}, not to the user {me}.")
     return found
 
 
