@@ -1,4 +1,4 @@
-"""What is wrong with a table from before: put right, or refused before anything changes. And what becomes of old rows."""
+"""What is wrong with a table from before: put right, or refused before anything changes. What becomes of old rows."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
         "stands in the way",
     ),
     "what answers otherwise": (
-        "create function claim_generation_jobs(integer, double precision, uuid) returns text language sql as 'select null'",
+        "create function claim_generation_jobs(int, float, uuid) returns text language sql as 'select null'",
         "stands in the way",
     ),
 }

@@ -54,7 +54,7 @@ BY_HAND = (
             "reference_in_own_folder",
         )
     ),
-    "alter table generation_jobs drop constraint nexiom_status_values, add constraint nexiom_status_values check (true)",
+    "alter table generation_jobs drop constraint nexiom_phase_values, add constraint nexiom_phase_values check (true)",
     "alter table generation_jobs alter column phase drop default",
     "alter table generation_jobs alter column id drop default",
     "alter table generation_jobs alter column status set default 'new'",

@@ -117,8 +117,7 @@ create index if not exists generation_jobs_mine on public.generation_jobs (user_
 create index if not exists generation_jobs_recent on public.generation_jobs (created_at);  -- budgets and quotas count over all users
 create index if not exists generation_jobs_durations on public.generation_jobs ((provider_metadata #>> '{timing,key}'), created_at desc)
   where status = 'completed';                                              -- how long jobs of one setting took
--- For sums: of a user's jobs that are running, of orders that were not the first one of their job, of a role, of a tier. They are
--- newer than the table: where they are missing, sums are only slower.
+-- For sums: of a user's jobs that are running, of orders that were not the first one of their job, of a role, of a tier.
 create index if not exists generation_jobs_running on public.generation_jobs (user_id)
   where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving');
 create index if not exists generation_jobs_again on public.generation_jobs (((provider_metadata #>> '{timing,ordered_at}') collate "C"))
