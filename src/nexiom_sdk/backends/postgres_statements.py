@@ -71,7 +71,7 @@ BY_ID = f"select {_COLUMNS} from public.generation_jobs where id = %(id)s".encod
 
 BY_CLIENT_KEY = f"""
 select {_COLUMNS} from public.generation_jobs
- where coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
+ where type = 'video' and coalesce(user_id, '') = coalesce(%(user_id)s, '') and client_key = %(client_key)s
 """.encode()
 
 CLAIM = f"select {_COLUMNS} from public.claim_generation_jobs(%(limit)s, %(lease_seconds)s, %(id)s)".encode()
