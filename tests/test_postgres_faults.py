@@ -157,6 +157,8 @@ def test_a_number_keeps_all_its_digits(bare: str) -> None:
     assert {row[4] for row in nine_values(bare)} == {"1234567", "0.1"}
 
 
+OWN_POLL = "create function get_generation_job(uuid) returns int return 1"
+
 REFUSED: Mapping[str, tuple[str, str]] = {
     "a phase of somebody else's": (
         NINE_COLUMNS + ADD + "phase text default 'queued'",
@@ -236,7 +238,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     ),
     "a view of that name": ("create view generation_jobs as select 1 as id", "is no plain table"),
     "a function with dependents": (
-        "create function get_generation_job(uuid) returns int return 1; create view w as select get_generation_job(null)",
+        f"{OWN_POLL}; create view w as select get_generation_job(null)",
         "stands in the way",
     ),
     "what answers otherwise": (

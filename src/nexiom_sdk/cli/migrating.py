@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -132,8 +131,12 @@ def _postgres(output: Output, address: SecretStr, *, apply: bool) -> Has:
 
 
 def _fields(found: SchemaFound) -> dict[str, JsonValue]:
-    fields: dict[str, JsonValue] = {
-        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(found).items()
+    return {
+        "database": "postgresql",
+        "has": found.has.value,
+        "version": found.version,
+        "supabase": found.supabase,
+        "obstacles": list(found.obstacles),
+        "differs": list(found.differs),
+        "warnings": list(found.warnings),
     }
-    fields.pop("place")
-    return {"database": "postgresql", **fields, "has": found.has.value}
