@@ -27,7 +27,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from importlib.resources import files
 from pathlib import Path
 
 import psycopg
@@ -35,6 +34,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from nexiom_sdk import Policy, Settings, Studio
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.backends.postgres_migration import migration
 from nexiom_sdk.backends.rows import COLUMNS
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.clock import SystemClock
@@ -198,7 +198,7 @@ async def on_postgres(server: str) -> AsyncGenerator[tuple[JobRepository, str]]:
         admin.execute(f"create database {name}".encode())
         url = make_conninfo("", **{**conninfo_to_dict(server), "dbname": name})
         with psycopg.connect(url, autocommit=True) as shell:
-            shell.execute(files("nexiom_sdk.backends").joinpath("schema/postgres.sql").read_bytes())
+            shell.execute(migration().encode())
             repository = PostgresRepository(url)
             shell.execute(_copies(_POSTGRES_COPIES, _POSTGRES_VALUES).encode(), await _first_row(repository))
             shell.execute("vacuum analyze generation_jobs")

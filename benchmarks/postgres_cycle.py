@@ -24,7 +24,6 @@ import uuid
 import warnings
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 import procrastinate
@@ -34,6 +33,7 @@ from psycopg.rows import dict_row
 
 from nexiom_sdk.backends import postgres_statements as sql
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.backends.postgres_migration import migration
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.spending import UsageQuery
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--url")
     chosen = parser.parse_args()
     logging.getLogger("procrastinate").setLevel(logging.ERROR)  # it dislikes an app that is made in the main program
-    ours = files("nexiom_sdk.backends").joinpath("schema/postgres.sql").read_text("utf-8")
+    ours = migration()
     theirs = procrastinate.schema.SchemaManager.get_schema()
     sides: dict[str, tuple[Round, str]] = {
         "library": (library, ours),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import TypeAlias
 
 import psycopg
@@ -22,6 +23,8 @@ WHO: Mapping[str, Somebody] = {
     "worker": Somebody("service_role"),
     "nobody": Somebody(NOBODY),
 }
+FILED = "filed"
+_NOT_HERS = "nexiom_reference_in_own_folder"
 HERS = "11111111-1111-4111-8111-111111111111"
 
 _SETTING = f"""
@@ -72,31 +75,47 @@ _FUNCTIONS = (
     "nexiom_tell_workers()",
 )
 
-# What every person may file, and what the policy refuses; the values of the columns prompt, request and the path.
-_FILINGS: Mapping[str, tuple[str, str, str | None]] = {
-    "a plain order": ("a fox", "{}", None),
-    "the longest prompt": ("x" * 65_536, "{}", None),
-    "a prompt that is too long": ("x" * 65_537, "{}", None),
-    "a prompt too long in bytes only": ("é" * 32_769, "{}", None),
-    "a blank prompt": (" \n", "{}", None),
-    "a request": ("a fox", '{"prompt": "a fox", "audio": true}', None),
-    "a request that is too long": ("a fox", '{"a": "' + "x" * 65_536 + '"}', None),
-    "a request that is a list": ("a fox", "[]", None),
-    "a request that is null": ("a fox", "null", None),
-    "a reference of hers": ("a fox", "{}", f"{ALICE}/fox.png"),
-    "a reference in a folder of hers": ("a fox", "{}", f"{ALICE}/deep/fox.v2.png"),
-    "a reference of his": ("a fox", "{}", f"{BOB}/fox.png"),
-    "a reference of nobody": ("a fox", "{}", "fox.png"),
-    "a folder that begins like hers": ("a fox", "{}", f"{ALICE}x/fox.png"),
-    "her folder itself": ("a fox", "{}", f"{ALICE}/"),
-    "a way out of her folder": ("a fox", "{}", f"{ALICE}/../{BOB}/fox.png"),
-    "a way out by backslashes": ("a fox", "{}", f"{ALICE}/a\\..\\b.png"),
-    "an empty part": ("a fox", "{}", f"{ALICE}//fox.png"),
-}
-_FILED_BY_ALICE = {
-    "a plain order", "the longest prompt", "a request", "a reference of hers", "a reference in a folder of hers",
+# What anybody may try to file, and what comes of it for Alice: the name of the rule that it breaks, for her app to see.
+_WISH: Mapping[str, object] = {"type": "image", "prompt": "a fox"}
+_LONG = 1001
+_FILINGS: Mapping[str, tuple[Mapping[str, object], str]] = {
+    "a plain order": ({}, FILED),
+    "the longest prompt": ({"prompt": "x" * 65_536}, FILED),
+    "a prompt that is too long": ({"prompt": "x" * 65_537}, "nexiom_prompt_at_most_64_kib"),
+    "a prompt too long in bytes only": ({"prompt": "é" * 32_769}, "nexiom_prompt_at_most_64_kib"),
+    "a blank prompt": ({"prompt": " \n"}, "nexiom_prompt_not_blank"),
+    "a request": ({"request": '{"prompt": "a fox", "audio": true}'}, FILED),
+    "a request that is too long": ({"request": f'{{"a": "{"x" * 65_536}"}}'}, "nexiom_request_at_most_64_kib"),
+    "a request that is a list": ({"request": "[]"}, "nexiom_request_is_object"),
+    "a request that is null": ({"request": "null"}, "nexiom_request_is_object"),
+    "the longest clip": ({"duration_seconds": 3600}, FILED),
+    "a clip that is too long": ({"duration_seconds": Decimal("3600.1")}, "nexiom_duration_at_most_3600_s"),
+    "a clip of no length": ({"duration_seconds": 0}, "nexiom_duration_at_most_3600_s"),
+    "a length that is no number": ({"duration_seconds": Decimal("NaN")}, "nexiom_duration_at_most_3600_s"),
+    "a length of many digits": ({"duration_seconds": Decimal(f"1.{'1' * 21}")}, "nexiom_duration_at_most_3600_s"),
+    "the longest names": ({"type": "t" * 200, "model": "m" * 300, "provider": "p" * 500}, FILED),
+    "a long type": ({"type": "t" * _LONG}, "nexiom_names_at_most_1000_bytes"),
+    "a long model": ({"model": "m" * _LONG}, "nexiom_names_at_most_1000_bytes"),
+    "a long provider": ({"provider": "p" * _LONG}, "nexiom_names_at_most_1000_bytes"),
+    "a long tier": ({"quality_tier": "q" * _LONG}, "nexiom_names_at_most_1000_bytes"),
+    "a long key": ({"client_key": "k" * _LONG}, "nexiom_names_at_most_1000_bytes"),
+    **{what: ({"reference_media_path": path}, outcome) for what, (path, outcome) in {
+        "a reference of hers": (f"{ALICE}/fox.png", FILED),
+        "a reference in a folder of hers": (f"{ALICE}/deep/fox.v2.png", FILED),
+        "a reference of his": (f"{BOB}/fox.png", _NOT_HERS),
+        "a reference of nobody": ("fox.png", _NOT_HERS),
+        "a folder that begins like hers": (f"{ALICE}x/fox.png", _NOT_HERS),
+        "her folder itself": (f"{ALICE}/", _NOT_HERS),
+        "a way out of her folder": (f"{ALICE}/../{BOB}/fox.png", _NOT_HERS),
+        "a way out by backslashes": (f"{ALICE}/a\\..\\b.png", _NOT_HERS),
+        "an empty part": (f"{ALICE}//fox.png", _NOT_HERS),
+        "a long path": (f"{ALICE}/{'x' * 1024}", _NOT_HERS),
+    }.items()},
 }  # fmt: skip
-_FILED_BY_BOB = {"a plain order", "the longest prompt", "a request", "a reference of his"}
+_FILED_BY_ALICE = {what: outcome for what, (_, outcome) in _FILINGS.items()}
+_FILED_BY_BOB = _FILED_BY_ALICE | {
+    what: _NOT_HERS for what, (columns, _) in _FILINGS.items() if "reference_media_path" in columns
+} | {"a reference of his": FILED}  # fmt: skip
 
 _STORED = sorted(f"{bucket}/{owner}/x" for bucket in ("inputs", "outputs", "avatars") for owner in (ALICE, BOB))
 _UPLOADS = (f"inputs/{ALICE}/y", f"inputs/{BOB}/y", "inputs/y", f"outputs/{ALICE}/y", f"avatars/{ALICE}/y")
@@ -110,13 +129,16 @@ EXPECTED: Facts = {
                       "worker": ["hers", "his", "old"]},
     "rows deleted": _each([(3,)], REFUSED, REFUSED),
     "truncate": _each([(-1,)], REFUSED, REFUSED),
-    "filed": _nothing(set(_FILINGS)) | {"alice": _FILED_BY_ALICE, "bob": _FILED_BY_BOB},
+    "filed": _each(dict.fromkeys(_FILINGS, FILED), dict.fromkeys(_FILINGS, REFUSED), dict.fromkeys(_FILINGS, REFUSED))
+        | {"alice": _FILED_BY_ALICE, "bob": _FILED_BY_BOB},
     "a row as filed": {"alice": [(ALICE, "pending", "queued", 0)], "bob": [(BOB, "pending", "queued", 0)]},
     "executes": _each(set(_FUNCTIONS), {_FUNCTIONS[1]}, set[str]()),
     "polls hers": _of_alice([(HERS, "pending")], [(HERS, "pending")], [], REFUSED),
     "claims": _each([(3,)], REFUSED, REFUSED),
     "functions with the rights of their owner": [],
-    "search path of the poll": [('search_path=""',)],
+    "search paths": [
+        (name, 'search_path=""') for name in ("get_generation_job", "nexiom_schema_version", "nexiom_tell_workers")
+    ],
     "row security": [(True, False)],
     "policies": [
         ("public", "generation_jobs", "nexiom: file own jobs", "INSERT", ["authenticated"]),
@@ -163,7 +185,7 @@ def _table_facts(db: psycopg.Connection) -> Facts:
         also = "" if column == "prompt" else f", {column}"
         return f"insert into generation_jobs (prompt{also}) values ('x'{also and ', default'})"
 
-    filings = {what: _filing(db, values) for what, values in _FILINGS.items()}
+    filings = {what: _filing(db, {**_WISH, **columns}) for what, (columns, _) in _FILINGS.items()}
     return {
         "privileges": {
             name: {one for one in _EVERY_PRIVILEGE if _may(db, who, "table", "generation_jobs", one)}
@@ -175,7 +197,7 @@ def _table_facts(db: psycopg.Connection) -> Facts:
         "rows selected": _listed(db, "select prompt from generation_jobs order by prompt"),
         "rows deleted": _tried(db, "delete from generation_jobs"),
         "truncate": _tried(db, "truncate generation_jobs"),
-        "filed": {name: who.may(db, filings) for name, who in WHO.items()},
+        "filed": {name: who.outcomes(db, filings, done=FILED) for name, who in WHO.items()},
         "a row as filed": {name: _as_filed(db, WHO[name]) for name in ("alice", "bob")},
         "row security": db.execute(
             "select relrowsecurity, relforcerowsecurity from pg_class where oid = 'generation_jobs'::regclass"
@@ -194,8 +216,8 @@ def _function_facts(db: psycopg.Connection) -> Facts:
         "functions with the rights of their owner": db.execute(
             "select proname from pg_proc where pronamespace = 'public'::regnamespace and prosecdef"
         ).fetchall(),
-        "search path of the poll": db.execute(
-            "select unnest(proconfig) from pg_proc where proname = 'get_generation_job'"
+        "search paths": db.execute(
+            "select proname, unnest(proconfig) from pg_proc where pronamespace = 'public'::regnamespace order by 1"
         ).fetchall(),
     }
 
@@ -251,12 +273,10 @@ def _as_filed(db: psycopg.Connection, who: Somebody) -> list[tuple[object, ...]]
         ).fetchall()
 
 
-def _filing(db: psycopg.Connection, values: tuple[str, str, str | None]) -> str:
-    return (
-        sql.SQL("insert into generation_jobs (prompt, request, reference_media_path) values ({}, {}, {})")
-        .format(*map(sql.Literal, values))
-        .as_string(db)
-    )
+def _filing(db: psycopg.Connection, columns: Mapping[str, object]) -> str:
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    values = sql.SQL(", ").join(map(sql.Literal, columns.values()))
+    return sql.SQL("insert into generation_jobs ({}) values ({})").format(names, values).as_string(db)
 
 
 def _upload(at: str) -> str:

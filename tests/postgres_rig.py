@@ -17,7 +17,6 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -27,9 +26,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.backends.postgres_migration import migration
 from nexiom_sdk.testing.clock import VirtualClock
 
-SCHEMA = files("nexiom_sdk.backends").joinpath("schema/postgres.sql").read_text("utf-8")
+SCHEMA = migration()
 _VIRTUAL_TIME = """
 create schema nexiom_test;
 create table nexiom_test.clock (at timestamptz not null);

@@ -75,13 +75,15 @@ _CATALOGUE: Mapping[str, str] = {
 _PASSED = "PASSD"
 _TRIED = f"""
 create function pg_temp.tried(who text, claims text, what text) returns text language plpgsql as $$
+declare rule text;
 begin
   perform set_config('request.jwt.claims', claims, true);
   execute format('set local role %I', who);
   execute what;
   raise exception using errcode = '{_PASSED}';
 exception when others then
-  return sqlstate;
+  get stacked diagnostics rule = constraint_name;
+  return coalesce(nullif(rule, ''), sqlstate);
 end $$
 """
 
@@ -196,16 +198,21 @@ class Somebody:
         except psycopg.Error as error:
             return error.sqlstate or type(error).__name__
 
-    def may(self, db: psycopg.Connection, statements: Mapping[str, str]) -> set[str]:
-        """Which of these, by name, are not refused to them; nothing is kept.
-
-        Anything but done and refused fails: a statement that is wrong proves nothing.
-        """
+    def outcomes(self, db: psycopg.Connection, statements: Mapping[str, str], *, done: str) -> Mapping[str, str]:
+        """What came of each of these, by name: done, the code of the refusal, or the rule that was broken."""
         if one(db, "select to_regproc('pg_temp.tried') is null"):
             db.execute(_TRIED.encode())
         outcomes = db.execute(
             "select name, pg_temp.tried(%s, %s, what) from unnest(%s::text[], %s::text[]) t (name, what)",
             (self.role, self.claims, list(statements), list(statements.values())),
         ).fetchall()
-        assert {outcome for _, outcome in outcomes} <= {_PASSED, REFUSED}, outcomes
-        return {str(name) for name, outcome in outcomes if outcome == _PASSED}
+        return {str(name): done if outcome == _PASSED else str(outcome) for name, outcome in outcomes}
+
+    def may(self, db: psycopg.Connection, statements: Mapping[str, str]) -> set[str]:
+        """Which of these, by name, are not refused to them; nothing is kept.
+
+        Anything but done and refused fails: a statement that is wrong proves nothing.
+        """
+        outcomes = self.outcomes(db, statements, done=_PASSED)
+        assert set(outcomes.values()) <= {_PASSED, REFUSED}, outcomes
+        return {name for name, outcome in outcomes.items() if outcome == _PASSED}

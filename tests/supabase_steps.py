@@ -86,6 +86,11 @@ async def _with_token(project: Project, path: str, email: str, password: str) ->
     return FrontEnd(project, token=str(said["access_token"]), user_id=said["user"]["id"])
 
 
+def breaks(reply: httpx.Response, rule: str) -> bool:
+    """Whether the server named the rule that the row breaks."""
+    return reply.status_code >= 400 and f'"{rule}"' in reply.json()["message"]
+
+
 def refused(reply: httpx.Response) -> bool:
     """Whether the server said that they may not."""
     return reply.status_code in {401, 403} and reply.json().get("code") == "42501"
@@ -95,7 +100,8 @@ async def a_job_goes_from_the_app_to_a_worker_and_back(
     project: Project, alice: FrontEnd, bob: FrontEnd, stranger: FrontEnd
 ) -> None:
     """Filed over REST, seen by its owner only, claimed and ended by a worker, seen again."""
-    filed = await alice.file(type="video", prompt="a fox in snow", quality_tier="standard", client_key=uuid.uuid4().hex)
+    tap = uuid.uuid4().hex
+    filed = await alice.file(type="video", prompt="a fox in snow", quality_tier="standard", client_key=tap)
     assert filed.status_code == 201, filed.text
     [row] = filed.json()
     assert (row["status"], row["user_id"]) == ("pending", alice.user_id)
@@ -103,8 +109,16 @@ async def a_job_goes_from_the_app_to_a_worker_and_back(
     assert refused(await stranger.file(type="video", prompt="a fox"))
     for column, value in {"user_id": bob.user_id, "phase": "done", "cost_usd": 0, "status": "completed"}.items():
         assert refused(await alice.file(type="video", prompt="a fox", **{column: value})), column
-    assert refused(await alice.file(type="video", prompt="a fox", reference_media_path=f"{bob.user_id}/fox.png"))
-    assert refused(await alice.file(type="video", prompt=" "))
+    hers_only = await alice.file(type="video", prompt="a fox", reference_media_path=f"{bob.user_id}/fox.png")
+    assert breaks(hers_only, "nexiom_reference_in_own_folder")
+    assert breaks(await alice.file(type="video", prompt=" "), "nexiom_prompt_not_blank")
+    assert breaks(await alice.file(type="video", prompt="a fox", model="m" * 1001), "nexiom_names_at_most_1000_bytes")
+
+    again = await alice.file(type="video", prompt="a fox in snow", quality_tier="standard", client_key=tap)
+    assert (again.status_code, again.json()["code"]) == (409, "23505")
+    held = await alice.http.get(f"/rest/v1/generation_jobs?select=id&type=eq.video&client_key=eq.{tap}")
+    assert held.json() == [{"id": job_id}]
+    assert (await bob.http.get(f"/rest/v1/generation_jobs?select=id&client_key=eq.{tap}")).json() == []
 
     assert job_id in {one["id"] for one in (await alice.rows("id,status,prompt")).json()}
     assert (await bob.rows("id")).json() == []

@@ -118,6 +118,7 @@ async def test_a_second_process_goes_on_with_the_whole_request(app: App, url: st
         ({"request": {"media": [{"url": "gs://bucket/secret.png"}]}}, "neither in the folder"),
         ({"request": {"media": [{"url": "https://127.0.0.1/a.png"}]}}, "127.0.0.1"),
         ({"user_id": "u1", "reference_media_path": "u2/fox.png"}, "neither in the folder"),
+        ({"user_id": "u1", "reference_media_path": "u10/fox.png"}, "neither in the folder"),
         ({"user_id": "u1", "reference_media_path": "u1/../u2/fox.png"}, "u1/../u2"),
         ({"user_id": "u1", "reference_media_path": "u1/fox.png"}, "There is no reference"),
         ({"user_id": "a/b"}, "cannot be the name of a folder"),

@@ -44,10 +44,13 @@ _SELECTED = migration()[
 _REVOKED = "from public, anon, authenticated;\n  grant all"
 _FOR_SELECT = "on public.generation_jobs for select to authenticated"
 
+_NAMES = ("type", "model", "provider", "quality_tier", "client_key")
+REFUSES = "the migration refuses"
+
 # What somebody could break in the SQL, and what has to be noticed.
 BROKEN: Mapping[str, tuple[str, str, str]] = {
     "row security is not switched on": (
-        "  alter table public.generation_jobs enable row level security;\n", "", "rows selected",
+        "  alter table public.generation_jobs enable row level security;\n", "", REFUSES,
     ),
     "users keep what the table had granted": (
         "  revoke all on public.generation_jobs from public, anon, authenticated;\n", "", "privileges",
@@ -82,30 +85,45 @@ BROKEN: Mapping[str, tuple[str, str, str]] = {
         "using ((select auth.uid())::text = user_id);", "using (false);", "rows selected",
     ),
     "filing is not looked at": (
-        "with check ((select auth.uid())::text = user_id\n", "with check (true\n", "columns inserted",
+        "with check ((select auth.uid())::text = user_id);", "with check (true);", "columns inserted",
     ),
     "a row belongs to nobody": (
-        "  alter table public.generation_jobs alter column user_id set default (auth.uid())::text;\n", "", "filed",
+        "  alter table public.generation_jobs alter column user_id set default (auth.uid())::text;\n", "", REFUSES,
     ),
-    "blank prompts pass": (r"and prompt ~ '\S' and", "and", "filed"),
-    "long prompts pass": (r" and octet_length(prompt) <= 65536", "", "filed"),
+    "blank prompts pass": (r"coalesce(prompt, '') ~ '[^[:space:]]'", "true", "filed"),
+    "long prompts pass": ("octet_length(prompt) <= 65536", "true", "filed"),
     "letters are counted, not bytes": ("octet_length(prompt)", "length(prompt)", "filed"),
-    "long requests pass": (" and octet_length(request::text) <= 65536", "", "filed"),
-    "requests of any kind pass": ("and jsonb_typeof(request) = 'object' and", "and", "filed"),
+    "long requests pass": ("octet_length(request::text) <= 65536", "true", "filed"),
+    "requests of any kind pass": ("jsonb_typeof(request) = 'object'", "true", "filed"),
+    "long clips pass": ("duration_seconds between 0.001 and 3600 and", "duration_seconds > 0 and", "filed"),
+    "lengths may have any digits": (" and scale(duration_seconds) <= 20", "", "filed"),
+    "long names pass": (
+        "octet_length(concat(type, model, provider, quality_tier, client_key)) <= 1000", "true", "filed",
+    ),
+    **{f"a long {name} passes": (
+        "concat(type, model, provider, quality_tier, client_key)",
+        f"concat({', '.join(other for other in _NAMES if other != name)})", "filed",
+    ) for name in _NAMES},
+    "long paths pass": ("octet_length(reference_media_path) <= 1024 and ", "", "filed"),
     "references of others pass": (
-        "starts_with(reference_media_path, (select auth.uid())::text || '/') and ", "", "filed",
+        "starts_with(reference_media_path, coalesce(user_id, '') || '/')", "true", "filed",
     ),
-    "a folder is compared as a text": (
-        "(select auth.uid())::text || '/') and", "(select auth.uid())::text) and", "filed",
+    "a folder is compared as a text": ("coalesce(user_id, '') || '/')", "coalesce(user_id, ''))", "filed"),
+    "references may climb": (r"translate(reference_media_path, chr(92), '/') !~ '(^|/)[.]{0,2}(/|$)'", "true", "filed"),
+    "backslashes do not count": ("translate(reference_media_path, chr(92), '/')", "reference_media_path", "filed"),
+    "workers are held to what users may file": (
+        "current_user <> 'authenticated' or coalesce(prompt", "coalesce(prompt", "filed",
     ),
-    "references may climb": (r" and reference_media_path !~ '(^|[/\\])\.{0,2}([/\\]|$)'", "", "filed"),
-    "backslashes do not count": (r"'(^|[/\\])\.{0,2}([/\\]|$)'", r"'(^|/)\.{0,2}(/|$)'", "filed"),
     "polling has the rights of the owner": (
         "language sql stable security invoker", "language sql stable security definer", "polls hers",
     ),
     "polling trusts the search path": (
         "language sql stable security invoker set search_path = ''", "language sql stable security invoker",
-        "search path of the poll",
+        "search paths",
+    ),
+    "the version trusts the search path": (
+        "language sql immutable security invoker set search_path = ''", "language sql immutable security invoker",
+        "search paths",
     ),
     "the unknown may poll": (
         "revoke execute on function public.get_generation_job(uuid) from public, anon;",
@@ -124,7 +142,7 @@ BROKEN: Mapping[str, tuple[str, str, str]] = {
         "functions with the rights of their owner",
     ),
     "the version is everybody's": (
-        "  revoke execute on function public.nexiom_schema_version() from public, anon, authenticated;\n",
+        "    revoke execute on function public.nexiom_schema_version() from public, anon, authenticated;\n",
         "", "executes",
     ),
     "the trigger can be called": (
@@ -161,5 +179,10 @@ BROKEN: Mapping[str, tuple[str, str, str]] = {
 def test_a_rule_that_is_broken_is_noticed(how: str, open_table: psycopg.Connection) -> None:
     whole, part, noticed = BROKEN[how]
     assert migration().count(whole) == 1, "the SQL has changed: break it in another place"
-    facts = observed(open_table, migration().replace(whole, part))
-    assert noticed in {what for what, expected in EXPECTED.items() if facts[what] != expected}
+    script = migration().replace(whole, part)
+    if noticed == REFUSES:
+        with pytest.raises(psycopg.errors.RaiseException, match="an earlier statement of this migration failed"):
+            observed(open_table, script)
+    else:
+        facts = observed(open_table, script)
+        assert noticed in {what for what, expected in EXPECTED.items() if facts[what] != expected}

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from cli_rig import Command, command, nexiom
+from nexiom_sdk.backends import postgres_upgrade
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.postgres_migration import SCHEMA_VERSION, Has, migration
 from nexiom_sdk.backends.postgres_upgrade import Applied, apply, look
@@ -32,7 +33,6 @@ from schema_rig import (
 
 __all__ = ["command"]  # a fixture
 
-UUID = "id uuid primary key default gen_random_uuid()"
 NEWER = "create or replace function public.nexiom_schema_version() returns integer language sql as 'select {}'"
 
 
@@ -114,7 +114,7 @@ async def test_policies_of_somebody_else_are_left_and_warned_of() -> None:
         done = await applied(url)
         assert done.before.has is Has.OTHER_TABLE
         [warning] = done.warnings
-        assert 'the policies "everybody reads"' in warning
+        assert 'the policy "everybody reads", which adds to ours' in warning
 
 
 async def test_two_at_once_are_one_after_the_other(bare: str) -> None:
@@ -123,8 +123,6 @@ async def test_two_at_once_are_one_after_the_other(bare: str) -> None:
 
 
 async def test_a_table_that_is_in_use_is_not_waited_for_for_ever(bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nexiom_sdk.backends import postgres_upgrade
-
     monkeypatch.setattr(postgres_upgrade, "_ALONE", postgres_upgrade._ALONE.replace(b"'10s'", b"'50ms'"))
     run(bare, migration())
     with psycopg.connect(bare) as busy:
@@ -132,21 +130,18 @@ async def test_a_table_that_is_in_use_is_not_waited_for_for_ever(bare: str, monk
         assert "waited too long for a lock" in (await refusal(bare)).message
 
 
-@pytest.mark.parametrize(
-    ("prepared", "said"),
-    [
-        ("create view generation_jobs as select 1 as id", "Its generation_jobs is no table"),
-        ("create table generation_jobs (id uuid, whose text)", "it lacks type, prompt, model, duration_seconds"),
-        (NINE_COLUMNS.replace(UUID, "id bigint"), "id of its generation_jobs is bigint"),
-        (NINE_COLUMNS + "create view seen as select duration_seconds from generation_jobs", "stands in the way"),
-        (NINE_COLUMNS.replace("duration_seconds integer", "duration_seconds text"), "stands in the way"),
-    ],
-)  # fmt: skip
-async def test_a_table_that_cannot_be_upgraded_is_named_and_left(bare: str, prepared: str, said: str) -> None:
-    run(bare, prepared)
-    before = catalogue(bare)
-    assert said in (await refusal(bare)).message
-    assert catalogue(bare) == before
+async def test_a_server_that_is_too_old_is_told(bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_upgrade, "OLDEST_SERVER", 99)
+    assert "99 or later is needed" in (await refusal(bare)).message
+
+
+async def test_rows_that_take_long_to_be_rewritten_are_not_cut_short(bare: str) -> None:
+    run(
+        bare,
+        "create function slow() returns event_trigger language plpgsql as $$ begin perform pg_sleep(0.2); end $$;"
+        "create event trigger slow on ddl_command_start when tag in ('CREATE TABLE') execute function slow()",
+    )
+    await applied(as_url(bare) + "&options=-c%20statement_timeout%3D100ms")
 
 
 async def test_whoever_may_not_create_is_told_so(bare: str) -> None:
@@ -239,13 +234,34 @@ def test_the_command_shows_warnings_and_obstacles(command: Command, monkeypatch:
         monkeypatch.setenv("NEXIOM_DATABASE_URL", as_url(url))
         said = command("migrate", "--apply")
         assert said.code == 0
-        assert 'warning: generation_jobs also has the policies "everybody reads"' in said.err.replace("\n", " ")
+        assert 'warning: generation_jobs also has the policy "everybody reads"' in said.err.replace("\n", " ")
         said = command("migrate", "--apply", "--json")
         assert (len(said.lines), len(str(said.lines[0]["warnings"])) > 50, said.err) == (1, True, "")
 
 
+def test_scripts_are_told_by_the_exit_code_whether_there_is_something_to_do(
+    bare: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXIOM_DATABASE_URL", as_url(bare))
+    said = command("migrate", "--check", "--json")
+    assert (said.code, said.lines[0]["has"], len(said.lines)) == (8, "nothing", 1)
+    assert tables_in(bare) == 0
+    assert command("migrate", "--apply").code == 0
+    assert command("migrate", "--check").code == 0
+    run(bare, "alter table generation_jobs alter column phase drop default")
+    said = command("migrate", "--check")
+    assert said.code == 8
+    assert "has version 1 of the schema, but not as the migration made it" in said.out
+    assert "The column phase has nothing as its default" in said.out
+    assert command("migrate").code == 0
+    run(bare, NEWER.format(SCHEMA_VERSION + 1))
+    assert command("migrate", "--check").code == 8
+    monkeypatch.setenv("NEXIOM_DATABASE_URL", "postgresql://u@127.0.0.1:1/nowhere")
+    assert command("migrate", "--check").code == 5
+
+
 def test_sqlite_needs_no_migration(command: Command) -> None:
-    for words in (("migrate",), ("migrate", "--apply")):
+    for words in (("migrate",), ("migrate", "--apply"), ("migrate", "--check")):
         said = command(*words)
         assert (said.code, said.err) == (0, "")
         assert "nothing to migrate" in said.out
@@ -317,7 +333,16 @@ def test_a_file_that_says_something_else_is_not_overwritten(command: Command) ->
     assert (said.code, json.loads(said.out)["event"]) == (5, "error")
 
 
-@pytest.mark.parametrize("words", [("--apply", "--supabase"), ("--output", "x"), ("--apply", "--output", "x")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--apply", "--supabase"),
+        ("--apply", "--check"),
+        ("--check", "--supabase"),
+        ("--output", "x"),
+        ("--apply", "--output", "x"),
+    ],
+)
 def test_ways_that_exclude_each_other_are_wrong_usage(command: Command, words: tuple[str, ...]) -> None:
     said = command("migrate", *words)
     assert (said.code, said.out) == (2, "")

@@ -142,7 +142,9 @@ async def test_an_answer_that_no_row_could_take_is_recorded_where_this_worker_ta
     studio = studio_of(repository)
     driver = ProcrastinateDriver(app, repository=repository, advance=studio.advance)
     paid = await repository.add(
-        sample_job(CLOCK, phase=Phase.UNKNOWN, status=JobStatus.FAILED, provider="acme", run_at=in_seconds(600))
+        sample_job(
+            CLOCK, phase=Phase.UNKNOWN, status=JobStatus.FAILED, provider="acme", fence=1, run_at=in_seconds(600)
+        )
     )
     kept = KeptAnswers(folder=studio.settings.spool / "answers")
     await kept.keep(KeptAnswer(job_id=paid.id, order_no=0, provider="acme", provider_job_id="paid-1", state={}))

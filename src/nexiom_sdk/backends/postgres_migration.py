@@ -6,12 +6,15 @@ Nothing here opens a connection, and the driver is not needed: `postgres_upgrade
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
 SCHEMA_VERSION = 1
 OLDEST_SERVER = 15
+
+_QUERY = re.compile(r"/\* (\w+\.sql) \*/")  # stands in the SQL where one of its questions belongs
 
 
 class Has(enum.StrEnum):
@@ -20,6 +23,7 @@ class Has(enum.StrEnum):
     NOTHING = "nothing"
     OTHER_TABLE = "other_table"  # a generation_jobs from before, or somebody else's
     OLDER = "older"
+    CHANGED = "changed"  # this version, but something of it is missing, was changed, or lies open
     CURRENT = "current"
     NEWER = "newer"
 
@@ -34,6 +38,8 @@ class SchemaFound:
         version: Version of its schema; None where it has none of ours.
         supabase: Whether it is Supabase's, so that policies and buckets belong to it.
         obstacles: Why this user cannot apply the migration there, in sentences; none: nothing is known to hinder it.
+        differs: What is not as it should be in a table that is there, and would be put right, in sentences.
+        warnings: What the migration leaves and warns of, such as policies of somebody else's.
     """
 
     place: str
@@ -41,6 +47,8 @@ class SchemaFound:
     version: int | None = None
     supabase: bool = False
     obstacles: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -50,6 +58,8 @@ class SchemaFound:
                 what = "has no table generation_jobs"
             case Has.OTHER_TABLE:
                 what = "has a table generation_jobs without nexiom_sdk's columns"
+            case Has.CHANGED:
+                what = f"has version {self.version} of the schema, but not as the migration made it"
             case _:
                 what = f"has version {self.version} of the schema; this nexiom_sdk knows version {SCHEMA_VERSION}"
         return f"The database {self.place} {what}."
@@ -68,16 +78,23 @@ class SchemaFound:
                 )
             case Has.OLDER:
                 return f"`nexiom migrate --apply` brings it to version {SCHEMA_VERSION}."
+            case Has.CHANGED:
+                return "`nexiom migrate --apply` puts it back."
             case Has.CURRENT:
-                return "There is nothing to do; `nexiom migrate --apply` would put back what was dropped by hand."
+                return "There is nothing to do."
             case Has.NEWER:
                 return (
                     "`nexiom migrate --apply` refuses to go back. Install the nexiom_sdk that made it, or a later one."
                 )
 
 
-def has(*, table: bool, version: int | None) -> Has:
+def has(*, table: bool, version: int | None, changed: bool = False) -> Has:
     """What a database has, by what is in it.
+
+    Args:
+        table: Whether there is a generation_jobs.
+        version: What nexiom_schema_version says; None where it is missing.
+        changed: Whether something differs from what the migration makes.
 
     Example:
         >>> has(table=True, version=None), has(table=True, version=SCHEMA_VERSION)
@@ -87,12 +104,27 @@ def has(*, table: bool, version: int | None) -> Has:
         return Has.OTHER_TABLE if table else Has.NOTHING
     if not table:
         return Has.NOTHING  # dropped by hand; its functions stayed
-    return Has.CURRENT if version == SCHEMA_VERSION else Has.OLDER if version < SCHEMA_VERSION else Has.NEWER
+    if version != SCHEMA_VERSION:
+        return Has.OLDER if version < SCHEMA_VERSION else Has.NEWER
+    return Has.CHANGED if changed else Has.CURRENT
 
 
 def migration() -> str:
     """The SQL as shipped: PostgreSQL 15 or later, over nothing, an older table, or itself; in one transaction."""
-    return files("nexiom_sdk.backends").joinpath("schema/postgres.sql").read_text("utf-8")
+    return _QUERY.sub(lambda named: query(named[1]), _text("postgres.sql"))
+
+
+def query(name: str) -> str:
+    """One of the questions that both the migration and a look ask.
+
+    Args:
+        name: `postgres_faults.sql`, `postgres_state.sql` or `postgres_warnings.sql`.
+    """
+    return _text(name).rstrip("\n")
+
+
+def _text(name: str) -> str:
+    return files("nexiom_sdk.backends").joinpath("schema", name).read_text("utf-8")
 
 
 def file_name(at: datetime) -> str:

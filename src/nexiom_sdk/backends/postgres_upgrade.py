@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import md5
 
 import psycopg
 from psycopg.rows import DictRow
 from pydantic import SecretStr
 
 from nexiom_sdk.backends.postgres_address import Connection, DatabaseAddress
-from nexiom_sdk.backends.postgres_migration import OLDEST_SERVER, Has, SchemaFound, has, migration
+from nexiom_sdk.backends.postgres_migration import (
+    OLDEST_SERVER,
+    SCHEMA_VERSION,
+    Has,
+    SchemaFound,
+    has,
+    migration,
+    query,
+)
 from nexiom_sdk.backends.postgres_words import in_our_words, migration_words
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.wording import printable
 
+# The version is read and not called: whoever may create in the schema public may have written the function, and what it
+# does would be done with the rights of whoever looks.
 _LOOK = b"""
 select current_setting('server_version_num')::int / 10000 as server,
        current_user::text as me,
@@ -22,21 +33,14 @@ select current_setting('server_version_num')::int / 10000 as server,
        t.relkind::text as kind,
        pg_get_userbyid(t.relowner)::text as owner,
        pg_has_role(t.relowner, 'usage') as owns,
-       (select format_type(a.atttypid, null) from pg_attribute a
-         where a.attrelid = t.oid and a.attname = 'id' and not a.attisdropped) as id_type,
-       array(select needed
-               from unnest(array['id', 'type', 'prompt', 'model', 'duration_seconds', 'reference_media_path', 'status',
-                                 'result_url', 'error_message']) with ordinality as nine (needed, at)
-              where t.oid is not null and not exists (select from pg_attribute a
-                    where a.attrelid = t.oid and a.attname = needed and not a.attisdropped) order by at) as lacks,
-       to_regprocedure('public.nexiom_schema_version()') is not null as versioned,
+       (select substring(p.prosrc from '[0-9]+')::int from pg_proc p
+         where p.oid = to_regprocedure('public.nexiom_schema_version()')) as version,
+       obj_description(to_regprocedure('public.nexiom_schema_version()'), 'pg_proc') as sums,
        exists (select from pg_proc where proname = 'uid' and pronamespace = to_regnamespace('auth'))
          and to_regrole('authenticated') is not null as supabase,
        has_schema_privilege(to_regnamespace('auth')::oid, 'usage') as may_use_auth
   from (select to_regclass('public.generation_jobs') as id) named left join pg_class t on t.oid = named.id
 """
-_VERSION = b"select public.nexiom_schema_version() as version"
-_TABLES = ("r", "p")
 
 # Two at once would each find the other's half; a table that is in use is waited for, but not for ever, because
 # everybody else would wait behind; rows that are rewritten take their time.
@@ -44,6 +48,7 @@ _ALONE = b"""
 set local lock_timeout = '10s';
 set local statement_timeout = 0;
 set local client_min_messages = warning;
+set local standard_conforming_strings = on;
 select pg_advisory_xact_lock(hashtextextended('nexiom migrate', 0))
 """
 
@@ -104,21 +109,46 @@ async def apply(address: SecretStr) -> Applied:
 
 
 async def _found(connection: Connection, place: str) -> SchemaFound:
-    seen = await (await connection.execute(_LOOK)).fetchone()
-    if seen is None:
-        raise AssertionError  # a select without a table has one row
-    version: int | None = None
-    if seen["versioned"]:
-        row = await (await connection.execute(_VERSION)).fetchone()
-        version = row["version"] if row else None
-    table = seen["kind"] is not None
+    # Names and definitions are written out in full then, whatever this user's search path is.
+    async with connection.transaction(force_rollback=True):
+        await connection.execute(b"set local search_path = ''")
+        [seen] = await _rows(connection, _LOOK)
+        table, version = seen["kind"] is not None, seen["version"]
+        obstacles = _obstacles(seen)
+        known = not obstacles and (version or 0) <= SCHEMA_VERSION
+        faults = await _asked(connection, "postgres_faults.sql") if known else []
+        made = await _asked(connection, "postgres_state.sql") if table and version == SCHEMA_VERSION else []
+        warnings = await _asked(connection, "postgres_warnings.sql") if table and known else []
+    differs = [fault["says"] for fault in faults] + _changed(made, seen["sums"] or "")
     return SchemaFound(
         place=place,
-        has=has(table=table, version=version),
+        has=has(table=table, version=version, changed=bool(differs)),
         version=version if table else None,
         supabase=seen["supabase"],
-        obstacles=tuple(_obstacles(seen)),
+        obstacles=(*obstacles, *(printable(fault["says"], 600) for fault in faults if fault["mend"] is None)),
+        differs=tuple(differs),
+        warnings=tuple(printable(row["warning"], 600) for row in warnings),
     )
+
+
+async def _asked(connection: Connection, name: str) -> list[DictRow]:
+    return await _rows(connection, query(name).encode())
+
+
+async def _rows(connection: Connection, statement: bytes) -> list[DictRow]:
+    return await (await connection.execute(statement)).fetchall()
+
+
+def _changed(made: list[DictRow], sums: str) -> list[str]:
+    """What is missing, or not what it was when the migration put its sum down."""
+    then = {what: digest for digest, _, what in (line.partition(" ") for line in sums.splitlines())}
+    found: list[str] = []
+    for what, how in ((row["what"], row["how"]) for row in made):
+        if how is None:
+            found.append(f"This is missing: {what}.")
+        elif then.get(what) != md5(how.encode(), usedforsecurity=False).hexdigest():
+            found.append(f"This was changed: {what}.")
+    return found
 
 
 def _obstacles(seen: DictRow) -> list[str]:
@@ -132,15 +162,10 @@ def _obstacles(seen: DictRow) -> list[str]:
         found.append(f"The user {me} may not create anything in the schema public.")
     if seen["supabase"] and not seen["may_use_auth"]:
         found.append(f"The user {me} may not use the schema auth.")
-    if table and seen["kind"] not in _TABLES:
-        found.append("Its generation_jobs is no table.")
-    elif table:
-        if not seen["owns"]:
-            found.append(f"Its generation_jobs belongs to {printable(seen['owner'], 63)}, not to the user {me}.")
-        if seen["lacks"]:
-            found.append(f"Its generation_jobs is somebody else's: it lacks {', '.join(seen['lacks'])}.")
-        elif seen["id_type"] != "uuid":
-            found.append(f"The column id of its generation_jobs is {seen['id_type']}, where uuid is needed.")
+    if table and seen["kind"] != "r":  # over partitions, nothing could keep two orders from having one id
+        found.append("Its generation_jobs is no plain table.")
+    elif table and not seen["owns"]:
+        found.append(f"Its generation_jobs belongs to {printable(seen['owner'], 63)}, not to the user {me}.")
     return found
 
 

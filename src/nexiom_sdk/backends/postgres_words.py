@@ -64,6 +64,9 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
 _REFUSES_ROW = ("22", "23", "54")  # data that no column takes, rules of the table, and what is too long or too deep
 _ASIDE = re.compile(r"\s|DETAIL:|HINT:")
 _NOBODY_KNOWS = ("08", "40003", "57P")  # whether what was asked for was done before this came
+_MAY_NOT = "42501"
+# Something of the user's own hangs on what would be changed, is of another kind, or breaks a rule that would be made.
+_STANDS_IN_THE_WAY = ("0A", "22", "23", "2B", "42", "P0")
 
 
 def in_our_words(error: psycopg.Error, place: str) -> StorageError:
@@ -111,20 +114,20 @@ def _told(error: psycopg.Error, place: str) -> StorageError:
 
 def migration_words(error: psycopg.Error, place: str) -> StorageError:
     """The error to raise for one that came while the migration was applied; what the server refused changed nothing."""
-    if not error.sqlstate:
+    state = error.sqlstate or ""
+    if not state:
         return in_our_words(error, place)
     said = printable("; ".join(filter(None, (error.diag.message_primary, error.diag.message_detail))), 400)
-    known = in_our_words(error, place) if error.sqlstate[:2] not in _REFUSES_ROW and not _depends(error) else None
-    message = (
-        known.message if known else f"What is in the database {place} stands in the way of the migration ({said})."
-    )
-    hint = known.next_step if known else "Take that out of the way, for instance a view on the table, and try again."
+    if state == _MAY_NOT:
+        message = f"The database {place} does not let this user change all that the migration changes ({said})."
+        hint = "Name the owner of generation_jobs in NEXIOM_DATABASE_URL; on Supabase that is postgres."
+    elif state[:2] in _STANDS_IN_THE_WAY:
+        message = f"What is in the database {place} stands in the way of the migration ({said})."
+        hint = "Take that out of the way, for instance a view on the table, and try again."
+    else:
+        known = in_our_words(error, place)
+        message, hint = known.message, known.next_step
     return StorageUnavailable(f"{message} Nothing was changed.", next_step=hint)
-
-
-def _depends(error: psycopg.Error) -> bool:
-    """Whether something of the user's own hangs on what would be changed, or is of another kind."""
-    return (error.sqlstate or "") in {"0A000", "2BP01", "42804", "42P13"}
 
 
 def _other(error: psycopg.Error, state: str) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from nexiom_sdk.errors import (
     WaitTimeout,
 )
 
-DONE, FAILED, USAGE, CONFIGURATION, NO_MODEL, STORAGE, UNCERTAIN, TIMEOUT = range(8)
+DONE, FAILED, USAGE, CONFIGURATION, NO_MODEL, STORAGE, UNCERTAIN, TIMEOUT, NOT_CURRENT = range(9)
 INTERRUPTED = 130
 READER_GONE = 141  # what a shell reports of a program whose reader went away
 
@@ -37,6 +37,7 @@ MEANINGS: Mapping[int, str] = {
     STORAGE: "rows or files could not be read or written",
     UNCERTAIN: "nobody can tell whether the order was taken",
     TIMEOUT: "--timeout ended the wait; the job goes on",
+    NOT_CURRENT: "--check found a schema that is not current",
     INTERRUPTED: "interrupted; the job goes on",
 }
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 
+import typer
 from pydantic import JsonValue, SecretStr
 
 from nexiom_sdk.backends.postgres_migration import (
     SCHEMA_VERSION,
+    Has,
     SchemaFound,
     file_name,
     migration,
     supabase_migration,
 )
 from nexiom_sdk.backends.urls import scheme_of
+from nexiom_sdk.cli.exits import NOT_CURRENT
 from nexiom_sdk.cli.output import Output
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.config import Settings
@@ -29,10 +31,17 @@ _NEED_NONE = {
 }
 
 
-def migrate(output: Output, *, home: Path | None, apply: bool) -> None:
+def migrate(output: Output, *, home: Path | None, apply: bool, check: bool) -> None:
     """Say what the database has and what the migration would do to it, or do it.
 
+    Args:
+        output: Where it is said.
+        home: The home folder, if it is not the usual one.
+        apply: Whether to do it.
+        check: Whether to end with a code of its own where there would be something to do.
+
     Raises:
+        Exit: The schema is not current, and `check` is set.
         ConfigurationError: The address is none of PostgreSQL's, or the driver is missing.
         StorageUnavailable: The database cannot be reached, or refuses; nothing was changed.
     """
@@ -45,7 +54,9 @@ def migrate(output: Output, *, home: Path | None, apply: bool) -> None:
         msg = f"No migration is known for addresses that begin with '{printable(kind, 60)}:'."
         raise ConfigurationError(msg, next_step="Set NEXIOM_DATABASE_URL to postgresql://user:password@host:5432/name.")
     else:
-        _postgres(output, SecretStr(settings.database), apply=apply)
+        has = _postgres(output, SecretStr(settings.database), apply=apply)
+        if check and has is not Has.CURRENT:
+            raise typer.Exit(NOT_CURRENT)
 
 
 def print_for_supabase(output: Output, *, target: Path | None, json: bool) -> None:
@@ -92,7 +103,8 @@ def _same_beside(file: Path, *, explicit: bool) -> Path | None:
     return None
 
 
-def _postgres(output: Output, address: SecretStr, *, apply: bool) -> None:
+def _postgres(output: Output, address: SecretStr, *, apply: bool) -> Has:
+    """What the database had when it was looked at."""
     try:
         from nexiom_sdk.backends import postgres_upgrade as upgrade
     except ImportError as error:
@@ -100,18 +112,31 @@ def _postgres(output: Output, address: SecretStr, *, apply: bool) -> None:
         raise ConfigurationError("PostgreSQL needs the driver psycopg.", next_step=hint) from error
     if not apply:
         found = asyncio.run(upgrade.look(address))
-        lines = (found.state, found.plan, *(f"It could not yet: {why}" for why in found.obstacles))
-        output.answer("migration", "\n".join(lines), _fields(found) | {"applied": False, "warnings": []})
-        return
+        lines = (
+            found.state,
+            *found.differs,
+            found.plan,
+            *(f"It could not yet: {why}" for why in found.obstacles),
+            *(f"Warning: {warning}" for warning in found.warnings),
+        )
+        output.answer("migration", "\n".join(lines), _fields(found) | {"applied": False})
+        return found.has
     applied = asyncio.run(upgrade.apply(address))
     for warning in applied.warnings:
         output.notice(f"warning: {warning}")
     text = f"The database {applied.before.place} has version {SCHEMA_VERSION} of the schema now."
     after: dict[str, JsonValue] = {"applied": True, "version": SCHEMA_VERSION, "warnings": list(applied.warnings)}
     output.answer("migration", text, _fields(applied.before) | after)
+    return applied.before.has
 
 
 def _fields(found: SchemaFound) -> dict[str, JsonValue]:
-    fields: dict[str, JsonValue] = asdict(found)
-    fields.pop("place")
-    return {"database": "postgresql", **fields, "has": found.has.value, "obstacles": list(found.obstacles)}
+    return {
+        "database": "postgresql",
+        "has": found.has.value,
+        "version": found.version,
+        "supabase": found.supabase,
+        "obstacles": list(found.obstacles),
+        "differs": list(found.differs),
+        "warnings": list(found.warnings),
+    }

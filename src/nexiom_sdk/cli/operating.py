@@ -59,6 +59,9 @@ def migrate(
     context: typer.Context,
     *,
     apply: Annotated[bool, typer.Option("--apply", help="Make or upgrade the table, in one transaction.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with exit code 8 unless the schema is current, for scripts.")
+    ] = False,
     supabase: Annotated[
         bool, typer.Option("--supabase", help="Print the SQL, for a migration of your own; asks no database.")
     ] = False,
@@ -71,8 +74,8 @@ def migrate(
 
     Nothing is changed without --apply. The database is the one of NEXIOM_DATABASE_URL.
     """
-    if apply and supabase:
-        raise typer.BadParameter("--apply and --supabase are two ways: take one.", ctx=context)
+    if apply + check + supabase > 1:
+        raise typer.BadParameter("--apply, --check and --supabase are three ways: take one.", ctx=context)
     if output is not None and not supabase:
         raise typer.BadParameter("--output is where --supabase writes: add it.", ctx=context)
     from nexiom_sdk.cli import migrating
@@ -80,4 +83,4 @@ def migrate(
     if supabase:
         migrating.print_for_supabase(output_for(json=json), target=output, json=json)
     else:
-        migrating.migrate(output_for(json=json), home=context.obj, apply=apply)
+        migrating.migrate(output_for(json=json), home=context.obj, apply=apply, check=check)

@@ -1,8 +1,48 @@
 -- The table generation_jobs of nexiom_sdk, schema version 1, for PostgreSQL 15 and later and for Supabase.
 --
 -- It runs over nothing, over a generation_jobs of nine columns from before, or over itself: a second run changes nothing. No
--- old row is lost, none is ever claimed, and its nine values stay as they are. Run it in one transaction, as the table's
--- owner. Where Supabase's schema `auth` is missing, the last part (roles, policies, buckets) is left out.
+-- old row is lost, none is ever claimed, and its nine values stay as they are. Run it in one transaction (`psql -1`), as the
+-- table's owner: what stops it, stops it before anything is changed. Where Supabase's schema `auth` is missing, roles, policies
+-- and buckets are left out.
+do $$
+declare path constant text = current_setting('search_path'); fault record; one text;
+  hindrances text[]; taken text[] = '{}'; mends text[] = '{}';
+begin
+  if current_setting('server_version_num')::int < 150000 then
+    raise exception 'generation_jobs needs PostgreSQL 15 or later';
+  end if;
+  if (select substring(prosrc from '[0-9]+')::int > 1 from pg_proc where oid = to_regprocedure('public.nexiom_schema_version()')) then
+    raise exception 'generation_jobs has a newer schema than version 1: install the nexiom_sdk that made it, or a later one';
+  end if;
+  if (select relkind <> 'r' from pg_class where oid = to_regclass('public.generation_jobs')) then
+    raise exception 'generation_jobs is no plain table';
+  end if;
+  if to_regclass('public.generation_jobs') is not null then
+    lock table public.generation_jobs in access exclusive mode;  -- what is seen below stays so
+  end if;
+  perform set_config('search_path', '', true);  -- so that definitions read the same whoever asks
+  for fault in /* postgres_faults.sql */ loop
+    if fault.mend is null then
+      hindrances := hindrances || fault.says;
+    else
+      mends := mends || fault.mend;
+    end if;
+    if fault.takes then
+      taken := taken || fault.says;
+    end if;
+  end loop;
+  perform set_config('search_path', path, true);
+  if hindrances is not null then
+    raise exception 'generation_jobs cannot be used as it is. %', array_to_string(hindrances, ' ');
+  end if;
+  foreach one in array mends loop
+    execute one;
+  end loop;
+  foreach one in array taken loop
+    raise warning 'this was put right: %', one;
+  end loop;
+end $$;
+
 create table if not exists public.generation_jobs (  -- the user's nine columns
   id uuid primary key default gen_random_uuid(),
   type text not null default 'video',
@@ -44,29 +84,31 @@ alter table public.generation_jobs
 do $$
 declare t constant regclass := 'public.generation_jobs';
 begin
-  if not exists (select from pg_attribute where attrelid = t and attname = 'duration_seconds' and atttypid = 'numeric'::regtype) then
-    alter table public.generation_jobs alter column duration_seconds type numeric;
-  end if;
-  if exists (select from pg_attribute where attrelid = t and attname = 'status' and not atthasdef) then  -- users may not set it
-    alter table public.generation_jobs alter column status set default 'pending';
-  end if;
   -- Rows that were here before are never claimed: done if ended, else unknown, status as it was. A USING clause fires no trigger, as an UPDATE would.
   if not exists (select from pg_attribute where attrelid = t and attname = 'phase' and not attisdropped) then
     alter table public.generation_jobs add column phase text not null default 'unknown';
     alter table public.generation_jobs alter column phase type text using case when status in ('completed', 'failed') then 'done' else phase end;
     alter table public.generation_jobs alter column phase set default 'queued';
   end if;
-  -- For video rows written from now on (NOT VALID spares the old ones; rows of another type are not our business).
-  if not exists (select from pg_constraint where conrelid = t and conname = 'generation_jobs_video_values') then
-    alter table public.generation_jobs
-      add constraint generation_jobs_phase_values check (phase in ('queued', 'submitting', 'waiting', 'saving', 'unknown', 'done')) not valid,
-      add constraint generation_jobs_video_values check (type is distinct from 'video' or (
-        status is not null and status in ('pending', 'processing', 'completed', 'failed')
-        and (quality_tier is null or quality_tier in ('standard', 'cinematic', 'ultra_realistic'))
-        and (duration_seconds is null or duration_seconds > 0 and duration_seconds < 'infinity'))) not valid,
-      add constraint generation_jobs_completed_has_result check (type is distinct from 'video' or status <> 'completed' or result_url is not null) not valid,
-      add constraint generation_jobs_waiting_has_id check (type is distinct from 'video' or phase <> 'waiting' or provider_job_id is not null) not valid;
-  end if;
+  -- For video rows written from now on. NOT VALID spares the old ones, and so does `fence = 0`, which no row keeps that a worker
+  -- had: their owner may fill user_id, or end them. Rows of another type are not our business.
+  alter table public.generation_jobs
+    drop constraint if exists nexiom_phase_values,
+    drop constraint if exists nexiom_status_values,
+    drop constraint if exists nexiom_quality_tier_values,
+    drop constraint if exists nexiom_duration_is_positive,
+    drop constraint if exists nexiom_completed_has_result,
+    drop constraint if exists nexiom_waiting_has_id,
+    add constraint nexiom_phase_values check (phase in ('queued', 'submitting', 'waiting', 'saving', 'unknown', 'done')) not valid,
+    add constraint nexiom_status_values check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
+      or status is not null and status in ('pending', 'processing', 'completed', 'failed')) not valid,
+    add constraint nexiom_quality_tier_values check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
+      or quality_tier is null or quality_tier in ('standard', 'cinematic', 'ultra_realistic')) not valid,
+    add constraint nexiom_duration_is_positive check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
+      or duration_seconds is null or duration_seconds > 0 and duration_seconds < 'infinity') not valid,
+    add constraint nexiom_completed_has_result check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
+      or status <> 'completed' or result_url is not null) not valid,
+    add constraint nexiom_waiting_has_id check (type is distinct from 'video' or phase <> 'waiting' or provider_job_id is not null) not valid;
 end $$;
 
 create index if not exists generation_jobs_due on public.generation_jobs (run_at)
@@ -75,8 +117,7 @@ create index if not exists generation_jobs_mine on public.generation_jobs (user_
 create index if not exists generation_jobs_recent on public.generation_jobs (created_at);  -- budgets and quotas count over all users
 create index if not exists generation_jobs_durations on public.generation_jobs ((provider_metadata #>> '{timing,key}'), created_at desc)
   where status = 'completed';                                              -- how long jobs of one setting took
--- For sums: of a user's jobs that are running, of orders that were not the first one of their job, of a role, of a tier. They are
--- newer than the table: where they are missing, sums are only slower.
+-- For sums: of a user's jobs that are running, of orders that were not the first one of their job, of a role, of a tier.
 create index if not exists generation_jobs_running on public.generation_jobs (user_id)
   where type = 'video' and phase in ('queued', 'submitting', 'waiting', 'saving');
 create index if not exists generation_jobs_again on public.generation_jobs (((provider_metadata #>> '{timing,ordered_at}') collate "C"))
@@ -114,13 +155,15 @@ end $$;
 create or replace trigger nexiom_tell_workers after insert on public.generation_jobs
   for each statement execute function public.nexiom_tell_workers();
 
--- Workers refuse a schema that they do not know.
-create or replace function public.nexiom_schema_version() returns integer language sql immutable security invoker set search_path = ''
-  as 'select 1';
-
 -- What the front end polls. INVOKER: the owner's policy below does the filtering.
-drop function if exists public.get_generation_job(uuid);  -- an older one may return other columns
-create function public.get_generation_job(job_id uuid)
+do $$
+begin
+  if (select pg_get_function_result(oid) not like 'TABLE(id uuid, type text, status text, progress real, result_url text,%'
+        from pg_proc where oid = to_regprocedure('public.get_generation_job(uuid)')) then
+    drop function public.get_generation_job(uuid);  -- somebody's own; one of ours is replaced and keeps its grants
+  end if;
+end $$;
+create or replace function public.get_generation_job(job_id uuid)
 returns table (id uuid, type text, status text, progress real, result_url text, result_path text, error_code text, error_message text,
                provider text, quality_tier text, created_at timestamptz, updated_at timestamptz)
 language sql stable security invoker set search_path = '' as $$
@@ -129,9 +172,8 @@ language sql stable security invoker set search_path = '' as $$
     from public.generation_jobs j where j.id = job_id
 $$;
 
--- Supabase only, from here to the end.
+-- Supabase only.
 do $$
-declare foreign_policies text;
 begin
   if to_regprocedure('auth.uid()') is null or to_regrole('authenticated') is null then return; end if;
 
@@ -150,38 +192,83 @@ begin
     using ((select auth.uid())::text = user_id);
   drop policy if exists "nexiom: file own jobs" on public.generation_jobs;
   create policy "nexiom: file own jobs" on public.generation_jobs for insert to authenticated
-    with check ((select auth.uid())::text = user_id
-      and prompt ~ '\S' and octet_length(prompt) <= 65536
-      and jsonb_typeof(request) = 'object' and octet_length(request::text) <= 65536
-      and (duration_seconds is null or duration_seconds between 0.001 and 3600)
-      and octet_length(concat(model, provider, client_key)) <= 1000
-      and (reference_media_path is null
-           or starts_with(reference_media_path, (select auth.uid())::text || '/') and reference_media_path !~ '(^|[/\\])\.{0,2}([/\\]|$)'));
-  select string_agg(quote_ident(policyname), ', ') into foreign_policies from pg_policies
-   where schemaname = 'public' and tablename = 'generation_jobs' and policyname not like 'nexiom: %';
-  if foreign_policies is not null then
-    raise warning 'generation_jobs also has the policies %: they add to ours, so drop what lets users see more than their own rows', foreign_policies;
-  end if;
+    with check ((select auth.uid())::text = user_id);
+
+  -- What a signed-in user may file, of any type. These are rules and not part of the policy because a rule has a name, which
+  -- the app gets to know, and because no other policy switches it off. Workers and servers are not held to them.
+  alter table public.generation_jobs
+    drop constraint if exists nexiom_prompt_not_blank,
+    drop constraint if exists nexiom_prompt_at_most_64_kib,
+    drop constraint if exists nexiom_request_is_object,
+    drop constraint if exists nexiom_request_at_most_64_kib,
+    drop constraint if exists nexiom_duration_at_most_3600_s,
+    drop constraint if exists nexiom_names_at_most_1000_bytes,
+    drop constraint if exists nexiom_reference_in_own_folder,
+    add constraint nexiom_prompt_not_blank check (current_user <> 'authenticated' or coalesce(prompt, '') ~ '[^[:space:]]') not valid,
+    add constraint nexiom_prompt_at_most_64_kib check (current_user <> 'authenticated' or octet_length(prompt) <= 65536) not valid,
+    add constraint nexiom_request_is_object check (current_user <> 'authenticated' or jsonb_typeof(request) = 'object') not valid,
+    add constraint nexiom_request_at_most_64_kib check (current_user <> 'authenticated' or octet_length(request::text) <= 65536) not valid,
+    add constraint nexiom_duration_at_most_3600_s check (current_user <> 'authenticated' or duration_seconds is null
+      or duration_seconds between 0.001 and 3600 and scale(duration_seconds) <= 20) not valid,
+    add constraint nexiom_names_at_most_1000_bytes check (current_user <> 'authenticated'
+      or octet_length(concat(type, model, provider, quality_tier, client_key)) <= 1000) not valid,
+    add constraint nexiom_reference_in_own_folder check (current_user <> 'authenticated' or reference_media_path is null
+      or octet_length(reference_media_path) <= 1024 and starts_with(reference_media_path, coalesce(user_id, '') || '/')
+         and translate(reference_media_path, chr(92), '/') !~ '(^|/)[.]{0,2}(/|$)') not valid;  -- chr(92): a backslash
 
   revoke execute on function public.get_generation_job(uuid) from public, anon;
   grant execute on function public.get_generation_job(uuid) to authenticated, service_role;
   revoke execute on function public.claim_generation_jobs(integer, double precision, uuid) from public, anon, authenticated;
   grant execute on function public.claim_generation_jobs(integer, double precision, uuid) to service_role;
-
-  revoke execute on function public.nexiom_schema_version() from public, anon, authenticated;
-  grant execute on function public.nexiom_schema_version() to service_role;
   revoke execute on function public.nexiom_tell_workers() from public, anon, authenticated;
 
-  -- users put into inputs/<uid>/ and read inputs/<uid>/ and outputs/<uid>/; only workers write results
-  if to_regclass('storage.objects') is null then return; end if;
-  insert into storage.buckets (id, name, public) values ('inputs', 'inputs', false), ('outputs', 'outputs', false) on conflict do nothing;
-  if exists (select from storage.buckets where id in ('inputs', 'outputs') and public) then
-    raise warning 'the bucket inputs or outputs was there before and is public: everybody who knows an address can read what is in it';
+  -- Users put into inputs/<uid>/ and read inputs/<uid>/ and outputs/<uid>/; only workers write results. Jobs do without the
+  -- storage of the project, so whoever may not change that gets all the rest.
+  begin
+    if to_regclass('storage.objects') is null then return; end if;
+    insert into storage.buckets (id, name, public) values ('inputs', 'inputs', false), ('outputs', 'outputs', false) on conflict do nothing;
+    if (select count(*) < 2 from storage.buckets where id in ('inputs', 'outputs')) then
+      raise warning 'another bucket has the name inputs or outputs, so there is none with that id: rename it and migrate again';
+    end if;
+    if exists (select from storage.buckets where id in ('inputs', 'outputs') and public) then
+      raise warning 'the bucket inputs or outputs was there before and is public: everybody who knows an address can read what is in it';
+    end if;
+    drop policy if exists "nexiom: put own inputs" on storage.objects;
+    create policy "nexiom: put own inputs" on storage.objects for insert to authenticated
+      with check (bucket_id = 'inputs' and (storage.foldername(name))[1] = (select auth.uid())::text);
+    drop policy if exists "nexiom: see own media" on storage.objects;
+    create policy "nexiom: see own media" on storage.objects for select to authenticated
+      using (bucket_id in ('inputs', 'outputs') and (storage.foldername(name))[1] = (select auth.uid())::text);
+  exception when insufficient_privilege then
+    raise warning 'the buckets inputs and outputs and their policies could not be made (%): apply the migration as a user who may change the storage, or make them on the dashboard as the SQL of `nexiom migrate --supabase` says', sqlerrm;
+  end;
+end $$;
+
+-- Workers refuse a schema that they do not know, so its version comes last, and only if all of the above is there. Its comment
+-- holds a sum of everything, by which `nexiom migrate` finds what was changed by hand.
+do $$
+declare path constant text = current_setting('search_path'); made record; told record; lacking text[]; sums text = '';
+begin
+  create or replace function public.nexiom_schema_version() returns integer language sql immutable security invoker set search_path = ''
+    as 'select 1';
+  if to_regprocedure('auth.uid()') is not null and to_regrole('authenticated') is not null then
+    revoke execute on function public.nexiom_schema_version() from public, anon, authenticated;
+    grant execute on function public.nexiom_schema_version() to service_role;
   end if;
-  drop policy if exists "nexiom: put own inputs" on storage.objects;
-  create policy "nexiom: put own inputs" on storage.objects for insert to authenticated
-    with check (bucket_id = 'inputs' and (storage.foldername(name))[1] = (select auth.uid())::text);
-  drop policy if exists "nexiom: see own media" on storage.objects;
-  create policy "nexiom: see own media" on storage.objects for select to authenticated
-    using (bucket_id in ('inputs', 'outputs') and (storage.foldername(name))[1] = (select auth.uid())::text);
+  perform set_config('search_path', '', true);
+  for made in /* postgres_state.sql */ loop
+    if made.how is not null then
+      sums := sums || format('%s %s', md5(made.how), made.what) || chr(10);
+    elsif made.what not like '%storage.objects' then
+      lacking := lacking || made.what;
+    end if;
+  end loop;
+  if lacking is not null then
+    raise exception 'an earlier statement of this migration failed, so these are missing: %', array_to_string(lacking, ', ');
+  end if;
+  execute format('comment on function public.nexiom_schema_version() is %L', sums);
+  for told in /* postgres_warnings.sql */ loop
+    raise warning '%', told.warning;
+  end loop;
+  perform set_config('search_path', path, true);
 end $$;
