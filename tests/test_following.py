@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
-from nexiom_sdk import JobStatus
-from nexiom_sdk.errors import FAILURE_CODES, JobCancelled
+from nexiom_sdk import JobStatus, moves
+from nexiom_sdk.errors import FAILURE_CODES, JobCancelled, MissingCredentials
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Cancelled, Failed, Operation, Poll
@@ -78,6 +79,69 @@ async def test_a_job_that_never_ends_is_given_up_after_a_day(rig_of: RigOf, cloc
     job = await rig.steps(await rig.submitted(), most=1000)
     assert (job.phase, job.status, job.error_code) == (Phase.DONE, JobStatus.FAILED, "timed_out")
     assert 25 * 3600 <= (clock.now() - job.created_at).total_seconds() < 26 * 3600
+
+
+@pytest.mark.parametrize("first_look", ["says running", "fails"])
+async def test_a_job_that_nobody_looked_at_for_days_times_out_first_and_is_collected_a_day_from_then(
+    first_look: str, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    fake = (fake.break_polls(3) if first_look == "fails" else fake).succeed(after_seconds=60 * 3600)
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=50)
+    job = await rig.step(job)
+    assert (job.phase, job.status, job.error_code) == (Phase.WAITING, JobStatus.FAILED, "timed_out")
+    assert (await rig.steps(job, most=100)).status is JobStatus.COMPLETED
+
+
+async def test_a_machine_without_the_key_does_not_end_the_day_of_late_looks(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed(after_seconds=30 * 3600))
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.studio._desk, "provider", _no_key)
+        for _ in range(3):
+            job = await rig.step(job)
+            assert (job.phase, job.error_code) == (Phase.WAITING, "timed_out")
+            rig.later(hours=20)
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+async def test_where_nobody_gets_the_key_a_job_is_given_up_after_a_week(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=2)
+    monkeypatch.setattr(rig.studio._desk, "provider", _no_key)
+    job = await rig.step(job)
+    rig.later(hours=7 * 24)
+    assert ((await rig.step(job)).phase, job.error_code) == (Phase.DONE, "timed_out")
+
+
+def _no_key(name: str) -> NoReturn:
+    raise MissingCredentials(f"{name} has no key.")
+
+
+async def test_an_adopted_order_times_out_though_every_look_fails(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").break_polls(1000)
+    rig = rig_of(fake)
+    job = await rig.left_in_submitting(await rig.submitted())
+    assert await rig.repository.adopt_late_id(job.id, job.order_no, "acme", "op-1")
+    rig.later(hours=1)
+    job = await rig.step(job)
+    assert (job.phase, job.error_code) == (Phase.WAITING, "timed_out")
+
+
+async def test_a_late_look_notes_that_the_provider_was_still_at_it(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=5)
+    job = await rig.step(job)
+    assert (job.error_code, moves.seconds_since(job, "last_running_at", clock.now())) == ("timed_out", 0)
 
 
 async def test_an_own_server_may_have_no_deadline(rig_of: RigOf, clock: VirtualClock) -> None:

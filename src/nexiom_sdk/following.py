@@ -10,6 +10,7 @@ from nexiom_sdk.elsewhere import elsewhere
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     Charged,
+    ConfigurationError,
     GenerationFailed,
     IllegalTransition,
     InvalidInput,
@@ -21,11 +22,11 @@ from nexiom_sdk.errors import (
     UnsupportedFeature,
 )
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.phases import Phase
+from nexiom_sdk.phases import JobStatus
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
-from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
+from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, WAIT_FOR_ANOTHER_MACHINE_SECONDS, Saving
 from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -55,8 +56,7 @@ class Following:
                 return await self._cancel(job, provider, operation)
             outcome = await self.looks.look(provider, operation)
         except NexiomError as error:
-            # A look that did not work says nothing about the job: it never ends one that is still within its time.
-            return await (self._overdue(job, error) if self._over(job) else desk.later(job, error))
+            return await self._not_seen(job, error)
         match outcome:
             case Running():
                 return await self._running(job, provider, outcome, watched=watched)
@@ -92,10 +92,10 @@ class Following:
     async def _running(
         self, job: GenerationJob, provider: VideoProvider, running: Running, *, watched: bool
     ) -> GenerationJob:
-        if self._over(job):
-            return await self._overdue(job)
         desk, now = self.desk, self.desk.now()
         seen = moves.looked(job, running, now=now)
+        if self._over(job):
+            return await self._overdue(job, seen)
         gap = schedule.next_look(
             await desk.pace(job, provider, watched=watched),
             since_submit_seconds=moves.seconds_since(seen, "submit_answered_at", now) or 0.0,
@@ -144,25 +144,34 @@ class Following:
             raise  # it was not asked
         except NexiomError as error:
             state, trouble = "not possible", error.message
-        going_on = job.evolve(run_at=desk.now(), leased_until=None)
-        told = going_on.with_metadata(cancel=state, trouble=trouble, trouble_next_step=None)
-        return await desk.commit(job, told)
+        return await desk.commit(job, moves.cancel_asked(job, state=state, trouble=trouble, now=desk.now()))
 
     async def _stop(self, provider: VideoProvider, operation: Operation) -> None:
         if not isinstance(provider, SupportsCancel):
             raise UnsupportedFeature(f"{provider.name} cannot stop an order.")
         await call(self.desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
 
-    def _over(self, job: GenerationJob) -> bool:
-        return self.desk.past(job, "submit_answered_at", self.desk.deadline_seconds)
+    async def _not_seen(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """A look that did not work says nothing about the job: it never ends one that is still within its time."""
+        if not self._over(job):
+            return await self.desk.later(job, error)
+        return await self._overdue(job, job, asked=not isinstance(error, ProviderBusy | ConfigurationError))
 
-    async def _overdue(self, job: GenerationJob, trouble: NexiomError | None = None) -> GenerationJob:
+    def _over(self, job: GenerationJob) -> bool:
         desk = self.desk
-        deadline = desk.deadline_seconds or 0.0
-        asked = not isinstance(trouble, ProviderBusy)  # who could not even ask gives up on nothing
-        if asked and desk.past(job, "submit_answered_at", deadline + schedule.LATE_WINDOW_SECONDS):
-            return await desk.commit(job, job.evolve(phase=Phase.DONE, run_at=desk.now(), leased_until=None))
-        return await desk.commit(job, moves.timed_out(job, after_seconds=deadline, now=desk.now()))
+        limit = desk.deadline_seconds
+        return limit is not None and (desk.now() - moves.taken_at(job)).total_seconds() >= limit
+
+    async def _overdue(self, job: GenerationJob, seen: GenerationJob, *, asked: bool = True) -> GenerationJob:
+        """Failed for its user first, however late it is noticed; the last look comes a day after that.
+
+        Where this machine cannot ask, for want of a key, others get as long for that as they get for a file.
+        """
+        desk, window = self.desk, schedule.LATE_WINDOW_SECONDS if asked else WAIT_FOR_ANOTHER_MACHINE_SECONDS
+        if job.status is JobStatus.FAILED and desk.past(job, "timed_out_at", window):
+            return await desk.commit(job, moves.given_up(job, now=desk.now()))
+        limit = desk.deadline_seconds or 0.0
+        return await desk.commit(job, moves.timed_out(seen, after_seconds=limit, now=desk.now()))
 
 
 def _no_such_order(job: GenerationJob, said: str) -> InvalidInput:

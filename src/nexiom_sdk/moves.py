@@ -18,6 +18,7 @@ from nexiom_sdk.attempts import again_at, with_attempt
 from nexiom_sdk.errors import (
     AuthenticationFailed,
     ConfigurationError,
+    IllegalTransition,
     JobCancelled,
     NexiomError,
     QuotaExhausted,
@@ -167,9 +168,10 @@ def looked(job: GenerationJob, running: Running, *, now: datetime) -> Generation
     progress = job.progress
     if running.progress is not None and not math.isnan(running.progress):
         progress = max(job.progress or 0.0, min(max(running.progress, 0.0), MOST_PROGRESS_WHILE_RUNNING))
-    taken = timing_of(job).get("submit_answered_at") or now.isoformat()  # an adopted order has no such stamp yet
     return job.evolve(progress=progress, attempts=0, leased_until=None).with_metadata(
-        timing=_timing(job, submit_answered_at=taken, last_running_at=now, running_since=begun), **_NO_TROUBLE
+        # An adopted order has no stamp of its own yet.
+        timing=_timing(job, submit_answered_at=taken_at(job), last_running_at=now, running_since=begun),
+        **_NO_TROUBLE,
     )
 
 
@@ -186,9 +188,8 @@ def times_unusable(job: GenerationJob) -> int:
 
 def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> GenerationJob:
     """The provider has the video; the lease is kept, because saving follows at once."""
-    timing = timing_of(job)
-    submitted = _moment(timing.get("submit_answered_at")) or job.submit_started_at or now
-    seen_running = _moment(timing.get("last_running_at")) or submitted
+    submitted = taken_at(job)
+    seen_running = _moment(timing_of(job).get("last_running_at")) or submitted
     # We noticed it at `now`; it finished somewhere between the last look and now, so half-way is the fair guess.
     took = (seen_running - submitted + (now - seen_running) / 2).total_seconds()
     return (
@@ -266,7 +267,26 @@ def timed_out(job: GenerationJob, *, after_seconds: float, now: datetime) -> Gen
     """The provider is over its time; the job failed for its user, and is still looked at now and then."""
     minutes = round(after_seconds / 60)
     error = TimedOut(f"{job.provider} did not finish within {minutes} min; it may still charge for the clip.")
-    return _failure(job.evolve(run_at=now + timedelta(seconds=schedule.LATE_SECONDS)), error)
+    late = job.with_metadata(timing=_timing(job, timed_out_at=timing_of(job).get("timed_out_at") or now))
+    return _failure(late.evolve(run_at=now + timedelta(seconds=schedule.LATE_SECONDS)), error)
+
+
+def given_up(job: GenerationJob, *, now: datetime) -> GenerationJob:
+    """Nobody looks at it any more; it stays failed as it is.
+
+    Raises:
+        IllegalTransition: It did not fail: a job that is done has a video or says why it has none.
+    """
+    if job.status is not JobStatus.FAILED:
+        msg = f"Job {job.id} is {job.status}: it cannot be given up before it failed."
+        raise IllegalTransition(msg, job_id=job.id)
+    return job.evolve(phase=Phase.DONE, run_at=now, leased_until=None)
+
+
+def cancel_asked(job: GenerationJob, *, state: str, trouble: str | None, now: datetime) -> GenerationJob:
+    """The provider was asked to stop the order; `state` is requested or not possible. The next look tells."""
+    going_on = job.evolve(run_at=now, leased_until=None)
+    return going_on.with_metadata(cancel=state, **{**_NO_TROUBLE, "trouble": trouble})
 
 
 def cancelled(job: GenerationJob, error: JobCancelled, *, state: str, now: datetime) -> GenerationJob:
@@ -339,6 +359,12 @@ def seconds_since(job: GenerationJob, name: str, now: datetime) -> float | None:
     """Seconds since a stamp in the row's timing, such as `running_since`; None while it is not set."""
     moment = _moment(timing_of(job).get(name))
     return None if moment is None else max((now - moment).total_seconds(), 0.0)
+
+
+def taken_at(job: GenerationJob) -> datetime:
+    """When the provider took the order; of one that was adopted later, when it was sent."""
+    answered_at = _moment(timing_of(job).get("submit_answered_at"))
+    return answered_at or (utc(job.submit_started_at) if job.submit_started_at else job.ordered_at)
 
 
 def schedule_key_of(job: GenerationJob) -> str:
