@@ -68,10 +68,12 @@ class Following:
                 return await self._stopped(moves.billed(job, outcome), outcome.reason, outcome.charged or "unknown")
 
     async def check(self, job: GenerationJob, provider_job_id: str) -> None:
-        """Look whether the provider has an order of this id; nothing is written.
+        """Look whether the provider has an order of this id that still may bring a video; nothing is written.
+
+        An order that has ended without one may be another one's, as mistyped ids are: a job must not end by it.
 
         Raises:
-            InvalidInput: It knows no such order.
+            InvalidInput: It knows no such order, or that one has ended without a video.
             NexiomError: It cannot be looked at now.
         """
         shown = printable(provider_job_id, 80)
@@ -86,8 +88,15 @@ class Following:
             error.next_step = f"Try it again later. {error.next_step}"
             error.charged, error.job_id = None, job.id  # of the look there is nothing to say, of the order too little
             raise
-        if isinstance(seen, Failed) and seen.lost:
-            raise _no_such_order(job, printable(seen.message) or f"{job.provider} knows no order {shown}.")
+        match seen:
+            case Failed() if seen.lost:
+                raise _no_such_order(job, printable(seen.message) or f"{job.provider} knows no order {shown}.")
+            case Failed():
+                raise _no_video(job, f"Order {shown} failed at {job.provider}", seen.message)
+            case Cancelled():
+                raise _no_video(job, f"Order {shown} was stopped at {job.provider}", seen.reason)
+            case Running() | Succeeded():
+                return
 
     async def _running(
         self, job: GenerationJob, provider: VideoProvider, running: Running, *, watched: bool
@@ -182,6 +191,15 @@ def _no_such_order(job: GenerationJob, said: str) -> InvalidInput:
     return InvalidInput(
         f"There is no such order: {said} Nothing was changed.", next_step=hint, charged=None, job_id=job.id
     )
+
+
+def _no_video(job: GenerationJob, what: str, said: str) -> InvalidInput:
+    because = f" ({printable(said).rstrip('.')})" if said else ""
+    hint = (
+        "Check the id at the provider: a mistyped one may be that of another order. If it is this job's, "
+        f"`nexiom jobs resubmit {job.id}` orders the video again."
+    )
+    return InvalidInput(f"{what}{because}. Nothing was changed.", next_step=hint, charged=None, job_id=job.id)
 
 
 def _operation_of(job: GenerationJob) -> Operation:
