@@ -143,10 +143,20 @@ async def test_a_wish_that_cannot_be_carried_out_fails_in_words_for_its_user_and
     assert app.fake.submissions == []
 
 
-async def test_a_wish_for_a_provider_that_is_not_here_says_so(app: App) -> None:
+_AN_HOUR_LATER = """
+    update generation_jobs set run_at = now(), provider_metadata =
+        jsonb_set(provider_metadata, '{timing,not_set_up_since}', to_jsonb(now() - interval '61 minutes'))
+"""
+
+
+async def test_a_wish_for_a_provider_that_no_machine_has_waits_and_then_says_so(app: App) -> None:
     job = await first_step(app, provider="nobody")
-    assert (job.status, job.error_code) == (JobStatus.FAILED, "authentication_failed")
-    assert "nobody" in str(job.error_message)
+    assert (job.status, "nobody" in str(job.provider_metadata["trouble"])) == (JobStatus.PENDING, True)
+    with psycopg.connect(app.url, autocommit=True) as db:
+        db.execute(_AN_HOUR_LATER)
+    job = await app.studio.advance(job.id)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "invalid_input")
+    assert "There is no provider 'nobody'" in str(job.error_message)
 
 
 async def test_a_wish_waits_for_a_provider_to_be_set_up_but_not_for_ever(
@@ -161,7 +171,7 @@ async def test_a_wish_waits_for_a_provider_to_be_set_up_but_not_for_ever(
     assert (job.status, job.phase) == (JobStatus.PENDING, Phase.QUEUED)
     assert "not_set_up" in {getattr(record, "action", None) for record in caplog.records}
     with psycopg.connect(app.url, autocommit=True) as db:
-        db.execute("update generation_jobs set run_at = now(), created_at = now() - interval '61 minutes'")
+        db.execute(_AN_HOUR_LATER)
     assert (await app.studio.advance(job.id)).error_code == "authentication_failed"
     later = await first_step(app)
     monkeypatch.setattr(app.studio._chooser, "choose", choose)

@@ -32,7 +32,8 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
     try:
         choice = desk.rechoose(job, addresses=await has_addresses(desk.store, job.request))
     except NexiomError as trouble:
-        error.message = fallback.in_words(job, error.message, {"others": trouble.message})
+        if trouble.message not in error.message:  # it may be the same that is wrong with its own provider
+            error.message = fallback.in_words(job, error.message, {"others": trouble.message})
         return None
     for way in _ways(desk, job, choice, error):
         candidate = way.candidate

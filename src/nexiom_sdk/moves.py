@@ -124,6 +124,13 @@ def put_off(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> Gene
     return troubled(job.evolve(run_at=run_at, leased_until=None), error)
 
 
+def not_set_up(job: GenerationJob, error: NexiomError, *, now: datetime, run_at: datetime) -> GenerationJob:
+    """This machine lacks what the order needs: nothing was sent, which counts as no attempt. Others may have it."""
+    since = timing_of(job).get("not_set_up_since") or now
+    noted = job.with_metadata(timing=_timing(job, not_set_up_since=since))
+    return troubled(unsent(noted, run_at=run_at, attempts=job.attempts), error)
+
+
 def troubled(job: GenerationJob, error: NexiomError, message: str | None = None) -> GenerationJob:
     """The row says why its step did not work out, and what would mend that, if somebody has to.
 
@@ -134,6 +141,12 @@ def troubled(job: GenerationJob, error: NexiomError, message: str | None = None)
     """
     step = error.next_step.replace("JOB", job.id) if isinstance(error, _FOR_SOMEBODY_TO_MEND) else None
     return job.with_metadata(trouble=message or error.message, trouble_next_step=step)
+
+
+def trouble_of(job: GenerationJob) -> str:
+    """Why its last step did not work out; empty where it did."""
+    trouble = job.provider_metadata.get("trouble")
+    return trouble if isinstance(trouble, str) else ""
 
 
 def next_step_of(job: GenerationJob) -> str:

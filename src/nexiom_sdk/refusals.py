@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from nexiom_sdk import moves
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.elsewhere import elsewhere
-from nexiom_sdk.errors import AuthenticationFailed, NexiomError, ProviderUnavailable
+from nexiom_sdk.errors import (
+    AuthenticationFailed,
+    InvalidInput,
+    MissingCredentials,
+    NexiomError,
+    PluginError,
+    ProviderUnavailable,
+    UnknownProvider,
+)
 from nexiom_sdk.fallback import SUBMITS_BEFORE_FALLBACK, in_words
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.phases import Phase
 
+_log = logging.getLogger(__name__)
+
+PAUSE_WHILE_NOT_SET_UP_SECONDS = 30.0
 LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
 LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one
 
@@ -38,11 +50,20 @@ class Refusals:
         return await (self._send_again(job, error, trouble=error.message) if again else desk.end(job, error))
 
     async def unusable(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
-        """The provider is not set up for this order: nothing was sent."""
-        which = f"{job.provider} cannot" if job.provider else "No provider can"
-        told = AuthenticationFailed(f"{which} be used here: {error.message}")
-        told.next_step = error.next_step
-        return await self.refused(job, told)
+        """The provider is not set up here for this order: nothing was sent.
+
+        Another machine may have the key or the plug-in that this one lacks, so the job waits, and does not end before
+        it has done so for as long as a provider may take. A setting that only its adapter finds wrong is told at once.
+        """
+        desk = self.desk
+        may_wait = job.phase is Phase.QUEUED or isinstance(error, MissingCredentials)
+        if may_wait and not desk.past(job, "not_set_up_since", desk.deadline_seconds):
+            if moves.trouble_of(job) != error.message:  # not at each try
+                extra = {"action": "not_set_up", "job_id": job.id}
+                _log.warning("job %s waits for a machine that has what it needs: %s", job.id, error, extra=extra)
+            pause = PAUSE_WHILE_NOT_SET_UP_SECONDS * (0.5 + desk.luck())
+            return await desk.commit(job, moves.not_set_up(job, error, now=desk.now(), run_at=desk.after(pause)))
+        return await self.refused(job, _in_its_own_words(job, error))
 
     async def held(self, job: GenerationJob, error: ProviderUnavailable) -> GenerationJob:
         """Not sent, because the provider is failing: ask elsewhere, or wait for whoever comes back first."""
@@ -60,6 +81,19 @@ class Refusals:
         desk = self.desk
         waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
         return await desk.commit(job, moves.troubled(waiting, error, trouble))
+
+
+def _in_its_own_words(job: GenerationJob, error: NexiomError) -> NexiomError:
+    """What the job fails with, whose user knows nothing of machines: a code that is stored, and no charge."""
+    match error:
+        case UnknownProvider():
+            return InvalidInput(error.message, next_step=error.next_step)
+        case PluginError():
+            error.charged = "no"
+            return error
+        case _:
+            which = f"{job.provider} cannot" if job.provider else "No provider can"
+            return AuthenticationFailed(f"{which} be used here: {error.message}", next_step=error.next_step)
 
 
 def _asks_for_patience(error: NexiomError) -> bool:
