@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from nexiom_sdk import JobStatus, moves
-from nexiom_sdk.errors import FAILURE_CODES, JobCancelled, MissingCredentials
+from nexiom_sdk.errors import FAILURE_CODES, JobCancelled, MissingCredentials, RateLimited
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Cancelled, Failed, Operation, Poll
@@ -142,6 +142,40 @@ async def test_a_late_look_notes_that_the_provider_was_still_at_it(rig_of: RigOf
     rig.later(hours=5)
     job = await rig.step(job)
     assert (job.error_code, moves.seconds_since(job, "last_running_at", clock.now())) == ("timed_out", 0)
+
+
+async def test_looks_that_fail_keep_to_the_gap_that_the_card_asks_for(rig_of: RigOf, clock: VirtualClock) -> None:
+    card = fake_card(typical_seconds=200, min_poll_seconds=30)
+    rig = rig_of(FakeProvider("acme", clock=clock, models=(card,)).break_polls(12))
+    job = await rig.step(await rig.submitted())
+    for _ in range(3):
+        job = await rig.step(job)
+        assert job.attempts > 0
+        assert (job.run_at - clock.now()).total_seconds() >= 30
+
+
+async def test_a_provider_that_asks_for_no_wait_at_all_is_not_looked_at_at_once(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+
+    async def busy(operation: Operation, /) -> NoReturn:
+        raise RateLimited("busy", retry_after_seconds=0)
+
+    monkeypatch.setattr(fake, "poll", busy)
+    job = await rig.step(job)
+    assert (job.run_at - clock.now()).total_seconds() >= 1.5
+
+
+async def test_a_silence_ends_when_the_provider_is_over_its_time(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, models=(fake_card(typical_seconds=20_000),)).hang()
+    rig = rig_of(fake, job_deadline_seconds=600)
+    job = await rig.submitted()
+    while (job := await rig.step(job)).status is not JobStatus.FAILED:
+        pass
+    assert (clock.now() - job.created_at).total_seconds() < 620
 
 
 async def test_an_own_server_may_have_no_deadline(rig_of: RigOf, clock: VirtualClock) -> None:

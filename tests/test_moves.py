@@ -209,6 +209,22 @@ def test_a_late_success_leaves_nothing_of_the_failure() -> None:
     assert "failure" not in done.provider_metadata
 
 
+@pytest.mark.parametrize("out_of_sight", ["late", "nobody looked", "adopted"])
+def test_a_job_that_was_out_of_sight_teaches_nothing_about_how_long_such_jobs_take(out_of_sight: str) -> None:
+    job = moves.answered(_new(), Operation(id="op"), now=START, run_at=START + timedelta(minutes=1))
+    at = START + timedelta(minutes=2)
+    if out_of_sight == "late":
+        at = START + timedelta(hours=11)
+        job = moves.timed_out(job, after_seconds=3600, now=at - timedelta(minutes=10))
+    elif out_of_sight == "nobody looked":
+        at = START + timedelta(hours=11)
+    else:
+        sent = moves.intended(_new(), None, now=START)
+        job = sent.evolve(phase=Phase.WAITING, provider_job_id="op", run_at=at)
+    timing = moves.timing_of(moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=at))
+    assert ("key" in timing, "took_seconds" in timing, "finished_at" in timing) == (False, False, True)
+
+
 def test_a_row_remembers_its_failure_across_processes() -> None:
     job = moves.failed(_new(), ContentRejected("violence", charged="yes"), now=START)
     again = GenerationJob.model_validate_json(job.model_dump_json()).failure()

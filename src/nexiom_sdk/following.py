@@ -111,6 +111,7 @@ class Following:
             since_running_seconds=moves.seconds_since(seen, "running_since", now),
             queued=running.queued,
             hint_seconds=running.poll_after_seconds,
+            left_seconds=self._left(job),
             luck=desk.luck(),
         )
         return await desk.commit(job, seen.evolve(run_at=desk.after(gap)))
@@ -166,10 +167,15 @@ class Following:
             return await self.desk.later(job, error)
         return await self._overdue(job, job, asked=not isinstance(error, ProviderBusy | ConfigurationError))
 
-    def _over(self, job: GenerationJob) -> bool:
+    def _left(self, job: GenerationJob) -> float | None:
+        """Seconds that the provider still has; None where it has all the time there is."""
         desk = self.desk
         limit = desk.deadline_seconds
-        return limit is not None and (desk.now() - moves.taken_at(job)).total_seconds() >= limit
+        return None if limit is None else limit - (desk.now() - moves.taken_at(job)).total_seconds()
+
+    def _over(self, job: GenerationJob) -> bool:
+        left = self._left(job)
+        return left is not None and left <= 0
 
     async def _overdue(self, job: GenerationJob, seen: GenerationJob, *, asked: bool = True) -> GenerationJob:
         """Failed for its user first, however late it is noticed; the last look comes a day after that.

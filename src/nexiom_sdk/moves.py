@@ -201,10 +201,6 @@ def times_unusable(job: GenerationJob) -> int:
 
 def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> GenerationJob:
     """The provider has the video; the lease is kept, because saving follows at once."""
-    submitted = taken_at(job)
-    seen_running = _moment(timing_of(job).get("last_running_at")) or submitted
-    # We noticed it at `now`; it finished somewhere between the last look and now, so half-way is the fair guess.
-    took = (seen_running - submitted + (now - seen_running) / 2).total_seconds()
     return (
         billed(job, outcome)
         .evolve(
@@ -216,7 +212,7 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
             error_message=None,
         )
         .with_metadata(
-            timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
+            timing=_timing(job, finished_at=now, **_lesson(job, now)),
             warnings=_more_warnings(job, outcome.warnings),
             unusable=None,
             **_NO_TROUBLE,
@@ -470,6 +466,22 @@ def _failure(job: GenerationJob, error: NexiomError) -> GenerationJob:
     ).with_metadata(
         failure={"message": error.message, "charged": error.charged, "next_step": error.next_step}, **_NO_TROUBLE
     )
+
+
+def _lesson(job: GenerationJob, now: datetime) -> dict[str, JsonValue]:
+    """What the schedule learns from a job that was just found finished: how long it took, at which setting.
+
+    Nothing where that is not known: it was late, nobody looked when it was time to, or it was adopted unseen.
+    """
+    timing = timing_of(job)
+    followed = job.phase is Phase.SUBMITTING or "submit_answered_at" in timing
+    if not followed or "timed_out_at" in timing or now - job.run_at >= timedelta(seconds=schedule.LATE_SECONDS):
+        return {}
+    submitted = taken_at(job)
+    seen_running = _moment(timing.get("last_running_at")) or submitted
+    # We noticed it at `now`; it finished somewhere between the last look and now, so half-way is the fair guess.
+    took = (seen_running - submitted + (now - seen_running) / 2).total_seconds()
+    return {"key": schedule_key_of(job), "took_seconds": round(took, 3)}
 
 
 def _timing(job: GenerationJob, **stamps: JsonValue | datetime) -> dict[str, JsonValue]:

@@ -18,6 +18,7 @@ from nexiom_sdk.errors import (
     UnknownProvider,
 )
 from nexiom_sdk.fallback import SUBMITS_BEFORE_FALLBACK, in_words
+from nexiom_sdk.hints import sane_hint
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.phases import Phase
 
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 PAUSE_WHILE_NOT_SET_UP_SECONDS = 30.0
 LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
+LEAST_PAUSE_WHILE_HELD_SECONDS = 1.0
 LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one
 
 
@@ -74,7 +76,8 @@ class Refusals:
                 return try_elsewhere
             if desk.overdue(job):
                 return await desk.end(job, error)
-        pause = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_WHILE_HELD_SECONDS) * (1 + desk.luck() / 10)
+        asked = max(sane_hint(error.retry_after_seconds), LEAST_PAUSE_WHILE_HELD_SECONDS)
+        pause = min(asked, LONGEST_PAUSE_WHILE_HELD_SECONDS) * (1 + desk.luck() / 10)
         return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
 
     async def _send_again(self, job: GenerationJob, error: NexiomError, *, trouble: str) -> GenerationJob:
@@ -99,4 +102,4 @@ def _in_its_own_words(job: GenerationJob, error: NexiomError) -> NexiomError:
 def _asks_for_patience(error: NexiomError) -> bool:
     """Whether a provider that is down asks for a longer wait than somebody else is kept waiting for."""
     asked = error.retry_after_seconds if isinstance(error, ProviderUnavailable) else None
-    return (asked or 0.0) > LONGEST_WAIT_BEFORE_FALLBACK_SECONDS
+    return sane_hint(asked) > LONGEST_WAIT_BEFORE_FALLBACK_SECONDS

@@ -18,6 +18,7 @@ from nexiom_sdk import defects
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import NexiomError, PluginError, ProviderBusy, ProviderError, RateLimited
 from nexiom_sdk.events import ProviderCalled, Sink, Sinks
+from nexiom_sdk.hints import sane_hint
 from nexiom_sdk.providers.breakers import Breakers, Heard
 from nexiom_sdk.providers.gates import Gate
 from nexiom_sdk.providers.protocol import VideoProvider
@@ -235,8 +236,7 @@ def _pause(door: Door, state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     first = FIRST_PAUSE_WHEN_BUSY_SECONDS if isinstance(error, RateLimited) else FIRST_PAUSE_SECONDS
     ours = min(first * 2 ** (state.attempt_number - 1), LONGEST_PAUSE_SECONDS) * door.random()
-    asked = _asked(error)
-    return ours if asked is None else asked
+    return sane_hint(_asked(error)) or ours
 
 
 def _asked(error: BaseException | None) -> float | None:
