@@ -204,6 +204,22 @@ async def test_a_row_that_is_no_job_is_named_and_does_not_hold_up_the_others(
         await repository.claim(limit=1, lease_seconds=0, job_id=broken.id)
 
 
+async def test_however_many_rows_are_no_jobs_the_good_ones_are_claimed(
+    repository: PostgresRepository, url: str
+) -> None:
+    broken = [await repository.add(sample_job(CLOCK)) for _ in range(25)]
+    good = [await repository.add(sample_job(CLOCK)) for _ in range(3)]
+    with psycopg.connect(url, autocommit=True) as shell:
+        ids = [one.id for one in broken]
+        shell.execute(
+            f"update generation_jobs set request = '[]', {CHOSEN} where id = any(%s::uuid[])".encode(), (ids,)
+        )
+    claimed = [job.id for job in await repository.claim(limit=2, lease_seconds=60)]
+    claimed += [job.id for job in await repository.claim(limit=2, lease_seconds=60)]
+    assert sorted(claimed) == sorted(job.id for job in good)
+    assert await repository.claim(limit=0, lease_seconds=60) == []
+
+
 async def test_columns_that_somebody_added_do_not_matter(repository: PostgresRepository, url: str) -> None:
     with psycopg.connect(url, autocommit=True) as shell:
         shell.execute("alter table generation_jobs add column note text default 'x'")

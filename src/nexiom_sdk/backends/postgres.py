@@ -113,9 +113,14 @@ class PostgresRepository:
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
         if job_id is not None and _uuid(job_id) is None:
             return []
-        values = {"limit": max(limit, 0), "lease_seconds": lease_seconds, "id": job_id and _uuid(job_id)}
 
-        return rows.readable(await self._rows(sql.CLAIM, values), outside_rows.job_of)
+        async def lease(most: int) -> Sequence[Mapping[str, object]]:
+            values = {"limit": max(most, 0), "lease_seconds": lease_seconds, "id": job_id and _uuid(job_id)}
+            return await self._rows(sql.CLAIM, values)
+
+        if job_id is not None:
+            return rows.asked_for(await lease(limit), outside_rows.job_of)
+        return await rows.claimed(lease, outside_rows.job_of, limit=limit)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         held = {"fence": fence, "run_at_read": utc(job.run_at_read)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 COLUMNS = tuple(GenerationJob.model_fields)
 TIMES = ("run_at", "leased_until", "submit_started_at", "cancel_requested_at", "created_at", "updated_at")
 MONEY = ("estimated_cost_usd", "cost_usd")
+
+_MOST_LEASES_A_CLAIM = 100
 
 _NEVER_SAVED = {"id", "type", "user_id", "client_key", "request", "created_at", "cancel_requested_at", "fence"}
 _SAVED_BY_RULE = {"run_at", "leased_until", "updated_at"}
@@ -81,29 +83,62 @@ def listed(
     return jobs
 
 
-def readable(
-    claimed: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+def asked_for(
+    leased: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
 ) -> list[GenerationJob]:
-    """The jobs of rows just leased, oldest first; one that cannot be read must not hold up the others.
+    """The job of a row that was leased by its id; none where none was.
 
     Args:
-        claimed: The rows.
-        read: Reads one.
+        leased: The row.
+        read: Reads it.
 
     Raises:
-        StorageUnavailable: None of them can be read.
+        StorageUnavailable: It cannot be read.
     """
+    jobs, broken = _read(leased, read)
+    if broken is not None:
+        raise broken
+    return jobs
+
+
+async def claimed(
+    lease: Callable[[int], Awaitable[Iterable[Mapping[str, object]]]],
+    read: Callable[[Mapping[str, object]], GenerationJob],
+    *,
+    limit: int,
+) -> list[GenerationJob]:
+    """Up to `limit` jobs, oldest first: in place of rows that cannot be read others are leased, however many there are.
+
+    The unreadable ones keep their lease, so the next claims do not meet them before it has run out.
+
+    Args:
+        lease: Leases up to so many due rows.
+        read: Reads one.
+        limit: Most jobs.
+    """
+    jobs, limit = list[GenerationJob](), max(limit, 0)
+    for _ in range(_MOST_LEASES_A_CLAIM):
+        wanted = limit - len(jobs)
+        leased = list(await lease(wanted))
+        jobs += _read(leased, read)[0]
+        if len(leased) < wanted or len(jobs) == limit:
+            break
+    return sorted(jobs, key=lambda job: job.run_at)
+
+
+def _read(
+    leased: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+) -> tuple[list[GenerationJob], StorageUnavailable | None]:
+    """The jobs of rows just leased, and what is wrong with one of those that are none."""
     jobs: list[GenerationJob] = []
     broken: StorageUnavailable | None = None
-    for row in claimed:
+    for row in leased:
         try:
             jobs.append(read(row))
         except StorageUnavailable as error:
             _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
             broken = error
-    if broken is not None and not jobs:
-        raise broken
-    return sorted(jobs, key=lambda job: job.run_at)
+    return jobs, broken
 
 
 def unreadable(job_id: str, why: str) -> StorageUnavailable:
