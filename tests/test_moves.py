@@ -64,7 +64,7 @@ MOVES: Mapping[str, tuple[Collection[Phase], Callable[[GenerationJob, datetime],
         (Phase.SUBMITTING,),
         lambda job, now: moves.answered(job, Operation(id="op", state={"path": "/x"}), now=now, run_at=now),
     ),
-    "looked": ((Phase.WAITING,), lambda job, now: moves.looked(job, Running(progress=0.5), now=now)),
+    "looked": ((Phase.WAITING,), lambda job, now: moves.looked(job, Running(progress=0.5), now=now, run_at=now)),
     "unusable": ((Phase.WAITING, Phase.SAVING), lambda job, _: moves.unusable(job)),
     "timed_out": ((Phase.WAITING,), lambda job, now: moves.timed_out(job, after_seconds=3600, now=now)),
     "given_up": ((Phase.WAITING,), lambda job, now: moves.given_up(job, now=now)),
@@ -181,7 +181,7 @@ def test_a_new_order_takes_the_terms_and_the_price_of_its_model() -> None:
 
 def test_the_time_a_job_took_ends_half_way_between_the_last_look_and_the_notice() -> None:
     job = moves.answered(_new(), Operation(id="op"), now=START, run_at=START)
-    job = moves.looked(job, Running(), now=START + timedelta(seconds=60))
+    job = moves.looked(job, Running(), now=START + timedelta(seconds=60), run_at=START)
     job = moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=START + timedelta(seconds=70))
     assert moves.timing_of(job)["took_seconds"] == 65
 
@@ -196,7 +196,7 @@ def test_an_order_that_was_adopted_counts_from_when_it_was_sent() -> None:
     sent = moves.intended(_new(), None, now=START + timedelta(minutes=5))
     adopted = sent.evolve(phase=Phase.WAITING, provider_job_id="op")
     assert moves.taken_at(adopted) == START + timedelta(minutes=5)
-    looked = moves.looked(adopted, Running(), now=START + timedelta(hours=2))
+    looked = moves.looked(adopted, Running(), now=START + timedelta(hours=2), run_at=START)
     assert moves.taken_at(looked) == START + timedelta(minutes=5)
     assert moves.taken_at(adopted.evolve(submit_started_at=None)) == START, "else from when it was ordered"
 

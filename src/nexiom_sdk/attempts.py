@@ -114,7 +114,7 @@ def again_at(error: NexiomError, *, now: datetime) -> datetime | None:
         >>> again_at(QuotaExhausted(), now=noon), str(again_at(ProviderUnavailable(retry_after_seconds=90), now=noon))
         (None, '2026-11-24 12:01:30+00:00')
     """
-    if getattr(error, "retryable", False) is not True:
+    if not error.retryable:
         return None
     hint = error.retry_after_seconds if isinstance(error, ProviderError) else None
     return now + timedelta(seconds=max(AGAIN_AFTER_SECONDS, sane_hint(hint)))

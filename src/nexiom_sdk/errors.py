@@ -38,7 +38,7 @@ NexiomError                   code · charged · next_step · cause · job_id
     └── StorageUnavailable
 ```
 
-Two questions have their own attributes on a `ProviderError`: `retryable` (may the same provider be asked again) and
+Two questions have their own attributes: `retryable` (may the same provider be asked again) and
 `fallback` (may another one be asked). `FAILURE_CODES` maps the `error_code` of a row back to its class, so a job that
 failed yesterday in another process raises today what it would have raised then.
 """
@@ -92,6 +92,8 @@ class NexiomError(Exception):
         "Read the message above; if it is not clear, report it as a defect of nexiom_sdk."
     )
     default_charged: ClassVar[Charged | None] = None
+    retryable: ClassVar[bool] = False
+    fallback: ClassVar[bool] = False
 
     message: str
     next_step: str
@@ -140,8 +142,6 @@ class PluginError(ConfigurationError):
 
     code = "plugin_error"
     default_next_step = "Report it to the authors of the plug-in named; the other providers keep working."
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
 
 class InvalidPolicy(ConfigurationError):
@@ -164,8 +164,6 @@ class UnsupportedFeature(RequestError):
 
     code = "unsupported_feature"
     default_next_step = "Ask for one of the values named, or choose another model."
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
     def __init__(self, message: str = "", /, *, reasons: tuple[str, ...] = (), **facts: Unpack[Facts]) -> None:
         self.reasons = reasons
@@ -188,8 +186,6 @@ class BudgetExceeded(RequestError):
 
     code = "budget_exceeded"
     default_next_step = "Raise the budget, wait for its next period, or ask for a cheaper clip."
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
 
 class IdempotencyConflict(RequestError):
@@ -218,8 +214,6 @@ class ProviderError(NexiomError):
     code = "provider"
     default_charged: ClassVar[Charged | None] = "no"
     default_next_step = "Look at the provider's status page and its dashboard."
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
     def __init__(
         self,

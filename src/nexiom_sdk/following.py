@@ -102,19 +102,18 @@ class Following:
         self, job: GenerationJob, provider: VideoProvider, running: Running, *, watched: bool
     ) -> GenerationJob:
         desk, now = self.desk, self.desk.now()
-        seen = moves.looked(job, running, now=now)
         if self._over(job):
-            return await self._overdue(job, seen)
+            return await self._overdue(job, moves.looked(job, running, now=now, run_at=now))
         gap = schedule.next_look(
             await desk.pace(job, provider, watched=watched),
-            since_submit_seconds=moves.seconds_since(seen, "submit_answered_at", now) or 0.0,
-            since_running_seconds=moves.seconds_since(seen, "running_since", now),
+            since_submit_seconds=(now - moves.taken_at(job)).total_seconds(),
+            since_running_seconds=None if running.queued else moves.seconds_since(job, "running_since", now) or 0.0,
             queued=running.queued,
             hint_seconds=running.poll_after_seconds,
             left_seconds=self._left(job),
             luck=desk.luck(),
         )
-        return await desk.commit(job, seen.evolve(run_at=desk.after(gap)))
+        return await desk.commit(job, moves.looked(job, running, now=now, run_at=desk.after(gap)))
 
     async def _succeeded(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         if outcome.assets:

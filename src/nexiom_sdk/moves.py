@@ -175,17 +175,22 @@ def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at:
     )
 
 
-def looked(job: GenerationJob, running: Running, *, now: datetime) -> GenerationJob:
+def looked(job: GenerationJob, running: Running, *, now: datetime, run_at: datetime) -> GenerationJob:
     """The provider is still at it. Progress never goes back and is not whole before the video is stored."""
     begun = None if running.queued else (timing_of(job).get("running_since") or now.isoformat())
     progress = job.progress
     if running.progress is not None and not math.isnan(running.progress):
         progress = max(job.progress or 0.0, min(max(running.progress, 0.0), MOST_PROGRESS_WHILE_RUNNING))
-    return job.evolve(progress=progress, attempts=0, leased_until=None).with_metadata(
+    return job.evolve(progress=progress, run_at=run_at, attempts=0, leased_until=None).with_metadata(
         # An adopted order has no stamp of its own yet.
         timing=_timing(job, submit_answered_at=taken_at(job), last_running_at=now, running_since=begun),
         **_NO_TROUBLE,
     )
+
+
+def spooled(job: GenerationJob, place: str | None) -> GenerationJob:
+    """Where the file of the video rests until it is stored; None: nowhere yet. The lease is kept."""
+    return job.with_metadata(spooled=place)
 
 
 def unusable(job: GenerationJob) -> GenerationJob:
@@ -311,10 +316,12 @@ def reordered(
     now: datetime,
     run_at: datetime | None = None,
     attempts: int = 0,
+    waits_for: str | None = None,
 ) -> GenerationJob:
     """A new order at another model, after one that was not taken, or not charged.
 
-    The choice stays as it was made; the terms and the price of this order are kept beside it.
+    The choice stays as it was made; the terms and the price of this order are kept beside it. `waits_for` says why it
+    is not sent at once.
     """
     if error.charged == "no":
         job = job.evolve(cost_usd=job.cost_usd or Decimal(0))  # so that sums do not take its estimate for money spent
@@ -328,7 +335,7 @@ def reordered(
     if job.phase is not Phase.WAITING:  # nobody took it so far: its time to be taken goes on
         timing["waiting_since"] = waiting_since(job, now).isoformat()
     return _ordered(new.evolve(run_at=run_at or now, attempts=attempts), candidate, moved=moved).with_metadata(
-        candidate=candidate.model_dump(mode="json"), timing=timing
+        candidate=candidate.model_dump(mode="json"), timing=timing, trouble=waits_for
     )
 
 

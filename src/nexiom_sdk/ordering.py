@@ -194,9 +194,7 @@ class Ordering:
             # That this call was not taken says nothing of the one before, which may have been: the same key again, as
             # long as that may help; after a refusal for good, nobody can tell.
             for_good = error.charged == "no" and not (
-                getattr(error, "retryable", False)
-                or getattr(error, "fallback", False)
-                or isinstance(error, ConfigurationError)
+                error.retryable or error.fallback or isinstance(error, ConfigurationError)
             )
             return await (self._uncertain(job, error) if for_good else self.desk.later(job, error))
         if error.charged == "no":

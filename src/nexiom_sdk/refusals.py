@@ -43,7 +43,7 @@ class Refusals:
     async def refused(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """Sent and not taken, or not even that: send it again later, ask elsewhere, or give up."""
         desk = self.desk
-        again = getattr(error, "retryable", False) and not desk.overdue(job)
+        again = error.retryable and not desk.overdue(job)
         if again and job.attempts + 1 < SUBMITS_BEFORE_FALLBACK and not _asks_for_patience(error):
             return await self._send_again(job, error, trouble=in_words(job, error.message))
         try_elsewhere = await elsewhere(desk, job, error)

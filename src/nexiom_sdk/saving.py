@@ -59,8 +59,8 @@ class Saving:
     async def finish(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         """The provider is done: commit that, and where the video is if it is on this machine already."""
         place = None if outcome.assets else self.results.spool.place
-        done = moves.finished(job, outcome, now=self.desk.now()).with_metadata(spooled=place)
-        return await self.desk.commit(job, done)
+        done = moves.finished(job, outcome, now=self.desk.now())
+        return await self.desk.commit(job, moves.spooled(done, place))
 
     async def spooled(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> Succeeded:
         """The answer to an order is the video itself: it goes into the spool first, for nobody may give it twice."""
@@ -92,7 +92,7 @@ class Saving:
             if isinstance(error, StorageUnavailable) and await spool.files(job):
                 told = printable(error.message, _LONGEST_REASON)  # a store may answer with a whole web page
                 error.message = f"{told} The video is safe in {spool.in_words} and goes into the store by itself."
-                job = job.with_metadata(spooled=spool.place)
+                job = moves.spooled(job, spool.place)
             if isinstance(error, ResultInvalid | ResultExpired):
                 job = moves.unusable(job)
             if self._may_work_later(job, error):
@@ -101,7 +101,7 @@ class Saving:
                     self._say_once(delayed, error)
                 return delayed
             self._said.pop(job.id, None)
-            if getattr(error, "retryable", False):  # its own words promise another try
+            if error.retryable:  # its own words promise another try
                 error.next_step = ResultInvalid.default_next_step
             return await desk.end(job, error)
         done = moves.completed(
@@ -159,7 +159,7 @@ class Saving:
                 return moves.times_unusable(job) < TRIES_FOR_A_USABLE_RESULT  # fetches and stores that broke saw none
             case _:
                 # A key or a bound can be mended, and the video is made and paid: time enough is left for that.
-                mendable = getattr(error, "retryable", False) or isinstance(
+                mendable = error.retryable or isinstance(
                     error, AuthenticationFailed | QuotaExhausted | ResponseTooLarge
                 )
                 return mendable and not late

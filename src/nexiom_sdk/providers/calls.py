@@ -229,7 +229,7 @@ def _worth_another_try(error: BaseException) -> bool:
     """A longer wait than ours is for the job's schedule, not for a sleeping coroutine."""
     if isinstance(error, ProviderBusy):
         return False
-    return getattr(error, "retryable", False) is True and (_asked(error) or 0.0) <= LONGEST_PAUSE_SECONDS
+    return isinstance(error, NexiomError) and error.retryable and (_asked(error) or 0.0) <= LONGEST_PAUSE_SECONDS
 
 
 def _pause(door: Door, state: RetryCallState) -> float:

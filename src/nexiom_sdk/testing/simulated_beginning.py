@@ -49,10 +49,11 @@ def found_in_flight(
         callback=operation.state.get("callback") is True,
     )
     looks, next_look = _looks(pace, age, luck)
-    job = moves.answered(job, operation, now=job.created_at, run_at=now)
+    due = job.created_at + timedelta(seconds=next_look)
+    job = moves.answered(job, operation, now=job.created_at, run_at=due)
     for at in dict.fromkeys((*looks[:1], *looks[-1:])):  # those between leave nothing in the row
-        job = moves.looked(job, Running(), now=job.created_at + timedelta(seconds=at))
-    return job.evolve(run_at=job.created_at + timedelta(seconds=next_look))
+        job = moves.looked(job, Running(), now=job.created_at + timedelta(seconds=at), run_at=due)
+    return job
 
 
 def _looks(pace: schedule.Pace, age_seconds: float, luck: random.Random) -> tuple[list[float], float]:
