@@ -119,7 +119,7 @@ class PostgresRepository:
             return await self._rows(sql.CLAIM, values)
 
         if job_id is not None:
-            return rows.asked_for(await lease(limit), outside_rows.job_of)
+            return rows.readable(await lease(limit), outside_rows.job_of)
         return await rows.claimed(lease, outside_rows.job_of, limit=limit)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
@@ -83,22 +84,29 @@ def listed(
     return jobs
 
 
-def asked_for(
-    leased: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
+def readable(
+    claimed: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
 ) -> list[GenerationJob]:
-    """The job of a row that was leased by its id; none where none was.
+    """The jobs of rows just leased, oldest first; one that cannot be read must not hold up the others.
 
     Args:
-        leased: The row.
-        read: Reads it.
+        claimed: The rows.
+        read: Reads one.
 
     Raises:
-        StorageUnavailable: It cannot be read.
+        StorageUnavailable: None of them can be read.
     """
-    jobs, broken = _read(leased, read)
-    if broken is not None:
+    jobs: list[GenerationJob] = []
+    broken: StorageUnavailable | None = None
+    for row in claimed:
+        try:
+            jobs.append(read(row))
+        except StorageUnavailable as error:
+            _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
+            broken = error
+    if broken is not None and not jobs:
         raise broken
-    return jobs
+    return sorted(jobs, key=lambda job: job.run_at)
 
 
 async def claimed(
@@ -120,25 +128,11 @@ async def claimed(
     for _ in range(_MOST_LEASES_A_CLAIM):
         wanted = limit - len(jobs)
         leased = list(await lease(wanted))
-        jobs += _read(leased, read)[0]
+        with contextlib.suppress(StorageUnavailable):  # none of these can be read, which was logged
+            jobs += readable(leased, read)
         if len(leased) < wanted or len(jobs) == limit:
             break
     return sorted(jobs, key=lambda job: job.run_at)
-
-
-def _read(
-    leased: Iterable[Mapping[str, object]], read: Callable[[Mapping[str, object]], GenerationJob]
-) -> tuple[list[GenerationJob], StorageUnavailable | None]:
-    """The jobs of rows just leased, and what is wrong with one of those that are none."""
-    jobs: list[GenerationJob] = []
-    broken: StorageUnavailable | None = None
-    for row in leased:
-        try:
-            jobs.append(read(row))
-        except StorageUnavailable as error:
-            _log.error("%s", error, extra={"action": "unreadable_row", "job_id": error.job_id})
-            broken = error
-    return jobs, broken
 
 
 def unreadable(job_id: str, why: str) -> StorageUnavailable:

@@ -110,7 +110,7 @@ class SqliteRepository:
             return [_values(row) for row in await self._write(work)]
 
         if job_id is not None:
-            return rows.asked_for(await lease(limit), rows.job_of)
+            return rows.readable(await lease(limit), rows.job_of)
         return await rows.claimed(lease, rows.job_of, limit=limit)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
