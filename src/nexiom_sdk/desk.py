@@ -25,6 +25,7 @@ from nexiom_sdk.repositories import JobRepository, SupportsIntake
 from nexiom_sdk.selection import spec_for
 from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
+from nexiom_sdk.timing import seconds_since
 from nexiom_sdk.types import Candidate, Choice, Submission, VideoRequest
 
 _HISTORY_ROWS = 50
@@ -195,9 +196,9 @@ class Desk:
             callback=job.operation is not None and job.operation.state.get("callback") is True,
         )
 
-    def past(self, job: GenerationJob, stamp: str, seconds: float | None) -> bool:
-        """Whether a stamp of the row's timing is at least `seconds` ago; never, where either is unknown."""
-        since = moves.seconds_since(job, stamp, self.now())
+    def past(self, moment: datetime | None, seconds: float | None) -> bool:
+        """Whether a moment is at least `seconds` ago; never, where either is unknown."""
+        since = seconds_since(moment, self.now())
         return seconds is not None and since is not None and since >= seconds
 
     def overdue(self, job: GenerationJob) -> bool:

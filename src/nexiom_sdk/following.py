@@ -27,6 +27,7 @@ from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
 from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, WAIT_FOR_ANOTHER_MACHINE_SECONDS, Saving
+from nexiom_sdk.timing import seconds_since
 from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -107,7 +108,7 @@ class Following:
         gap = schedule.next_look(
             await desk.pace(job, provider, watched=watched),
             since_submit_seconds=(now - moves.taken_at(job)).total_seconds(),
-            since_running_seconds=None if running.queued else moves.seconds_since(job, "running_since", now) or 0.0,
+            since_running_seconds=None if running.queued else seconds_since(job.timing.running_since, now) or 0.0,
             queued=running.queued,
             hint_seconds=running.poll_after_seconds,
             left_seconds=self._left(job),
@@ -182,7 +183,7 @@ class Following:
         Where this machine cannot ask, for want of a key, others get as long for that as they get for a file.
         """
         desk, window = self.desk, schedule.LATE_WINDOW_SECONDS if asked else WAIT_FOR_ANOTHER_MACHINE_SECONDS
-        if job.status is JobStatus.FAILED and desk.past(job, "timed_out_at", window):
+        if job.status is JobStatus.FAILED and desk.past(job.timing.timed_out_at, window):
             return await desk.commit(job, moves.given_up(job, now=desk.now()))
         limit = desk.deadline_seconds or 0.0
         return await desk.commit(job, moves.timed_out(seen, after_seconds=limit, now=desk.now()))

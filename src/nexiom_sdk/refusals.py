@@ -21,6 +21,7 @@ from nexiom_sdk.fallback import SUBMITS_BEFORE_FALLBACK, in_words
 from nexiom_sdk.hints import sane_hint
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.phases import Phase
+from nexiom_sdk.trouble import noted, trouble_of
 
 _log = logging.getLogger(__name__)
 
@@ -59,8 +60,8 @@ class Refusals:
         """
         desk = self.desk
         may_wait = job.phase is Phase.QUEUED or isinstance(error, MissingCredentials)
-        if may_wait and not desk.past(job, "not_set_up_since", desk.deadline_seconds):
-            if moves.trouble_of(job) != error.message:  # not at each try
+        if may_wait and not desk.past(job.timing.not_set_up_since, desk.deadline_seconds):
+            if trouble_of(job) != error.message:  # not at each try
                 extra = {"action": "not_set_up", "job_id": job.id}
                 _log.warning("job %s waits for a machine that has what it needs: %s", job.id, error, extra=extra)
             pause = PAUSE_WHILE_NOT_SET_UP_SECONDS * (0.5 + desk.luck())
@@ -83,7 +84,7 @@ class Refusals:
     async def _send_again(self, job: GenerationJob, error: NexiomError, *, trouble: str) -> GenerationJob:
         desk = self.desk
         waiting = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts + 1)
-        return await desk.commit(job, moves.troubled(waiting, error, trouble))
+        return await desk.commit(job, noted(waiting, error, trouble))
 
 
 def _in_its_own_words(job: GenerationJob, error: NexiomError) -> NexiomError:

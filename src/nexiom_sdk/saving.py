@@ -28,6 +28,7 @@ from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.results import Results, StoredVideo, of_the_store
 from nexiom_sdk.storage import MOST_URL_SECONDS, output_key
+from nexiom_sdk.trouble import next_step_of
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
 from nexiom_sdk.verification import differences
 from nexiom_sdk.wording import printable
@@ -130,7 +131,7 @@ class Saving:
 
     def _say_once(self, job: GenerationJob, error: StorageUnavailable) -> None:
         """Whoever runs workers hears of it without looking at rows; not at each try, but when what mends it is new."""
-        step = moves.next_step_of(job)
+        step = next_step_of(job)
         if self._said.get(job.id) != step:
             self._said[job.id] = step
             facts = {"action": "not_stored", "job_id": job.id}
@@ -146,7 +147,7 @@ class Saving:
             _log.info("job %s: nothing was swept: %s", done.id, error.message, extra={"action": "not_swept"})
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
-        late = self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
+        late = self.desk.past(job.timing.finished_at, schedule.LATE_WINDOW_SECONDS)
         spooled, here = job.provider_metadata.get("spooled"), self.results.spool.place
         match error:
             case PluginError():
@@ -154,7 +155,7 @@ class Saving:
             case StorageUnavailable() | ConfigurationError() | ProviderBusy():
                 return True  # ours to mend, or not even asked: the job waits for it
             case ResultExpired() if spooled not in {None, here}:  # another machine has the file, and takes its turn
-                return not self.desk.past(job, "finished_at", WAIT_FOR_ANOTHER_MACHINE_SECONDS)
+                return not self.desk.past(job.timing.finished_at, WAIT_FOR_ANOTHER_MACHINE_SECONDS)
             case ResultInvalid() | ResultExpired():
                 return moves.times_unusable(job) < TRIES_FOR_A_USABLE_RESULT  # fetches and stores that broke saw none
             case _:

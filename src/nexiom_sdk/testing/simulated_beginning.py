@@ -6,13 +6,12 @@ import random
 import uuid
 from datetime import datetime, timedelta
 
-from pydantic import JsonValue
-
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.studio import Studio
 from nexiom_sdk.testing.simulated_providers import SimulatedModel, SimulatedProvider
+from nexiom_sdk.timing import Timing
 from nexiom_sdk.types import Running, VideoRequest
 
 _FINISHED_SECONDS_AGO = 3600.0
@@ -26,9 +25,9 @@ def request_of(model: SimulatedModel) -> VideoRequest:
 def finished_before(studio: Studio, model: SimulatedModel, *, now: datetime, luck: random.Random) -> GenerationJob:
     """The row of a job that ended an hour ago, from which the schedule learns how long such jobs take."""
     job = _ordered(studio, model, then=now - timedelta(seconds=_FINISHED_SECONDS_AGO))
-    took: dict[str, JsonValue] = {"key": moves.schedule_key_of(job), "took_seconds": model.draw(luck)}
+    took = Timing(key=moves.schedule_key_of(job), took_seconds=model.draw(luck))
     done = {"phase": Phase.DONE, "status": JobStatus.COMPLETED, "result_url": "outputs/_/before.mp4"}
-    return job.evolve(**done).with_metadata(timing=took)
+    return job.evolve(**done).with_metadata(timing=took.stored())
 
 
 def found_in_flight(
