@@ -95,6 +95,21 @@ async def test_a_job_that_nobody_looked_at_for_days_times_out_first_and_is_colle
     assert (await rig.steps(job, most=100)).status is JobStatus.COMPLETED
 
 
+async def test_a_row_that_somebody_set_back_to_processing_by_hand_fails_before_it_is_given_up(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=2)
+    job = await rig.step(job)
+    by_hand = job.evolve(status=JobStatus.PROCESSING, error_code=None, error_message=None)
+    assert await rig.repository.save(by_hand, fence=job.fence)
+    rig.later(hours=30)
+    job = await rig.step(job)
+    assert (job.phase, job.error_code) == (Phase.WAITING, "timed_out")
+    assert (await rig.step(job)).phase is Phase.DONE
+
+
 async def test_a_machine_without_the_key_does_not_end_the_day_of_late_looks(
     rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
