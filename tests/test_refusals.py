@@ -8,9 +8,17 @@ from decimal import Decimal
 import pytest
 
 from nexiom_sdk import GenerationJob, JobStatus
-from nexiom_sdk.errors import ConfigurationError, MissingCredentials, PluginError, RateLimited, UnknownProvider
+from nexiom_sdk.errors import (
+    ConfigurationError,
+    MissingCredentials,
+    PluginError,
+    ProviderUnavailable,
+    RateLimited,
+    UnknownProvider,
+)
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.protocol import VideoProvider
+from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from rig import Rig, policy_over
 
@@ -139,3 +147,14 @@ async def test_a_wait_for_a_key_takes_none_of_the_tries_at_a_provider(rig_of: Ri
         await rig.step(job)
     machine.lacks = None
     assert (await rig.steps(job)).provider == "acme"
+
+
+async def test_a_job_that_is_held_back_without_a_time_is_not_taken_again_at_once(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock))
+    job = await rig.submitted()
+    [claimed] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=job.id)
+    held = ProviderUnavailable("acme is failing.", retry_after_seconds=0, charged="no")
+    job = await Refusals(desk=rig.studio._desk).held(claimed, held)
+    assert 1 <= (job.run_at - clock.now()).total_seconds() <= 1.1
