@@ -51,8 +51,8 @@ def _in_flight(provider: SimulatedProvider) -> GenerationJob:
     job = moves.created(str(uuid.uuid4()), request, choice, user_id=None, client_key=None, now=begun)
     order = provider.take(job.order_key, began_at=0.0, ends_at=float("inf"))
     job = moves.answered(job, provider.operation(order), now=begun, run_at=now)
-    job = moves.looked(job, Running(), now=begun + timedelta(seconds=10))
-    return job.evolve(run_at=now + timedelta(seconds=random.uniform(0, STEADY_SECONDS)))
+    due = now + timedelta(seconds=random.uniform(0, STEADY_SECONDS))
+    return moves.looked(job, Running(), now=begun + timedelta(seconds=10), run_at=due)
 
 
 async def _measure(chosen: argparse.Namespace, home: Path) -> None:

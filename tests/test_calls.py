@@ -118,6 +118,12 @@ async def test_a_short_wait_that_the_provider_asks_for_is_kept_exactly(
     assert await _finish(call(door, "acme", "poll", send), clock) == ("answer", [asked])
 
 
+@pytest.mark.parametrize("asked", [0.0, -3.0])
+async def test_no_wait_at_all_is_no_wish_and_the_pause_is_ours(asked: float, door: Door, clock: VirtualClock) -> None:
+    send = Counting(RateLimited("busy", retry_after_seconds=asked))
+    assert await _finish(call(door, "acme", "poll", send), clock) == ("answer", [1.0])
+
+
 @pytest.mark.parametrize("asked", [8.01, 60, float("nan")])
 async def test_a_long_wait_is_left_to_the_schedule(asked: float, door: Door, clock: VirtualClock) -> None:
     send = Counting(RateLimited("busy", retry_after_seconds=asked))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
 from nexiom_sdk import JobStatus
-from nexiom_sdk.errors import FAILURE_CODES, JobCancelled
+from nexiom_sdk.errors import FAILURE_CODES, JobCancelled, MissingCredentials, RateLimited
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.types import Cancelled, Failed, Operation, Poll
@@ -78,6 +79,118 @@ async def test_a_job_that_never_ends_is_given_up_after_a_day(rig_of: RigOf, cloc
     job = await rig.steps(await rig.submitted(), most=1000)
     assert (job.phase, job.status, job.error_code) == (Phase.DONE, JobStatus.FAILED, "timed_out")
     assert 25 * 3600 <= (clock.now() - job.created_at).total_seconds() < 26 * 3600
+
+
+@pytest.mark.parametrize("first_look", ["says running", "fails"])
+async def test_a_job_that_nobody_looked_at_for_days_times_out_first_and_is_collected_a_day_from_then(
+    first_look: str, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    fake = (fake.break_polls(3) if first_look == "fails" else fake).succeed(after_seconds=60 * 3600)
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=50)
+    job = await rig.step(job)
+    assert (job.phase, job.status, job.error_code) == (Phase.WAITING, JobStatus.FAILED, "timed_out")
+    assert (await rig.steps(job, most=100)).status is JobStatus.COMPLETED
+
+
+async def test_a_row_that_somebody_set_back_to_processing_by_hand_fails_before_it_is_given_up(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=2)
+    job = await rig.step(job)
+    by_hand = job.evolve(status=JobStatus.PROCESSING, error_code=None, error_message=None)
+    assert await rig.repository.save(by_hand, fence=job.fence)
+    rig.later(hours=30)
+    job = await rig.step(job)
+    assert (job.phase, job.error_code) == (Phase.WAITING, "timed_out")
+    assert (await rig.step(job)).phase is Phase.DONE
+
+
+async def test_a_machine_without_the_key_does_not_end_the_day_of_late_looks(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).succeed(after_seconds=30 * 3600))
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.studio._desk, "provider", _no_key)
+        for _ in range(3):
+            job = await rig.step(job)
+            assert (job.phase, job.error_code) == (Phase.WAITING, "timed_out")
+            rig.later(hours=20)
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+async def test_where_nobody_gets_the_key_a_job_is_given_up_after_a_week(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=2)
+    monkeypatch.setattr(rig.studio._desk, "provider", _no_key)
+    job = await rig.step(job)
+    rig.later(hours=7 * 24)
+    assert ((await rig.step(job)).phase, job.error_code) == (Phase.DONE, "timed_out")
+
+
+def _no_key(name: str) -> NoReturn:
+    raise MissingCredentials(f"{name} has no key.")
+
+
+async def test_an_adopted_order_times_out_though_every_look_fails(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").break_polls(1000)
+    rig = rig_of(fake)
+    job = await rig.left_in_submitting(await rig.submitted())
+    assert await rig.repository.adopt_late_id(job.id, job.order_no, "acme", "op-1")
+    rig.later(hours=1)
+    job = await rig.step(job)
+    assert (job.phase, job.error_code) == (Phase.WAITING, "timed_out")
+
+
+async def test_a_late_look_notes_that_the_provider_was_still_at_it(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    rig.later(hours=5)
+    job = await rig.step(job)
+    assert (job.error_code, job.timing.last_running_at) == ("timed_out", clock.now())
+
+
+async def test_looks_that_fail_keep_to_the_gap_that_the_card_asks_for(rig_of: RigOf, clock: VirtualClock) -> None:
+    card = fake_card(typical_seconds=200, min_poll_seconds=30)
+    rig = rig_of(FakeProvider("acme", clock=clock, models=(card,)).break_polls(12))
+    job = await rig.step(await rig.submitted())
+    for _ in range(3):
+        job = await rig.step(job)
+        assert job.attempts > 0
+        assert (job.run_at - clock.now()).total_seconds() >= 30
+
+
+async def test_a_provider_that_asks_for_no_wait_at_all_is_not_looked_at_at_once(
+    rig_of: RigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    rig = rig_of(fake)
+    job = await rig.step(await rig.submitted())
+
+    async def busy(operation: Operation, /) -> NoReturn:
+        raise RateLimited("busy", retry_after_seconds=0)
+
+    monkeypatch.setattr(fake, "poll", busy)
+    job = await rig.step(job)
+    assert (job.run_at - clock.now()).total_seconds() >= 1.5
+
+
+async def test_a_silence_ends_when_the_provider_is_over_its_time(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, models=(fake_card(typical_seconds=20_000),)).hang()
+    rig = rig_of(fake, job_deadline_seconds=600)
+    job = await rig.submitted()
+    while (job := await rig.step(job)).status is not JobStatus.FAILED:
+        pass
+    assert (clock.now() - job.created_at).total_seconds() < 620
 
 
 async def test_an_own_server_may_have_no_deadline(rig_of: RigOf, clock: VirtualClock) -> None:

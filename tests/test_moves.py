@@ -18,6 +18,7 @@ from nexiom_sdk.attempts import attempts_of
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     ContentRejected,
+    IllegalTransition,
     JobCancelled,
     ProviderUnavailable,
     QuotaExhausted,
@@ -64,9 +65,14 @@ MOVES: Mapping[str, tuple[Collection[Phase], Callable[[GenerationJob, datetime],
         (Phase.SUBMITTING,),
         lambda job, now: moves.answered(job, Operation(id="op", state={"path": "/x"}), now=now, run_at=now),
     ),
-    "looked": ((Phase.WAITING,), lambda job, now: moves.looked(job, Running(progress=0.5), now=now)),
+    "looked": ((Phase.WAITING,), lambda job, now: moves.looked(job, Running(progress=0.5), now=now, run_at=now)),
     "unusable": ((Phase.WAITING, Phase.SAVING), lambda job, _: moves.unusable(job)),
     "timed_out": ((Phase.WAITING,), lambda job, now: moves.timed_out(job, after_seconds=3600, now=now)),
+    "given_up": ((Phase.WAITING,), lambda job, now: moves.given_up(job, now=now)),
+    "cancel_asked": (
+        (Phase.WAITING,),
+        lambda job, now: moves.cancel_asked(job, state="requested", trouble=None, now=now),
+    ),
     "finished": (
         (Phase.SUBMITTING, Phase.WAITING),
         lambda job, now: moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=now),
@@ -94,9 +100,13 @@ STORIES, MOVES_OF_A_STORY = 300, 30
 
 
 def _next_moves(job: GenerationJob) -> list[str]:
-    """What can happen to the job as it is; only what failed is ordered again."""
-    over = job.status is JobStatus.FAILED
-    return [name for name, (phases, _) in MOVES.items() if job.phase in phases and (over or name != "resubmitted")]
+    """What can happen to the job as it is; only what failed is ordered again, or given up."""
+    after_failure = job.status is JobStatus.FAILED
+    return [
+        name
+        for name, (phases, _) in MOVES.items()
+        if job.phase in phases and (after_failure or name not in {"resubmitted", "given_up"})
+    ]
 
 
 def _moved(job: GenerationJob, name: str, now: datetime) -> GenerationJob:
@@ -126,7 +136,7 @@ def test_stories_lead_through_every_phase_and_every_move_again_and_again() -> No
             if not (possible := _next_moves(job)):
                 break
             now += timedelta(seconds=7)
-            name = luck.choice(possible)
+            name = luck.choices(possible, [1 / (1 + made[one]) for one in possible])[0]  # what is seldom goes first
             job = _moved(job, name, now)
             phases[job.phase] += 1
             made[name] += 1
@@ -172,9 +182,48 @@ def test_a_new_order_takes_the_terms_and_the_price_of_its_model() -> None:
 
 def test_the_time_a_job_took_ends_half_way_between_the_last_look_and_the_notice() -> None:
     job = moves.answered(_new(), Operation(id="op"), now=START, run_at=START)
-    job = moves.looked(job, Running(), now=START + timedelta(seconds=60))
+    job = moves.looked(job, Running(), now=START + timedelta(seconds=60), run_at=START)
     job = moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=START + timedelta(seconds=70))
-    assert moves.timing_of(job)["took_seconds"] == 65
+    assert job.timing.took_seconds == 65
+
+
+def test_a_job_that_did_not_fail_cannot_be_given_up() -> None:
+    job = moves.answered(_new(), Operation(id="op"), now=START, run_at=START)
+    with pytest.raises(IllegalTransition, match="before it failed"):
+        moves.given_up(job, now=START)
+
+
+def test_an_order_that_was_adopted_counts_from_when_it_was_sent() -> None:
+    sent = moves.intended(_new(), None, now=START + timedelta(minutes=5))
+    adopted = sent.evolve(phase=Phase.WAITING, provider_job_id="op")
+    assert moves.taken_at(adopted) == START + timedelta(minutes=5)
+    looked = moves.looked(adopted, Running(), now=START + timedelta(hours=2), run_at=START)
+    assert moves.taken_at(looked) == START + timedelta(minutes=5)
+    assert moves.taken_at(adopted.evolve(submit_started_at=None)) == START, "else from when it was ordered"
+
+
+def test_a_late_success_leaves_nothing_of_the_failure() -> None:
+    job = moves.answered(_new(), Operation(id="op"), now=START, run_at=START)
+    late = moves.timed_out(job, after_seconds=3600, now=START + timedelta(hours=1))
+    done = moves.finished(late, Succeeded(assets=(Asset(data=b"x"),)), now=START + timedelta(hours=2))
+    assert (done.status, done.error_code, done.error_message) == (JobStatus.PROCESSING, None, None)
+    assert "failure" not in done.provider_metadata
+
+
+@pytest.mark.parametrize("out_of_sight", ["late", "nobody looked", "adopted"])
+def test_a_job_that_was_out_of_sight_teaches_nothing_about_how_long_such_jobs_take(out_of_sight: str) -> None:
+    job = moves.answered(_new(), Operation(id="op"), now=START, run_at=START + timedelta(minutes=1))
+    at = START + timedelta(minutes=2)
+    if out_of_sight == "late":
+        at = START + timedelta(hours=11)
+        job = moves.timed_out(job, after_seconds=3600, now=at - timedelta(minutes=10))
+    elif out_of_sight == "nobody looked":
+        at = START + timedelta(hours=11)
+    else:
+        sent = moves.intended(_new(), None, now=START)
+        job = sent.evolve(phase=Phase.WAITING, provider_job_id="op", run_at=at)
+    timing = moves.finished(job, Succeeded(assets=(Asset(data=b"x"),)), now=at).timing
+    assert (timing.key, timing.took_seconds, timing.finished_at) == (None, None, at)
 
 
 def test_a_row_remembers_its_failure_across_processes() -> None:

@@ -387,6 +387,20 @@ async def test_an_order_is_not_looked_for_where_its_model_is_not_set_up(rig_of: 
     assert (fake.calls.count("find"), len(fake.accepted)) == (0, 1)
 
 
+async def test_a_refusal_that_asks_for_no_wait_is_not_answered_at_once_and_later_each_time(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock)
+    for _ in range(8):
+        fake.refuse(RateLimited("busy", retry_after_seconds=0.001))
+    rig = rig_of(fake)
+    job, gaps = await rig.submitted(), list[float]()
+    for _ in range(8):
+        job = await rig.step(job)
+        gaps.append(round((job.run_at - clock.now()).total_seconds()))
+    assert gaps == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
 async def test_a_setting_that_an_adapter_finds_wrong_while_it_writes_the_order_was_never_sent(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:

@@ -175,3 +175,19 @@ async def test_an_id_is_found_in_each_form_of_a_uuid(repository: PostgresReposit
     job = await repository.add(sample_job(CLOCK))
     for form in (job.id.replace("-", ""), job.id.upper(), f"{{{job.id}}}"):
         assert await repository.get(form) == job
+
+
+async def test_however_many_rows_are_no_jobs_the_good_ones_are_claimed(
+    repository: PostgresRepository, url: str
+) -> None:
+    broken = [await repository.add(sample_job(CLOCK)) for _ in range(25)]
+    good = [await repository.add(sample_job(CLOCK)) for _ in range(3)]
+    with psycopg.connect(url, autocommit=True) as shell:
+        ids = [one.id for one in broken]
+        shell.execute(
+            f"update generation_jobs set request = '[]', {CHOSEN} where id = any(%s::uuid[])".encode(), (ids,)
+        )
+    claimed = [job.id for job in await repository.claim(limit=2, lease_seconds=60)]
+    claimed += [job.id for job in await repository.claim(limit=2, lease_seconds=60)]
+    assert sorted(claimed) == sorted(job.id for job in good)
+    assert await repository.claim(limit=0, lease_seconds=60) == []

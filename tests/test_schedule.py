@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 import statistics
 from collections.abc import Callable, Sequence
@@ -35,6 +36,33 @@ def test_a_gap_is_never_shorter_than_the_floor_or_the_hint(
 def test_a_hint_that_makes_no_sense_is_bounded_or_ignored(hint: float) -> None:
     assert next_look(Pace(), since_submit_seconds=500, hint_seconds=hint) <= 3600
     assert 0 < backoff(1, hint_seconds=hint) <= 3600
+
+
+@given(st.integers(1, 100), st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1e-300, 5e-324]), st.floats(0, 1))
+def test_no_wish_of_a_provider_makes_us_try_again_at_once_and_again_and_again(
+    attempts: int, hint: float, luck: float
+) -> None:
+    assert backoff(attempts, hint_seconds=hint, luck=luck) >= min(attempts, 10)
+
+
+def test_a_day_on_which_a_provider_was_slow_does_not_blind_us_for_days() -> None:
+    slow = Pace(history_seconds=[36_000, 36_100, 36_050, 36_020, 36_010], typical_seconds=120)
+    assert next_look(slow, since_submit_seconds=10, since_running_seconds=0, luck=1.0) <= 1.1 * 480
+    watched = dataclasses.replace(slow, watched=True)
+    assert next_look(watched, since_submit_seconds=10, since_running_seconds=0, luck=1.0) <= 1.1 * 120
+
+
+@given(st.floats(0, 3600), st.floats(0, 1), st.lists(st.floats(1, 80_000), max_size=9))
+def test_we_look_when_the_job_is_over_its_deadline(left: float, luck: float, history: list[float]) -> None:
+    pace = Pace(history_seconds=history, typical_seconds=20_000)
+    gap = next_look(pace, since_submit_seconds=20, since_running_seconds=0, left_seconds=left, luck=luck)
+    assert gap <= max(left, pace.floor_seconds)
+
+
+@given(st.lists(st.floats(), min_size=5, max_size=50), st.floats(0.001, 80_000))
+def test_no_history_raises_or_makes_a_look_that_never_comes(history: list[float], typical: float) -> None:
+    gap = next_look(Pace(history_seconds=history, typical_seconds=typical), since_submit_seconds=20)
+    assert 0 < gap <= max(1.1 * 4 * typical, 11)
 
 
 def test_the_first_look_comes_early_to_catch_refusals() -> None:

@@ -263,6 +263,19 @@ async def test_a_row_that_is_no_job_is_named_and_does_not_hold_up_the_others(
         await repository.claim(limit=1, lease_seconds=0, job_id=broken.id)
 
 
+async def test_however_many_rows_are_no_jobs_the_good_ones_are_claimed(
+    repository: SqliteRepository, path: Path
+) -> None:
+    broken = [await repository.add(sample_job(CLOCK)) for _ in range(25)]
+    good = [await repository.add(sample_job(CLOCK)) for _ in range(3)]
+    with opened(path) as database:
+        database.executemany("update generation_jobs set request = '[]' where id = ?", [(one.id,) for one in broken])
+    claimed = [job.id for job in await repository.claim(limit=2, lease_seconds=60)]
+    claimed += [job.id for job in await repository.claim(limit=2, lease_seconds=60)]
+    assert sorted(claimed) == sorted(job.id for job in good)
+    assert await repository.claim(limit=0, lease_seconds=60) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -36,7 +36,7 @@ from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.spending import Limit
 from nexiom_sdk.testing import FakeProvider, VirtualClock, fake_card
 from nexiom_sdk.testing.sample_jobs import columns, sample_job
-from nexiom_sdk.types import Failed, Operation, Poll
+from nexiom_sdk.types import Cancelled, Failed, Operation, Poll
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -390,6 +390,9 @@ async def test_a_mistyped_id_changes_nothing_and_the_right_one_can_follow(rig_of
     ("said", "kind"),
     [
         (Failed(code="generation_failed", message="Acme knows no order typo.", lost=True), InvalidInput),
+        (Failed(code="generation_failed", message="no task typo"), InvalidInput),
+        (Failed(code="content_rejected", message="no cats", charged="no"), InvalidInput),
+        (Cancelled(reason="by its owner"), InvalidInput),
         (ProviderError("Acme answered 404", status=404), InvalidInput),
         (ProviderError("Acme answered 418", status=418), ProviderError),
         (ProviderUnavailable("the status page is down"), ProviderUnavailable),
@@ -399,7 +402,7 @@ async def test_a_mistyped_id_changes_nothing_and_the_right_one_can_follow(rig_of
     ids=repr,
 )
 async def test_an_order_that_is_not_there_or_cannot_be_looked_at_now_leaves_the_job_as_it_is(
-    said: Failed | Exception, kind: type[NexiomError], rig_of: RigOf, clock: VirtualClock
+    said: Failed | Cancelled | Exception, kind: type[NexiomError], rig_of: RigOf, clock: VirtualClock
 ) -> None:
     fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer()
     rig = rig_of(fake)
@@ -424,9 +427,15 @@ async def test_an_order_that_is_not_there_or_cannot_be_looked_at_now_leaves_the_
     assert await rig.studio.get(lost.id) == lost
 
 
-async def test_an_order_that_is_there_and_failed_ends_the_job_as_it_ended(rig_of: RigOf, clock: VirtualClock) -> None:
-    fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().fail("content_rejected")
+async def test_an_order_that_failed_is_not_taken_for_the_jobs_own_and_the_words_say_what_to_do(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = (
+        FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().fail("content_rejected", "no cats")
+    )
     rig = rig_of(fake)
     lost = await _lost(rig)
-    row = await rig.studio.resolve(lost.id, provider_job_id=f"order-{lost.order_key}")
-    assert (row.phase, row.error_code) == (Phase.DONE, "content_rejected")
+    with pytest.raises(InvalidInput, match=r"failed at acme \(no cats\)\. Nothing was changed\.") as caught:
+        await rig.studio.resolve(lost.id, provider_job_id=f"order-{lost.order_key}")
+    assert f"nexiom jobs resubmit {lost.id}" in caught.value.next_step
+    assert await rig.studio.get(lost.id) == lost

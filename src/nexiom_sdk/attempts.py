@@ -9,12 +9,12 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
-from nexiom_sdk.errors import NexiomError
+from nexiom_sdk.errors import NexiomError, ProviderError
+from nexiom_sdk.hints import sane_hint
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.values import Frozen
 
 AGAIN_AFTER_SECONDS = 60.0
-_LONGEST_HINT_SECONDS = 3600.0
 
 
 class Attempt(Frozen):
@@ -114,8 +114,7 @@ def again_at(error: NexiomError, *, now: datetime) -> datetime | None:
         >>> again_at(QuotaExhausted(), now=noon), str(again_at(ProviderUnavailable(retry_after_seconds=90), now=noon))
         (None, '2026-11-24 12:01:30+00:00')
     """
-    if getattr(error, "retryable", False) is not True:
+    if not error.retryable:
         return None
-    hint = getattr(error, "retry_after_seconds", None)
-    asked = min(hint, _LONGEST_HINT_SECONDS) if isinstance(hint, int | float) and hint > 0 else 0.0
-    return now + timedelta(seconds=max(AGAIN_AFTER_SECONDS, asked))
+    hint = error.retry_after_seconds if isinstance(error, ProviderError) else None
+    return now + timedelta(seconds=max(AGAIN_AFTER_SECONDS, sane_hint(hint)))

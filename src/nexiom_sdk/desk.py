@@ -14,7 +14,7 @@ from typing import Protocol
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.clock import Clock
-from nexiom_sdk.errors import BudgetExceeded, IllegalTransition, NexiomError, ProviderError
+from nexiom_sdk.errors import BudgetExceeded, ConfigurationError, IllegalTransition, NexiomError, ProviderError
 from nexiom_sdk.events import JobMoved, ModelChosen, Sink
 from nexiom_sdk.inputs import Delivered, OpenUrl, deliver
 from nexiom_sdk.jobs import GenerationJob
@@ -27,6 +27,7 @@ from nexiom_sdk.repositories import JobRepository, SupportsIntake
 from nexiom_sdk.selection import spec_for
 from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
+from nexiom_sdk.timing import seconds_since
 from nexiom_sdk.types import Candidate, Choice, Submission, VideoRequest
 from nexiom_sdk.wording import printable
 
@@ -126,8 +127,9 @@ class Desk:
         return after.as_read()
 
     async def later(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
-        """This step did not work out; try the same step again, later each time."""
-        return await self.commit(job, moves.delayed(job, error, run_at=self.after(self.backoff(job, error))))
+        """This step did not work out; try the same step again, later each time, as slowly as its provider wants it."""
+        pause = max(self.backoff(job, error), self.floor_of(job))
+        return await self.commit(job, moves.delayed(job, error, run_at=self.after(pause)))
 
     async def end(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """The job ends without a video."""
@@ -149,6 +151,13 @@ class Desk:
     def card_of(self, provider: VideoProvider, model: str) -> ModelCard:
         """The card of a model; an empty one for a model that is no longer listed."""
         return next((card for card in self.cards(provider) if card.model == model), ModelCard(model=model))
+
+    def floor_of(self, job: GenerationJob) -> float:
+        """Shortest gap between two looks that the job's model allows, in seconds; 0 where its provider is not here."""
+        try:
+            return self.card_of(self.provider_of(job), job.model or "").min_poll_seconds
+        except ConfigurationError:
+            return 0.0
 
     async def delivered(self, request: VideoRequest, candidate: Candidate) -> Delivered:
         """The references of an order, as a model takes them.
@@ -193,9 +202,9 @@ class Desk:
             callback=job.operation is not None and job.operation.state.get("callback") is True,
         )
 
-    def past(self, job: GenerationJob, stamp: str, seconds: float | None) -> bool:
-        """Whether a stamp of the row's timing is at least `seconds` ago; never, where either is unknown."""
-        since = moves.seconds_since(job, stamp, self.now())
+    def past(self, moment: datetime | None, seconds: float | None) -> bool:
+        """Whether a moment is at least `seconds` ago; never, where either is unknown."""
+        since = seconds_since(moment, self.now())
         return seconds is not None and since is not None and since >= seconds
 
     def overdue(self, job: GenerationJob) -> bool:

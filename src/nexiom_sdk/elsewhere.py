@@ -32,7 +32,8 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
     try:
         choice = desk.rechoose(job, addresses=await has_addresses(desk.store, job.request))
     except NexiomError as trouble:
-        error.message = fallback.in_words(job, error.message, {"others": trouble.message})
+        if trouble.message not in error.message:  # it may be the same that is wrong with its own provider
+            error.message = fallback.in_words(job, error.message, {"others": trouble.message})
         return None
     for way in _ways(desk, job, choice, error):
         candidate = way.candidate
@@ -42,9 +43,15 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
             if not _passes(trouble):  # the job's references are not what this model takes
                 refused.setdefault(candidate.provider, trouble.message)
                 continue
-        moved = moves.reordered(job, candidate, error, now=desk.now(), run_at=way.run_at, attempts=way.submits)
-        if way.submits:
-            moved = moved.with_metadata(trouble=fallback.in_words(job, error.message))
+        moved = moves.reordered(
+            job,
+            candidate,
+            error,
+            now=desk.now(),
+            run_at=way.run_at,
+            attempts=way.submits,
+            waits_for=fallback.in_words(job, error.message) if way.submits else None,
+        )
         try:
             job = await desk.commit(job, moved, limits=desk.limits(moved))
         except BudgetExceeded as trouble:  # a less expensive one may fit
@@ -58,7 +65,7 @@ async def elsewhere(desk: Desk, job: GenerationJob, error: NexiomError) -> Gener
 
 def _passes(trouble: NexiomError) -> bool:
     """Whether it may be over soon: a reference that cannot be read now is read again when it is ordered."""
-    return isinstance(trouble, StorageUnavailable) or getattr(trouble, "retryable", False) is True
+    return isinstance(trouble, StorageUnavailable) or trouble.retryable
 
 
 def _ways(desk: Desk, job: GenerationJob, choice: Choice, error: NexiomError) -> Iterator[fallback.Way]:
@@ -66,7 +73,7 @@ def _ways(desk: Desk, job: GenerationJob, choice: Choice, error: NexiomError) ->
         job,
         choice,
         model_alone=isinstance(error, ModelRetired),  # a bad key or an outage is that of all its models
-        final=getattr(error, "retryable", False) is not True,
+        final=not error.retryable,
         late=desk.overdue(job),
         now=desk.now(),
     )

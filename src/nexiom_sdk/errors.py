@@ -38,7 +38,7 @@ NexiomError                   code · charged · next_step · cause · job_id
     └── StorageUnavailable
 ```
 
-Two questions have their own attributes on a `ProviderError`: `retryable` (may the same provider be asked again) and
+Two questions have their own attributes: `retryable` (may the same provider be asked again) and
 `fallback` (may another one be asked). `FAILURE_CODES` maps the `error_code` of a row back to its class, so a job that
 failed yesterday in another process raises today what it would have raised then.
 """
@@ -109,6 +109,8 @@ class NexiomError(Exception):
     for_users: ClassVar[UserWords] = UserWords(
         "The video could not be made.", "Try again later; if it stays so, tell the people who run this app."
     )
+    retryable: ClassVar[bool] = False
+    fallback: ClassVar[bool] = False
 
     message: str
     next_step: str
@@ -168,8 +170,6 @@ class PluginError(ConfigurationError):
     code = "plugin_error"
     default_next_step = "Report it to the authors of the plug-in named; the other providers keep working."
     for_users = UserWords("A part of this app does not work as it should.", "Tell the people who run this app.")
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
 
 class InvalidPolicy(ConfigurationError):
@@ -193,8 +193,6 @@ class UnsupportedFeature(RequestError):
 
     code = "unsupported_feature"
     default_next_step = "Ask for one of the values named, or choose another model."
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
     def __init__(self, message: str = "", /, *, reasons: tuple[str, ...] = (), **facts: Unpack[Facts]) -> None:
         self.reasons = reasons
@@ -221,8 +219,6 @@ class BudgetExceeded(RequestError):
         "This app takes no more orders like this one at present.",
         "Try again later, or ask for a shorter or less expensive video.",
     )
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
 
 class IdempotencyConflict(RequestError):
@@ -251,8 +247,6 @@ class ProviderError(NexiomError):
     code = "provider"
     default_charged: ClassVar[Charged | None] = "no"
     default_next_step = "Look at the provider's status page and its dashboard."
-    retryable: ClassVar[bool] = False
-    fallback: ClassVar[bool] = False
 
     def __init__(
         self,

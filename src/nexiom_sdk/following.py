@@ -10,6 +10,7 @@ from nexiom_sdk.elsewhere import elsewhere
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     Charged,
+    ConfigurationError,
     GenerationFailed,
     IllegalTransition,
     InvalidInput,
@@ -21,11 +22,12 @@ from nexiom_sdk.errors import (
     UnsupportedFeature,
 )
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.phases import Phase
+from nexiom_sdk.phases import JobStatus
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.looks import Looks
 from nexiom_sdk.providers.protocol import SupportsCancel, VideoProvider
-from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, Saving
+from nexiom_sdk.saving import TRIES_FOR_A_USABLE_RESULT, WAIT_FOR_ANOTHER_MACHINE_SECONDS, Saving
+from nexiom_sdk.timing import seconds_since
 from nexiom_sdk.types import Cancelled, Failed, Operation, Running, Succeeded
 from nexiom_sdk.wording import printable
 
@@ -55,8 +57,7 @@ class Following:
                 return await self._cancel(job, provider, operation)
             outcome = await self.looks.look(provider, operation)
         except NexiomError as error:
-            # A look that did not work says nothing about the job: it never ends one that is still within its time.
-            return await (self._overdue(job, error) if self._over(job) else desk.later(job, error))
+            return await self._not_seen(job, error)
         match outcome:
             case Running():
                 return await self._running(job, provider, outcome, watched=watched)
@@ -68,10 +69,12 @@ class Following:
                 return await self._stopped(moves.billed(job, outcome), outcome.reason, outcome.charged or "unknown")
 
     async def check(self, job: GenerationJob, provider_job_id: str) -> None:
-        """Look whether the provider has an order of this id; nothing is written.
+        """Look whether the provider has an order of this id that still may bring a video; nothing is written.
+
+        An order that has ended without one may be another one's, as mistyped ids are: a job must not end by it.
 
         Raises:
-            InvalidInput: It knows no such order.
+            InvalidInput: It knows no such order, or that one has ended without a video.
             NexiomError: It cannot be looked at now.
         """
         shown = printable(provider_job_id, 80)
@@ -86,25 +89,32 @@ class Following:
             error.next_step = f"Try it again later. {error.next_step}"
             error.charged, error.job_id = None, job.id  # of the look there is nothing to say, of the order too little
             raise
-        if isinstance(seen, Failed) and seen.lost:
-            raise _no_such_order(job, printable(seen.message) or f"{job.provider} knows no order {shown}.")
+        match seen:
+            case Failed() if seen.lost:
+                raise _no_such_order(job, printable(seen.message) or f"{job.provider} knows no order {shown}.")
+            case Failed():
+                raise _no_video(job, f"Order {shown} failed at {job.provider}", seen.message)
+            case Cancelled():
+                raise _no_video(job, f"Order {shown} was stopped at {job.provider}", seen.reason)
+            case Running() | Succeeded():
+                return
 
     async def _running(
         self, job: GenerationJob, provider: VideoProvider, running: Running, *, watched: bool
     ) -> GenerationJob:
-        if self._over(job):
-            return await self._overdue(job)
         desk, now = self.desk, self.desk.now()
-        seen = moves.looked(job, running, now=now)
+        if self._over(job):
+            return await self._overdue(job, moves.looked(job, running, now=now, run_at=now))
         gap = schedule.next_look(
             await desk.pace(job, provider, watched=watched),
-            since_submit_seconds=moves.seconds_since(seen, "submit_answered_at", now) or 0.0,
-            since_running_seconds=moves.seconds_since(seen, "running_since", now),
+            since_submit_seconds=(now - moves.taken_at(job)).total_seconds(),
+            since_running_seconds=None if running.queued else seconds_since(job.timing.running_since, now) or 0.0,
             queued=running.queued,
             hint_seconds=running.poll_after_seconds,
+            left_seconds=self._left(job),
             luck=desk.luck(),
         )
-        return await desk.commit(job, seen.evolve(run_at=desk.after(gap)))
+        return await desk.commit(job, moves.looked(job, running, now=now, run_at=desk.after(gap)))
 
     async def _succeeded(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         if outcome.assets:
@@ -144,25 +154,39 @@ class Following:
             raise  # it was not asked
         except NexiomError as error:
             state, trouble = "not possible", error.message
-        going_on = job.evolve(run_at=desk.now(), leased_until=None)
-        told = going_on.with_metadata(cancel=state, trouble=trouble, trouble_next_step=None)
-        return await desk.commit(job, told)
+        return await desk.commit(job, moves.cancel_asked(job, state=state, trouble=trouble, now=desk.now()))
 
     async def _stop(self, provider: VideoProvider, operation: Operation) -> None:
         if not isinstance(provider, SupportsCancel):
             raise UnsupportedFeature(f"{provider.name} cannot stop an order.")
         await call(self.desk.door, provider.name, "cancel", lambda: provider.cancel(operation))
 
-    def _over(self, job: GenerationJob) -> bool:
-        return self.desk.past(job, "submit_answered_at", self.desk.deadline_seconds)
+    async def _not_seen(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        """A look that did not work says nothing about the job: it never ends one that is still within its time."""
+        if not self._over(job):
+            return await self.desk.later(job, error)
+        return await self._overdue(job, job, asked=not isinstance(error, ProviderBusy | ConfigurationError))
 
-    async def _overdue(self, job: GenerationJob, trouble: NexiomError | None = None) -> GenerationJob:
+    def _left(self, job: GenerationJob) -> float | None:
+        """Seconds that the provider still has; None where it has all the time there is."""
         desk = self.desk
-        deadline = desk.deadline_seconds or 0.0
-        asked = not isinstance(trouble, ProviderBusy)  # who could not even ask gives up on nothing
-        if asked and desk.past(job, "submit_answered_at", deadline + schedule.LATE_WINDOW_SECONDS):
-            return await desk.commit(job, job.evolve(phase=Phase.DONE, run_at=desk.now(), leased_until=None))
-        return await desk.commit(job, moves.timed_out(job, after_seconds=deadline, now=desk.now()))
+        limit = desk.deadline_seconds
+        return None if limit is None else limit - (desk.now() - moves.taken_at(job)).total_seconds()
+
+    def _over(self, job: GenerationJob) -> bool:
+        left = self._left(job)
+        return left is not None and left <= 0
+
+    async def _overdue(self, job: GenerationJob, seen: GenerationJob, *, asked: bool = True) -> GenerationJob:
+        """Failed for its user first, however late it is noticed; the last look comes a day after that.
+
+        Where this machine cannot ask, for want of a key, others get as long for that as they get for a file.
+        """
+        desk, window = self.desk, schedule.LATE_WINDOW_SECONDS if asked else WAIT_FOR_ANOTHER_MACHINE_SECONDS
+        if job.status is JobStatus.FAILED and desk.past(job.timing.timed_out_at, window):
+            return await desk.commit(job, moves.given_up(job, now=desk.now()))
+        limit = desk.deadline_seconds or 0.0
+        return await desk.commit(job, moves.timed_out(seen, after_seconds=limit, now=desk.now()))
 
 
 def _no_such_order(job: GenerationJob, said: str) -> InvalidInput:
@@ -173,6 +197,15 @@ def _no_such_order(job: GenerationJob, said: str) -> InvalidInput:
     return InvalidInput(
         f"There is no such order: {said} Nothing was changed.", next_step=hint, charged=None, job_id=job.id
     )
+
+
+def _no_video(job: GenerationJob, what: str, said: str) -> InvalidInput:
+    because = f" ({printable(said).rstrip('.')})" if said else ""
+    hint = (
+        "Check the id at the provider: a mistyped one may be that of another order. If it is this job's, "
+        f"`nexiom jobs resubmit {job.id}` orders the video again."
+    )
+    return InvalidInput(f"{what}{because}. Nothing was changed.", next_step=hint, charged=None, job_id=job.id)
 
 
 def _operation_of(job: GenerationJob) -> Operation:

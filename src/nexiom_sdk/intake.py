@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from nexiom_sdk import moves
 from nexiom_sdk.desk import Desk, Overtaken, model_chosen
-from nexiom_sdk.errors import IllegalTransition, InvalidInput, UnknownProvider
+from nexiom_sdk.errors import IllegalTransition, InvalidInput
 from nexiom_sdk.inputs import has_addresses, stage
 from nexiom_sdk.jobs import UNFIT, GenerationJob
 from nexiom_sdk.repositories import SupportsIntake
@@ -92,10 +92,7 @@ class Intake:
             raise IllegalTransition(msg, job_id=job.id)
         wish = _without_foreign_things(_asked(job), job.user_id)
         role = self.role_of(job.user_id)
-        try:
-            request, choice = await self.prepared(wish, user_id=job.user_id, role=role, roots=())
-        except UnknownProvider as error:  # the row names it, so it is a wish and no matter of the set-up
-            raise InvalidInput(error.message, next_step=error.next_step) from error
+        request, choice = await self.prepared(wish, user_id=job.user_id, role=role, roots=())
         chosen = moves.admitted(job, request, choice, role=role, now=desk.now())
         if not await desk.repository.admit(chosen, fence=job.fence, limits=desk.limits(chosen)):
             raise Overtaken

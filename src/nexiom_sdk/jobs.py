@@ -28,6 +28,7 @@ from nexiom_sdk.spending import (
     amount_of,
     counted,
 )
+from nexiom_sdk.timing import Timing
 from nexiom_sdk.types import QUALITY_TIERS, Choice, Operation, QualityTier, VideoProbe, VideoRequest
 from nexiom_sdk.values import Frozen
 
@@ -198,14 +199,14 @@ class GenerationJob(Frozen):
         return stored if known and isinstance(stored, int) else 0
 
     @property
+    def timing(self) -> Timing:
+        """When things happened to the present order, as far as it is known."""
+        return Timing.of(self.provider_metadata)
+
+    @property
     def ordered_at(self) -> datetime:
         """When the present order was made, where its timing says that; else when the row was."""
-        timing = self.provider_metadata.get("timing")
-        stamp = timing.get("ordered_at") if isinstance(timing, dict) else None
-        try:
-            return utc(datetime.fromisoformat(str(stamp)))
-        except ValueError:
-            return self.created_at
+        return self.timing.ordered_at or self.created_at
 
     @property
     def is_order(self) -> bool:

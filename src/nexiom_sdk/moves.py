@@ -7,7 +7,8 @@ row as it was and returns it as it shall be, with the lease released unless it s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,12 +17,9 @@ from pydantic import JsonValue, ValidationError
 from nexiom_sdk import schedule
 from nexiom_sdk.attempts import again_at, with_attempt
 from nexiom_sdk.errors import (
-    AuthenticationFailed,
-    ConfigurationError,
+    IllegalTransition,
     JobCancelled,
     NexiomError,
-    QuotaExhausted,
-    StorageError,
     SubmissionUncertain,
     TimedOut,
     code_of,
@@ -30,6 +28,8 @@ from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
 from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.spending import amount_of, counted
+from nexiom_sdk.timing import Timing
+from nexiom_sdk.trouble import NO_TROUBLE, noted
 from nexiom_sdk.types import (
     Cancelled,
     Candidate,
@@ -46,9 +46,6 @@ from nexiom_sdk.wording import printable, usd
 
 MOST_PROGRESS_WHILE_RUNNING = 0.99
 _LONGEST_REASON = 200
-# What waits for somebody; the next steps of others are about a job that has ended, or that nothing has to be done.
-_FOR_SOMEBODY_TO_MEND = (AuthenticationFailed, ConfigurationError, QuotaExhausted, StorageError)
-_NO_TROUBLE: Mapping[str, JsonValue] = {"trouble": None, "trouble_next_step": None}
 
 
 def created(
@@ -88,7 +85,7 @@ def admitted(
         reference_media_path=request.reference_media_path or _first_input(request),
         quality_tier=choice.tier or request.quality_tier,
         request=request,
-    ).with_metadata(choice=choice.model_dump(mode="json"), role=role, timing={"ordered_at": utc(now).isoformat()})
+    ).with_metadata(choice=choice.model_dump(mode="json"), role=role, timing=Timing(ordered_at=now).stored())
     return _ordered(chosen, choice.ranked[0]) if choice.ranked else chosen
 
 
@@ -116,30 +113,19 @@ def unsent(job: GenerationJob, *, run_at: datetime, attempts: int) -> Generation
 
 def delayed(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
     """This step did not work out; the same step is tried again at `run_at`."""
-    return troubled(job.evolve(run_at=run_at, attempts=job.attempts + 1, leased_until=None), error)
+    return noted(job.evolve(run_at=run_at, attempts=job.attempts + 1, leased_until=None), error)
 
 
 def put_off(job: GenerationJob, error: NexiomError, *, run_at: datetime) -> GenerationJob:
     """This step was not even begun, so it counts as no attempt; it is taken at `run_at`."""
-    return troubled(job.evolve(run_at=run_at, leased_until=None), error)
+    return noted(job.evolve(run_at=run_at, leased_until=None), error)
 
 
-def troubled(job: GenerationJob, error: NexiomError, message: str | None = None) -> GenerationJob:
-    """The row says why its step did not work out, and what would mend that, if somebody has to.
-
-    Args:
-        job: The row.
-        error: What happened.
-        message: The same in other words.
-    """
-    step = error.next_step.replace("JOB", job.id) if isinstance(error, _FOR_SOMEBODY_TO_MEND) else None
-    return job.with_metadata(trouble=message or error.message, trouble_next_step=step)
-
-
-def next_step_of(job: GenerationJob) -> str:
-    """What would mend the trouble that the row tells of; empty where nobody has to do anything."""
-    step = job.provider_metadata.get("trouble_next_step")
-    return step if isinstance(step, str) else ""
+def not_set_up(job: GenerationJob, error: NexiomError, *, now: datetime, run_at: datetime) -> GenerationJob:
+    """This machine lacks what the order needs: nothing was sent, which counts as no attempt. Others may have it."""
+    timing = replace(job.timing, not_set_up_since=job.timing.not_set_up_since or now)
+    waiting = unsent(job, run_at=run_at, attempts=job.attempts).with_metadata(timing=timing.stored())
+    return noted(waiting, error)
 
 
 def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at: datetime) -> GenerationJob:
@@ -156,22 +142,31 @@ def answered(job: GenerationJob, operation: Operation, *, now: datetime, run_at:
     ).with_metadata(
         operation=dict(operation.state),
         warnings=_more_warnings(job, operation.warnings),
-        timing=_timing(job, submit_answered_at=now),
-        **_NO_TROUBLE,
+        timing=replace(job.timing, submit_answered_at=now).stored(),
+        **NO_TROUBLE,
         failure=None,
     )
 
 
-def looked(job: GenerationJob, running: Running, *, now: datetime) -> GenerationJob:
+def looked(job: GenerationJob, running: Running, *, now: datetime, run_at: datetime) -> GenerationJob:
     """The provider is still at it. Progress never goes back and is not whole before the video is stored."""
-    begun = None if running.queued else (timing_of(job).get("running_since") or now.isoformat())
+    timing = replace(
+        job.timing,
+        submit_answered_at=taken_at(job),  # an adopted order has no such stamp yet
+        running_since=None if running.queued else job.timing.running_since or now,
+        last_running_at=now,
+    )
     progress = job.progress
     if running.progress is not None and not math.isnan(running.progress):
         progress = max(job.progress or 0.0, min(max(running.progress, 0.0), MOST_PROGRESS_WHILE_RUNNING))
-    taken = timing_of(job).get("submit_answered_at") or now.isoformat()  # an adopted order has no such stamp yet
-    return job.evolve(progress=progress, attempts=0, leased_until=None).with_metadata(
-        timing=_timing(job, submit_answered_at=taken, last_running_at=now, running_since=begun), **_NO_TROUBLE
+    return job.evolve(progress=progress, run_at=run_at, attempts=0, leased_until=None).with_metadata(
+        timing=timing.stored(), **NO_TROUBLE
     )
+
+
+def spooled(job: GenerationJob, place: str | None) -> GenerationJob:
+    """Where the file of the video rests until it is stored; None: nowhere yet. The lease is kept."""
+    return job.with_metadata(spooled=place)
 
 
 def unusable(job: GenerationJob) -> GenerationJob:
@@ -187,11 +182,6 @@ def times_unusable(job: GenerationJob) -> int:
 
 def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> GenerationJob:
     """The provider has the video; the lease is kept, because saving follows at once."""
-    timing = timing_of(job)
-    submitted = _moment(timing.get("submit_answered_at")) or job.submit_started_at or now
-    seen_running = _moment(timing.get("last_running_at")) or submitted
-    # We noticed it at `now`; it finished somewhere between the last look and now, so half-way is the fair guess.
-    took = (seen_running - submitted + (now - seen_running) / 2).total_seconds()
     return (
         billed(job, outcome)
         .evolve(
@@ -203,10 +193,10 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
             error_message=None,
         )
         .with_metadata(
-            timing=_timing(job, finished_at=now, key=schedule_key_of(job), took_seconds=round(took, 3)),
+            timing=_taught(job, now).stored(),
             warnings=_more_warnings(job, outcome.warnings),
             unusable=None,
-            **_NO_TROUBLE,
+            **NO_TROUBLE,
             failure=None,
         )
     )
@@ -214,7 +204,7 @@ def finished(job: GenerationJob, outcome: Succeeded, *, now: datetime) -> Genera
 
 def billed(job: GenerationJob, outcome: Succeeded | Failed | Cancelled) -> GenerationJob:
     """What the provider says that the order cost is noted, whether there is a video or not."""
-    said = believable(outcome.cost_usd)
+    said = amount_of(outcome.cost_usd)
     return job.evolve(cost_usd=job.cost_usd if said is None else said).with_metadata(
         provider_units=dict(outcome.detail) or job.provider_metadata.get("provider_units")
     )
@@ -248,7 +238,7 @@ def completed(
         warnings=_more_warnings(job, warnings),
         spooled=None,
         unusable=None,
-        **_NO_TROUBLE,
+        **NO_TROUBLE,
         failure=None,
     )
 
@@ -267,7 +257,26 @@ def timed_out(job: GenerationJob, *, after_seconds: float, now: datetime) -> Gen
     """The provider is over its time; the job failed for its user, and is still looked at now and then."""
     minutes = round(after_seconds / 60)
     error = TimedOut(f"{job.provider} did not finish within {minutes} min; it may still charge for the clip.")
-    return _failure(job.evolve(run_at=now + timedelta(seconds=schedule.LATE_SECONDS)), error)
+    late = job.with_metadata(timing=replace(job.timing, timed_out_at=job.timing.timed_out_at or now).stored())
+    return _failure(late.evolve(run_at=now + timedelta(seconds=schedule.LATE_SECONDS)), error)
+
+
+def given_up(job: GenerationJob, *, now: datetime) -> GenerationJob:
+    """Nobody looks at it any more; it stays failed as it is.
+
+    Raises:
+        IllegalTransition: It did not fail: a job that is done has a video or says why it has none.
+    """
+    if job.status is not JobStatus.FAILED:
+        msg = f"Job {job.id} is {job.status}: it cannot be given up before it failed."
+        raise IllegalTransition(msg, job_id=job.id)
+    return job.evolve(phase=Phase.DONE, run_at=now, leased_until=None)
+
+
+def cancel_asked(job: GenerationJob, *, state: str, trouble: str | None, now: datetime) -> GenerationJob:
+    """The provider was asked to stop the order; `state` is requested or not possible. The next look tells."""
+    going_on = job.evolve(run_at=now, leased_until=None)
+    return going_on.with_metadata(cancel=state, **{**NO_TROUBLE, "trouble": trouble})
 
 
 def cancelled(job: GenerationJob, error: JobCancelled, *, state: str, now: datetime) -> GenerationJob:
@@ -283,10 +292,12 @@ def reordered(
     now: datetime,
     run_at: datetime | None = None,
     attempts: int = 0,
+    waits_for: str | None = None,
 ) -> GenerationJob:
     """A new order at another model, after one that was not taken, or not charged.
 
-    The choice stays as it was made; the terms and the price of this order are kept beside it.
+    The choice stays as it was made; the terms and the price of this order are kept beside it. `waits_for` says why it
+    is not sent at once.
     """
     if error.charged == "no":
         job = job.evolve(cost_usd=job.cost_usd or Decimal(0))  # so that sums do not take its estimate for money spent
@@ -296,11 +307,11 @@ def reordered(
         f"{job.provider} could not take it ({printable(error.message, _LONGEST_REASON).rstrip('.')}): "
         f"ordered from {candidate.target} instead (estimate {' -> '.join(prices)})"
     )
-    timing = timing_of(new)
+    timing = new.timing
     if job.phase is not Phase.WAITING:  # nobody took it so far: its time to be taken goes on
-        timing["waiting_since"] = waiting_since(job, now).isoformat()
+        timing = replace(timing, waiting_since=waiting_since(job, now))
     return _ordered(new.evolve(run_at=run_at or now, attempts=attempts), candidate, moved=moved).with_metadata(
-        candidate=candidate.model_dump(mode="json"), timing=timing
+        candidate=candidate.model_dump(mode="json"), timing=timing.stored(), trouble=waits_for
     )
 
 
@@ -315,32 +326,15 @@ def resubmitted(job: GenerationJob, candidate: Candidate | None = None, *, now: 
     )
 
 
-def believable(cost_usd: Decimal | None) -> Decimal | None:
-    """What a provider says an order cost, if that can be: a row that no table takes would be a video lost.
-
-    Example:
-        >>> believable(Decimal("0.40")), believable(Decimal("NaN")), believable(Decimal(-5))
-        (Decimal('0.40'), None, None)
-    """
-    return amount_of(cost_usd)
-
-
-def timing_of(job: GenerationJob) -> dict[str, JsonValue]:
-    """What is known of when things happened, from the row's metadata."""
-    stored = job.provider_metadata.get("timing")
-    return dict(stored) if isinstance(stored, dict) else {}
-
-
 def waiting_since(job: GenerationJob, now: datetime) -> datetime:
     """Since when the job waits for a provider that takes it, over all its orders that none took."""
-    timing = timing_of(job)
-    return _moment(timing.get("waiting_since")) or _moment(timing.get("ordered_at")) or now
+    return job.timing.waiting_since or job.timing.ordered_at or now
 
 
-def seconds_since(job: GenerationJob, name: str, now: datetime) -> float | None:
-    """Seconds since a stamp in the row's timing, such as `running_since`; None while it is not set."""
-    moment = _moment(timing_of(job).get(name))
-    return None if moment is None else max((now - moment).total_seconds(), 0.0)
+def taken_at(job: GenerationJob) -> datetime:
+    """When the provider took the order; of one that was adopted later, when it was sent."""
+    sent_at = None if job.submit_started_at is None else utc(job.submit_started_at)
+    return job.timing.submit_answered_at or sent_at or job.ordered_at
 
 
 def schedule_key_of(job: GenerationJob) -> str:
@@ -415,9 +409,9 @@ def _next_order(
         unusable=None,
         provider_units=None,
         spooled=None,
-        timing={"ordered_at": utc(now).isoformat()},  # sums compare it as text
+        timing=Timing(ordered_at=now).stored(),
         failure=None,
-        **_NO_TROUBLE,
+        **NO_TROUBLE,
         cancel=None,
     )
 
@@ -431,20 +425,25 @@ def _failure(job: GenerationJob, error: NexiomError) -> GenerationJob:
         leased_until=None,
         cost_usd=Decimal(0) if error.charged == "no" and job.cost_usd is None else job.cost_usd,
     ).with_metadata(
-        failure={"message": error.message, "charged": error.charged, "next_step": error.next_step}, **_NO_TROUBLE
+        failure={"message": error.message, "charged": error.charged, "next_step": error.next_step}, **NO_TROUBLE
     )
 
 
-def _timing(job: GenerationJob, **stamps: JsonValue | datetime) -> dict[str, JsonValue]:
-    texts = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in stamps.items()}
-    return {name: one for name, one in {**timing_of(job), **texts}.items() if one is not None}
+def _taught(job: GenerationJob, now: datetime) -> Timing:
+    """The timing of a job that was just found finished, with what the schedule learns from it: how long it took.
 
-
-def _moment(text: JsonValue) -> datetime | None:
-    try:
-        return utc(datetime.fromisoformat(text)) if isinstance(text, str) else None
-    except ValueError:  # somebody changed the row by hand
-        return None
+    Nothing where that is not known: it was late, nobody looked when it was time to, or it was adopted unseen.
+    """
+    timing = replace(job.timing, finished_at=now)
+    followed = job.phase is Phase.SUBMITTING or timing.submit_answered_at is not None
+    in_time = timing.timed_out_at is None and now - job.run_at < timedelta(seconds=schedule.LATE_SECONDS)
+    if not (followed and in_time):
+        return timing
+    submitted = taken_at(job)
+    seen_running = timing.last_running_at or submitted
+    # We noticed it at `now`; it finished somewhere between the last look and now, so half-way is the fair guess.
+    took = (seen_running - submitted + (now - seen_running) / 2).total_seconds()
+    return replace(timing, key=schedule_key_of(job), took_seconds=round(took, 3))
 
 
 def _more_warnings(job: GenerationJob, new: Sequence[str]) -> list[JsonValue] | None:

@@ -24,7 +24,6 @@ from nexiom_sdk.errors import (
     ConfigurationError,
     GenerationFailed,
     JobCancelled,
-    MissingCredentials,
     NexiomError,
     PluginError,
     ProviderBusy,
@@ -98,10 +97,6 @@ class Ordering:
         """Nothing could be sent."""
         match error:
             case StorageUnavailable():
-                return await self.desk.later(job, error)
-            case MissingCredentials() if job.choice is None and not self._waited_since_insert(job):
-                # A key that was forgotten on this machine must not empty a queue that an app fills.
-                _log.warning("job %s waits: %s", job.id, error, extra={"action": "not_set_up", "job_id": job.id})
                 return await self.desk.later(job, error)
             case ConfigurationError():
                 return await self.refusals.unusable(job, error)
@@ -199,9 +194,7 @@ class Ordering:
             # That this call was not taken says nothing of the one before, which may have been: the same key again, as
             # long as that may help; after a refusal for good, nobody can tell.
             for_good = error.charged == "no" and not (
-                getattr(error, "retryable", False)
-                or getattr(error, "fallback", False)
-                or isinstance(error, ConfigurationError)
+                error.retryable or error.fallback or isinstance(error, ConfigurationError)
             )
             return await (self._uncertain(job, error) if for_good else self.desk.later(job, error))
         if error.charged == "no":
@@ -295,11 +288,6 @@ class Ordering:
             because = f" ({cause.message.rstrip('.')})" if cause else ""
             cause = SubmissionUncertain(f"The order was sent to {job.provider} and its answer was lost{because}.")
         return await self.desk.commit(job, moves.unknown(job, cause, now=self.desk.now()))
-
-    def _waited_since_insert(self, job: GenerationJob) -> bool:
-        """Whether a row that others wrote has waited for as long as a provider may take."""
-        limit = self.desk.deadline_seconds
-        return limit is not None and self.desk.now() >= job.created_at + timedelta(seconds=limit)
 
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at

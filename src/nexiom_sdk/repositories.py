@@ -73,6 +73,7 @@ class JobRepository(Protocol):
         """Lease due rows: video, claimable phase, `run_at` reached, no living lease; oldest `run_at` first.
 
         Sets `leased_until` and raises the fence by one, nothing else. `job_id` narrows it to one row, never widens it.
+        Rows that cannot be read do not count: in their place others are leased, or they would starve the good ones.
         """
         ...
 

@@ -28,6 +28,7 @@ from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import VideoProvider
 from nexiom_sdk.results import Results, StoredVideo, of_the_store
 from nexiom_sdk.storage import MOST_URL_SECONDS, output_key
+from nexiom_sdk.trouble import next_step_of
 from nexiom_sdk.types import Asset, Operation, Poll, Succeeded
 from nexiom_sdk.verification import differences
 from nexiom_sdk.wording import printable
@@ -59,8 +60,8 @@ class Saving:
     async def finish(self, job: GenerationJob, outcome: Succeeded) -> GenerationJob:
         """The provider is done: commit that, and where the video is if it is on this machine already."""
         place = None if outcome.assets else self.results.spool.place
-        done = moves.finished(job, outcome, now=self.desk.now()).with_metadata(spooled=place)
-        return await self.desk.commit(job, done)
+        done = moves.finished(job, outcome, now=self.desk.now())
+        return await self.desk.commit(job, moves.spooled(done, place))
 
     async def spooled(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> Succeeded:
         """The answer to an order is the video itself: it goes into the spool first, for nobody may give it twice."""
@@ -92,7 +93,7 @@ class Saving:
             if isinstance(error, StorageUnavailable) and await spool.files(job):
                 told = printable(error.message, _LONGEST_REASON)  # a store may answer with a whole web page
                 error.message = f"{told} The video is safe in {spool.in_words} and goes into the store by itself."
-                job = job.with_metadata(spooled=spool.place)
+                job = moves.spooled(job, spool.place)
             if isinstance(error, ResultInvalid | ResultExpired):
                 job = moves.unusable(job)
             if self._may_work_later(job, error):
@@ -101,7 +102,7 @@ class Saving:
                     self._say_once(delayed, error)
                 return delayed
             self._said.pop(job.id, None)
-            if getattr(error, "retryable", False):  # its own words promise another try
+            if error.retryable:  # its own words promise another try
                 error.next_step = ResultInvalid.default_next_step
             return await desk.end(job, error)
         done = moves.completed(
@@ -130,7 +131,7 @@ class Saving:
 
     def _say_once(self, job: GenerationJob, error: StorageUnavailable) -> None:
         """Whoever runs workers hears of it without looking at rows; not at each try, but when what mends it is new."""
-        step = moves.next_step_of(job)
+        step = next_step_of(job)
         if self._said.get(job.id) != step:
             self._said[job.id] = step
             facts = {"action": "not_stored", "job_id": job.id}
@@ -146,7 +147,7 @@ class Saving:
             _log.info("job %s: nothing was swept: %s", done.id, error.message, extra={"action": "not_swept"})
 
     def _may_work_later(self, job: GenerationJob, error: NexiomError) -> bool:
-        late = self.desk.past(job, "finished_at", schedule.LATE_WINDOW_SECONDS)
+        late = self.desk.past(job.timing.finished_at, schedule.LATE_WINDOW_SECONDS)
         spooled, here = job.provider_metadata.get("spooled"), self.results.spool.place
         match error:
             case PluginError():
@@ -154,12 +155,12 @@ class Saving:
             case StorageUnavailable() | ConfigurationError() | ProviderBusy():
                 return True  # ours to mend, or not even asked: the job waits for it
             case ResultExpired() if spooled not in {None, here}:  # another machine has the file, and takes its turn
-                return not self.desk.past(job, "finished_at", WAIT_FOR_ANOTHER_MACHINE_SECONDS)
+                return not self.desk.past(job.timing.finished_at, WAIT_FOR_ANOTHER_MACHINE_SECONDS)
             case ResultInvalid() | ResultExpired():
                 return moves.times_unusable(job) < TRIES_FOR_A_USABLE_RESULT  # fetches and stores that broke saw none
             case _:
                 # A key or a bound can be mended, and the video is made and paid: time enough is left for that.
-                mendable = getattr(error, "retryable", False) or isinstance(
+                mendable = error.retryable or isinstance(
                     error, AuthenticationFailed | QuotaExhausted | ResponseTooLarge
                 )
                 return mendable and not late

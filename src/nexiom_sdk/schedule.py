@@ -1,7 +1,8 @@
 """When to look at a running job again: pure arithmetic over what is known of it.
 
 One early look catches refusals. Then silence until the time by which 5 % of such jobs are done, learned from our own
-rows; then a look every few seconds. The provider's own words win, and looks begin to count when it says running.
+rows; then a look every few seconds. The provider's own words win, within reason, and looks begin to count when it says
+running.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nexiom_sdk.hints import sane_hint
 from nexiom_sdk.types import Candidate
 
 EARLY_LOOK_SECONDS = 10.0
@@ -20,8 +22,9 @@ CALLBACK_SECONDS = 60.0
 LATE_SECONDS = 600.0
 LATE_WINDOW_SECONDS = 24 * 3600.0
 LONGEST_BACKOFF_SECONDS = 60.0
-LONGEST_HINT_SECONDS = 3600.0
+MOST_SECONDS_A_FAILURE = 10.0  # a wish is lengthened by this much at most, see `backoff`
 LEAST_HISTORY = 5
+MOST_SILENCE, MOST_SILENCE_WHILE_WATCHED = 4.0, 1.0  # times the card's median, whatever the history says
 SPREAD = 0.1  # gaps vary by this share either way, so that jobs do not march in step
 
 _P5 = -1.645  # standard normal
@@ -57,12 +60,13 @@ class Pace:
 
 
 def earliest_finish(history_seconds: Sequence[float], typical_seconds: float) -> float:
-    """Seconds after which 5 % of such jobs are done, for log-normal times.
+    """Seconds after which 5 % of such jobs are done, for log-normal times. What took longer than a day is not counted.
 
     Example:
         >>> round(earliest_finish([], 100.0)), round(earliest_finish([60, 62, 58, 61, 59], 100.0))
         (44, 51)
     """
+    history_seconds = [seconds for seconds in history_seconds if 0 <= seconds <= LATE_WINDOW_SECONDS]
     if len(history_seconds) < LEAST_HISTORY:
         middle, spread = math.log(max(typical_seconds, 0.001)), _UNKNOWN_SPREAD
     else:
@@ -81,9 +85,10 @@ def next_look(
     since_running_seconds: float | None = None,
     queued: bool = False,
     hint_seconds: float | None = None,
+    left_seconds: float | None = None,
     luck: float = 0.5,
 ) -> float:
-    """Seconds from now until the next look.
+    """Seconds from now until the next look; the silence is bounded, because one bad day must not blind us for weeks.
 
     Args:
         pace: What the schedule depends on.
@@ -91,6 +96,7 @@ def next_look(
         since_running_seconds: Time since the provider first said running; None before that.
         queued: The provider says that it has not begun: the silence begins only when it does.
         hint_seconds: The provider's own wish; a longer gap than ours wins, a shorter one does not. At most an hour.
+        left_seconds: Time until the job is over its deadline: we want to look then, if the provider lets us.
         luck: A number from 0 to 1 that spreads looks by ten percent either way.
 
     Example:
@@ -99,7 +105,8 @@ def next_look(
         >>> round(next_look(Pace(typical_seconds=100), since_submit_seconds=10, since_running_seconds=10))
         34
     """
-    first_chance = earliest_finish(pace.history_seconds, pace.typical_seconds)
+    most = (MOST_SILENCE_WHILE_WATCHED if pace.watched else MOST_SILENCE) * pace.typical_seconds
+    first_chance = min(earliest_finish(pace.history_seconds, pace.typical_seconds), most)
     if since_submit_seconds < (1 - SPREAD) * EARLY_LOOK_SECONDS and first_chance > 2 * EARLY_LOOK_SECONDS:
         gap = EARLY_LOOK_SECONDS - since_submit_seconds
     elif queued:
@@ -107,18 +114,24 @@ def next_look(
     else:
         silence = first_chance - (since_submit_seconds if since_running_seconds is None else since_running_seconds)
         gap = silence if silence > 0 else pace.gap_seconds
-    return max(_spread(gap, luck), pace.floor_seconds, _sane(hint_seconds))
+    until_over = math.inf if left_seconds is None else max(left_seconds, 0.0)
+    return max(min(_spread(gap, luck), until_over), pace.floor_seconds, sane_hint(hint_seconds))
 
 
 def backoff(attempts: int, *, hint_seconds: float | None = None, luck: float = 0.5) -> float:
     """Seconds until a failed step is tried again: doubling from 2 s to 60 s; the provider's own wish wins.
 
+    A wish of no time at all is none. One that has not helped is lengthened: to a second for each failure, ten at most.
+
     Example:
         >>> backoff(1), backoff(3), backoff(50), backoff(1, hint_seconds=120)
         (2.0, 8.0, 60.0, 120)
+        >>> backoff(3, hint_seconds=0), backoff(3, hint_seconds=0.1)
+        (8.0, 3)
     """
-    if hint_seconds is not None and hint_seconds >= 0:
-        return _sane(hint_seconds)
+    asked = sane_hint(hint_seconds)
+    if asked:
+        return max(asked, min(attempts, MOST_SECONDS_A_FAILURE))
     return _spread(min(2.0 ** min(attempts, 10), LONGEST_BACKOFF_SECONDS), luck)
 
 
@@ -132,11 +145,6 @@ def schedule_key(order: Candidate) -> str:
     sound = "-" if order.audio is None else "sound" if order.audio else "silent"
     bucket = next((limit for limit in _BUCKETS if order.duration_seconds and order.duration_seconds <= limit), "-")
     return "|".join((order.provider, order.model, order.mode, order.resolution or "-", sound, str(bucket)))
-
-
-def _sane(hint_seconds: float | None) -> float:
-    """A wish that makes sense: neither nonsense nor longer than an hour."""
-    return min(hint_seconds, LONGEST_HINT_SECONDS) if hint_seconds is not None and hint_seconds > 0 else 0.0
 
 
 def _spread(gap_seconds: float, luck: float) -> float:

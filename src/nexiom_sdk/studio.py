@@ -429,7 +429,7 @@ class Studio(Rooms):
             JobNotFound: There is no such job.
             IllegalTransition: The job is not uncertain, or is a video from before this library.
             JobConflict: Another job holds this id.
-            InvalidInput: The provider knows no such order; nothing was changed.
+            InvalidInput: The provider knows no such order, or it ended without a video; nothing was changed.
             ProviderUnavailable: The order cannot be looked at now; nothing was changed.
             ConfigurationError: The provider cannot be used here; nothing was changed.
         """

@@ -116,8 +116,14 @@ class PostgresRepository:
         key = None if job_id is None else _uuid(job_id)
         if job_id is not None and key is None:
             return []
-        values = {"limit": max(limit, 0), "lease_seconds": lease_seconds, "id": key}
-        return rows.readable(await self._rows(sql.CLAIM, values), outside_rows.job_of)
+
+        async def lease(most: int) -> Sequence[Mapping[str, object]]:
+            values = {"limit": max(most, 0), "lease_seconds": lease_seconds, "id": key}
+            return await self._rows(sql.CLAIM, values)
+
+        if job_id is not None:
+            return rows.readable(await lease(limit), outside_rows.job_of)
+        return await rows.claimed(lease, outside_rows.job_of, limit=limit)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         if _uuid(job.id) is None:

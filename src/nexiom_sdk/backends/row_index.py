@@ -122,12 +122,10 @@ def _note(ids: set[str], job_id: str, *, wanted: bool) -> None:
 
 def took_of(job: GenerationJob) -> tuple[str, float] | None:
     """The schedule key of a finished video and the seconds that it took; None where it does not count."""
-    finished = job.type == "video" and job.status == JobStatus.COMPLETED
-    timing = job.provider_metadata.get("timing") if finished else None
-    if not isinstance(timing, dict):
+    if job.type != "video" or job.status != JobStatus.COMPLETED:
         return None
-    key, seconds = timing.get("key"), timing.get("took_seconds")
-    return (key, float(seconds)) if isinstance(key, str) and isinstance(seconds, int | float) else None
+    key, seconds = job.timing.key, job.timing.took_seconds
+    return None if key is None or seconds is None else (key, seconds)
 
 
 def _key_of(job: GenerationJob) -> tuple[str, str] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -21,6 +22,8 @@ TIMES = ("run_at", "leased_until", "submit_started_at", "cancel_requested_at", "
 MONEY = ("estimated_cost_usd", "cost_usd")
 # The indexes have it word for word; in another form they would not be used.
 CLAIMABLE_SQL = "phase in ({})".format(", ".join(f"'{phase}'" for phase in CLAIMABLE))
+
+_MOST_LEASES_A_CLAIM = 100
 
 _NEVER_SAVED = {"id", "type", "user_id", "client_key", "request", "created_at", "cancel_requested_at", "fence"}
 _SAVED_BY_RULE = {"run_at", "leased_until", "updated_at"}
@@ -113,6 +116,32 @@ def _all_read(
         except StorageUnavailable as error:
             broken.append(error)
     return jobs, broken
+
+
+async def claimed(
+    lease: Callable[[int], Awaitable[Iterable[Mapping[str, object]]]],
+    read: Callable[[Mapping[str, object]], GenerationJob],
+    *,
+    limit: int,
+) -> list[GenerationJob]:
+    """Up to `limit` jobs, oldest first: in place of rows that cannot be read others are leased, however many there are.
+
+    The unreadable ones keep their lease, so the next claims do not meet them before it has run out.
+
+    Args:
+        lease: Leases up to so many due rows.
+        read: Reads one.
+        limit: Most jobs.
+    """
+    jobs, limit = list[GenerationJob](), max(limit, 0)
+    for _ in range(_MOST_LEASES_A_CLAIM):
+        wanted = limit - len(jobs)
+        leased = list(await lease(wanted))
+        with contextlib.suppress(StorageUnavailable):  # none of these can be read, which was logged
+            jobs += readable(leased, read)
+        if len(leased) < wanted or len(jobs) == limit:
+            break
+    return sorted(jobs, key=lambda job: job.run_at)
 
 
 def unreadable(job_id: str, why: str) -> StorageUnavailable:

@@ -99,12 +99,17 @@ class SqliteRepository:
         return rows.listed(found, rows.job_of)
 
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
-        def work(db: sqlite3.Connection, now: datetime) -> list[_Row]:
-            leased_until = stamp(now + timedelta(seconds=lease_seconds))
-            values = {"now": stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(limit, 0)}
-            return db.execute(sql.CLAIM_ANY if job_id is None else sql.CLAIM_ONE, values).fetchall()
+        async def lease(most: int) -> list[dict[str, object]]:
+            def work(db: sqlite3.Connection, now: datetime) -> list[_Row]:
+                leased_until = stamp(now + timedelta(seconds=lease_seconds))
+                values = {"now": stamp(now), "leased_until": leased_until, "id": job_id, "limit": max(most, 0)}
+                return db.execute(sql.CLAIM_ANY if job_id is None else sql.CLAIM_ONE, values).fetchall()
 
-        return rows.readable([_values(row) for row in await self._write(work)], rows.job_of)
+            return [_values(row) for row in await self._write(work)]
+
+        if job_id is not None:
+            return rows.readable(await lease(limit), rows.job_of)
+        return await rows.claimed(lease, rows.job_of, limit=limit)
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         def work(db: sqlite3.Connection, now: datetime) -> bool:

@@ -20,7 +20,7 @@ from nexiom_sdk.cli.listing import Listing
 from nexiom_sdk.cli.words import failure, is_preview
 from nexiom_sdk.errors import StorageError
 from nexiom_sdk.jobs import GenerationJob, VideoResult
-from nexiom_sdk.moves import next_step_of
+from nexiom_sdk.trouble import next_step_of
 from nexiom_sdk.types import Choice, Rejection
 
 _INTERNAL = {"request", "provider_metadata", "run_at", "leased_until", "fence", "order_no", "attempts", "client_key"}

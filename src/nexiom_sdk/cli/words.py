@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from nexiom_sdk import moves
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.phases import JobStatus, Phase
+from nexiom_sdk.timing import seconds_since
+from nexiom_sdk.trouble import next_step_of, trouble_of
 from nexiom_sdk.wording import printable, seconds, size, usd
 
 _LEAST_TELLING_PROGRESS = 0.1  # less says little about how fast a provider is
@@ -33,7 +34,7 @@ def is_preview(job: GenerationJob) -> bool:
 def doing(job: GenerationJob) -> str:
     """What happens to the job right now."""
     match job.phase:
-        case Phase.WAITING if "running_since" in moves.timing_of(job):
+        case Phase.WAITING if job.timing.running_since is not None:
             return "making the video"
         case Phase.SUBMITTING if is_preview(job):
             return "rendering the preview"
@@ -45,13 +46,12 @@ def doing(job: GenerationJob) -> str:
 
 def trouble(job: GenerationJob) -> str:
     """Why the last step did not work out; empty while all is well."""
-    stored = job.provider_metadata.get("trouble")
-    return printable(str(stored)) if stored and not job.final else ""
+    return "" if job.final else printable(trouble_of(job))
 
 
 def remedy(job: GenerationJob) -> str:
     """What somebody can do about that; empty where nothing has to be done."""
-    return printable(moves.next_step_of(job).replace('provider="local"', "--provider local")) if trouble(job) else ""
+    return printable(next_step_of(job).replace('provider="local"', "--provider local")) if trouble(job) else ""
 
 
 def whole_trouble(job: GenerationJob) -> str:
@@ -86,7 +86,7 @@ def price(job: GenerationJob) -> str:
 def elapsed_seconds(job: GenerationJob, now: datetime) -> float:
     """Time since the present order was made; for a job that has ended, until then."""
     until = job.updated_at if job.final else now
-    since = moves.seconds_since(job, "ordered_at", until)
+    since = seconds_since(job.timing.ordered_at, until)
     return max((until - job.created_at).total_seconds(), 0.0) if since is None else since
 
 
@@ -98,8 +98,8 @@ def finish(job: GenerationJob, now: datetime, *, typical_seconds: float | None) 
         now: The present moment.
         typical_seconds: How long such jobs took before, from order to video; None where there were none.
     """
-    ordered = moves.seconds_since(job, "submit_answered_at", now)
-    running = moves.seconds_since(job, "running_since", now)
+    ordered = seconds_since(job.timing.submit_answered_at, now)
+    running = seconds_since(job.timing.running_since, now)
     if job.phase is not Phase.WAITING or ordered is None:
         return None
     if running is not None and job.progress is not None and job.progress >= _LEAST_TELLING_PROGRESS:

@@ -18,6 +18,7 @@ from nexiom_sdk import defects
 from nexiom_sdk.clock import Clock
 from nexiom_sdk.errors import NexiomError, PluginError, ProviderBusy, ProviderError, RateLimited
 from nexiom_sdk.events import ProviderCalled, Sink, Sinks
+from nexiom_sdk.hints import sane_hint
 from nexiom_sdk.providers.breakers import Breakers, Heard
 from nexiom_sdk.providers.gates import Gate
 from nexiom_sdk.providers.protocol import VideoProvider
@@ -228,15 +229,14 @@ def _worth_another_try(error: BaseException) -> bool:
     """A longer wait than ours is for the job's schedule, not for a sleeping coroutine."""
     if isinstance(error, ProviderBusy):
         return False
-    return getattr(error, "retryable", False) is True and (_asked(error) or 0.0) <= LONGEST_PAUSE_SECONDS
+    return isinstance(error, NexiomError) and error.retryable and (_asked(error) or 0.0) <= LONGEST_PAUSE_SECONDS
 
 
 def _pause(door: Door, state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     first = FIRST_PAUSE_WHEN_BUSY_SECONDS if isinstance(error, RateLimited) else FIRST_PAUSE_SECONDS
     ours = min(first * 2 ** (state.attempt_number - 1), LONGEST_PAUSE_SECONDS) * door.random()
-    asked = _asked(error)
-    return ours if asked is None else asked
+    return sane_hint(_asked(error)) or ours
 
 
 def _asked(error: BaseException | None) -> float | None:

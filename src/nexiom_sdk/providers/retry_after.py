@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST_WAIT_SECONDS = 3600.0
+from nexiom_sdk.hints import sane_hint
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds until the server wants to be asked again; None where it does not say, or what it says is nonsense.
 
-    `Retry-After-Ms` wins over `Retry-After`, which holds seconds or an HTTP date (RFC 9110, section 10.2.3). A wait in
-    the past is none at all, and nobody is waited for longer than an hour.
+    `Retry-After-Ms` wins over `Retry-After`, which holds seconds or an HTTP date (RFC 9110, section 10.2.3). No wait at
+    all, or one in the past, says nothing after a refusal: then we choose. Nobody is waited for longer than an hour.
 
     Args:
         headers: Of the reply, with lower-case names.
@@ -31,7 +31,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
     asked = _after(headers.get("retry-after", ""), now) if milliseconds is None else milliseconds / 1000
-    return None if asked is None else min(max(asked, 0.0), LONGEST_WAIT_SECONDS)
+    return sane_hint(asked) or None
 
 
 def _after(text: str, now: datetime) -> float | None:

@@ -6,13 +6,12 @@ import random
 import uuid
 from datetime import datetime, timedelta
 
-from pydantic import JsonValue
-
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.studio import Studio
 from nexiom_sdk.testing.simulated_providers import SimulatedModel, SimulatedProvider
+from nexiom_sdk.timing import Timing
 from nexiom_sdk.types import Running, VideoRequest
 
 _FINISHED_SECONDS_AGO = 3600.0
@@ -26,9 +25,9 @@ def request_of(model: SimulatedModel) -> VideoRequest:
 def finished_before(studio: Studio, model: SimulatedModel, *, now: datetime, luck: random.Random) -> GenerationJob:
     """The row of a job that ended an hour ago, from which the schedule learns how long such jobs take."""
     job = _ordered(studio, model, then=now - timedelta(seconds=_FINISHED_SECONDS_AGO))
-    took: dict[str, JsonValue] = {"key": moves.schedule_key_of(job), "took_seconds": model.draw(luck)}
+    took = Timing(key=moves.schedule_key_of(job), took_seconds=model.draw(luck))
     done = {"phase": Phase.DONE, "status": JobStatus.COMPLETED, "result_url": "outputs/_/before.mp4"}
-    return job.evolve(**done).with_metadata(timing=took)
+    return job.evolve(**done).with_metadata(timing=took.stored())
 
 
 def found_in_flight(
@@ -49,10 +48,11 @@ def found_in_flight(
         callback=operation.state.get("callback") is True,
     )
     looks, next_look = _looks(pace, age, luck)
-    job = moves.answered(job, operation, now=job.created_at, run_at=now)
+    due = job.created_at + timedelta(seconds=next_look)
+    job = moves.answered(job, operation, now=job.created_at, run_at=due)
     for at in dict.fromkeys((*looks[:1], *looks[-1:])):  # those between leave nothing in the row
-        job = moves.looked(job, Running(), now=job.created_at + timedelta(seconds=at))
-    return job.evolve(run_at=job.created_at + timedelta(seconds=next_look))
+        job = moves.looked(job, Running(), now=job.created_at + timedelta(seconds=at), run_at=due)
+    return job
 
 
 def _looks(pace: schedule.Pace, age_seconds: float, luck: random.Random) -> tuple[list[float], float]:
