@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from nexiom_sdk import JobStatus, VideoRequest
+from nexiom_sdk import GenerationJob, JobStatus, VideoRequest, moves
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     AuthenticationFailed,
@@ -281,6 +281,67 @@ async def test_a_job_cancelled_before_it_was_sent_costs_nothing(rig_of: RigOf, c
     assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "cancelled", Decimal(0))
     assert fake.calls == []
     assert "Nothing was charged" in str(job.error_message)
+
+
+async def test_a_cancel_while_the_order_waits_for_a_place_costs_nothing(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = Pausing("acme", clock=clock, submission_recovery="none").pauses_at("submit")
+    rig = rig_of(fake, provider_concurrency=1)
+    first, second = await rig.submitted(), await rig.submitted(prompt="another")
+    ordering = asyncio.create_task(rig.studio.advance(first.id))
+    await fake.reached.wait()
+    waiting = asyncio.create_task(rig.studio.advance(second.id))
+    while (await rig.studio.get(second.id)).fence == 0:
+        await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    await rig.repository.wake(second.id, cancel=True)
+    fake.goes_on.set()
+    await ordering
+    job = await waiting
+    assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "cancelled", Decimal(0))
+    assert fake.accepted == [first.order_key]
+
+
+async def test_an_intent_that_somebody_else_came_before_is_no_cancel(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    job, extend = await rig.submitted(), rig.repository.extend
+
+    async def overtaken(job_id: str, /, *, fence: int, seconds: float) -> bool:
+        held = await extend(job_id, fence=fence, seconds=0.0)
+        rig.later(seconds=1)
+        await rig.repository.wake(job.id, cancel=True)
+        assert await rig.repository.claim(limit=1, lease_seconds=60, job_id=job.id)
+        return held
+
+    rig.repository.extend = overtaken  # type: ignore[method-assign]
+    clock.advance(0.001)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, row.fence, fake.accepted) == (Phase.QUEUED, 2, [])
+
+
+async def test_a_database_too_slow_for_its_lease_is_told_in_the_row_and_orders_nothing(
+    rig_of: RigOf, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake, lease_seconds=10)
+    save = rig.repository.save
+
+    async def slow(job: GenerationJob, /, *, fence: int) -> bool:
+        rig.later(seconds=5.1)
+        return await save(job, fence=fence)
+
+    rig.repository.save = slow  # type: ignore[method-assign]
+    job = await rig.submitted()
+    clock.advance(0.001)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, row.attempts, fake.calls) == (Phase.QUEUED, 0, [])
+    assert "less than half of the lease of 10 s" in str(row.provider_metadata["trouble"])
+    assert "NEXIOM_LEASE_SECONDS" in moves.next_step_of(row)
+    assert "NEXIOM_LEASE_SECONDS" in caplog.text
+    rig.repository.save = save  # type: ignore[method-assign]
+    row = await rig.steps(row)
+    assert (row.status, len(fake.accepted)) == (JobStatus.COMPLETED, 1)
 
 
 async def test_a_resubmitted_job_carries_a_new_key(rig_of: RigOf, clock: VirtualClock) -> None:

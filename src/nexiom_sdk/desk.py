@@ -5,6 +5,7 @@ Steps decide; the desk commits. A commit that finds the fence moved drops the st
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from nexiom_sdk.selection import spec_for
 from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.types import Candidate, Choice, Submission, VideoRequest
+
+_log = logging.getLogger(__name__)
 
 _HISTORY_ROWS = 50
 _HISTORY_KEPT_SECONDS = 60.0
@@ -172,12 +175,16 @@ class Desk:
         )
 
     async def pace(self, job: GenerationJob, provider: VideoProvider, *, watched: bool) -> schedule.Pace:
-        """What the job's schedule depends on, with the history of jobs like it."""
+        """What the job's schedule depends on, with the history of jobs like it; without where that cannot be read."""
         card = self.card_of(provider, job.model or "")
         key = moves.schedule_key_of(job)
         read_at, history = self._history.get(key, (float("-inf"), ()))
         if self.clock.monotonic() - read_at > _HISTORY_KEPT_SECONDS:
-            history = tuple(await self.repository.durations(key, _HISTORY_ROWS))
+            try:
+                history = tuple(await self.repository.durations(key, _HISTORY_ROWS))
+            except Exception as error:  # noqa: BLE001 - it only makes looks better timed: no answer is lost for it
+                history = ()
+                _log.warning("no history of %s: %s", key, type(error).__name__, extra={"action": "no_history"})
             self._history[key] = (self.clock.monotonic(), history)
         return schedule.Pace(
             history_seconds=history,

@@ -79,6 +79,9 @@ class JobRepository(Protocol):
         None releases the lease, any other value leaves it alone. A wake since the row was read is kept: `run_at`
         becomes the new one if the row still has `job.run_at_read`, else the earlier of the two; a job whose
         `run_at` is the one it was read with leaves the column alone.
+
+        A step from queued to submitting is dropped as well where a cancel was asked for that `job` does not know of:
+        what was cancelled before its intent is never paid.
         """
         ...
 

@@ -444,6 +444,8 @@ class Studio(Rooms):
     async def resubmit(self, job_id: str) -> GenerationJob:
         """Order again, on purpose, what failed or is uncertain. This may cost again.
 
+        Where the answer to an uncertain order rests on this machine, nothing is ordered: the job goes on with that.
+
         Raises:
             JobNotFound: There is no such job.
             IllegalTransition: The job did not fail, or was cancelled.
@@ -454,7 +456,10 @@ class Studio(Rooms):
         """
         from nexiom_sdk.resubmitting import order_again
 
-        await order_again(self._desk, await self.get(job_id))
+        found = await self.get(job_id)
+        job = await self._engine.recalled(found)
+        if job.phase is found.phase:
+            await order_again(self._desk, job)
         return await self.advance(job_id)
 
     async def handle_webhook(self, provider: str, headers: Mapping[str, str], body: bytes) -> GenerationJob | None:

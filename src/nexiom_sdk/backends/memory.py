@@ -98,7 +98,7 @@ class MemoryRepository:
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         row = self._under_fence(job.id, fence)
-        if row is None:
+        if row is None or rows.cancelled_in_time(row, job):
             return False
         self._write(self._stepped(row, job))
         return True
