@@ -12,6 +12,7 @@ import pytest
 from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.errors import PluginError, StorageError
+from nexiom_sdk.events import JobMoved
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
 from nexiom_sdk.types import Operation, Submission, Succeeded
@@ -69,7 +70,27 @@ async def test_what_no_table_takes_of_an_answer_is_left_out_and_the_id_is_record
     assert row.operation is not None
     assert row.operation.state == state
     assert fake.accepted == [row.order_key]
+    moved = [event.phase for event in rig.events if isinstance(event, JobMoved)]
+    assert moved == [Phase.SUBMITTING, Phase.WAITING], "nobody saw it without its state, or as uncertain"
     await repository.aclose()
+
+
+async def test_a_state_that_a_table_refuses_whatever_it_is_does_not_cost_the_id(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    save = rig.repository.save
+
+    async def picky(job: GenerationJob, /, *, fence: int) -> bool:
+        if job.provider_metadata.get("operation"):
+            raise StorageError("The number is too long.")
+        return await save(job, fence=fence)
+
+    rig.repository.save = picky  # type: ignore[method-assign]
+    row = await rig.step(await rig.submitted())
+    assert (row.phase, row.provider_job_id, _kept(rig)) == (Phase.WAITING, f"order-{row.order_key}", [])
+    assert row.provider_metadata["operation"] == {}
 
 
 async def test_an_id_that_no_table_takes_is_kept_and_the_row_says_what_is_true(
@@ -140,7 +161,7 @@ async def test_a_history_that_cannot_be_read_costs_no_answer(
     async def broken(key: str, limit: int, /) -> list[float]:
         raise error
 
-    rig.repository.durations = broken  # type: ignore[method-assign, assignment]
+    rig.repository.durations = broken  # type: ignore[method-assign]
     row = await rig.step(await rig.submitted())
     assert (row.phase, row.provider_job_id) == (Phase.WAITING, f"order-{row.order_key}")
     assert 1 <= (row.run_at - clock.now()).total_seconds() <= 30
