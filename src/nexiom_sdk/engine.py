@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from nexiom_sdk import defects
 from nexiom_sdk.answered import Answered
@@ -101,10 +101,7 @@ class Engine:
             JobNotFound: There is no such job.
             StorageError: The rows cannot be read or written.
         """
-        desk = self._desk
-        claiming = asyncio.ensure_future(
-            desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=job_id)
-        )
+        claiming = asyncio.ensure_future(self._desk.claim(limit=1, job_id=job_id))
         try:
             claimed = await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -133,6 +130,17 @@ class Engine:
             extra = {"action": "not_recovered", "job_id": job.id}
             _log.warning("job %s: the answer that rests here stays: %s", job.id, error.message, extra=extra)
             return job
+
+    async def claim(self, *, limit: int) -> Sequence[GenerationJob]:
+        """Lease due jobs for steps.
+
+        Args:
+            limit: At most this many.
+
+        Raises:
+            StorageError: The rows cannot be read or written.
+        """
+        return await self._desk.claim(limit=limit)
 
     async def step(self, job: GenerationJob, *, watched: bool = False) -> GenerationJob:
         """Take one step of a job that was just claimed.

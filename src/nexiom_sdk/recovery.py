@@ -164,7 +164,7 @@ class Recovery:
     async def _with_state(self, answer: KeptAnswer) -> bool:
         """Add what the adapter needs to look at the order; False while the row lacks it and somebody has the job."""
         desk = self.desk
-        for job in await desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=answer.job_id):
+        for job in await desk.claim(limit=1, job_id=answer.job_id):
             lacks_state = job.phase is Phase.WAITING and "operation" not in job.provider_metadata
             if job.provider_job_id == answer.provider_job_id and lacks_state:
                 with contextlib.suppress(Overtaken):

@@ -24,7 +24,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.events import JobCreated
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.phases import JobStatus, Phase
-from nexiom_sdk.repositories import JobQuery, SupportsSpend
+from nexiom_sdk.repositories import JobQuery, SupportsClock, SupportsSpend
 from nexiom_sdk.rooms import Rooms
 from nexiom_sdk.spending import DIMENSIONS, Dimension, Spend, UsageQuery
 from nexiom_sdk.storage import ObjectInfo
@@ -101,7 +101,6 @@ class Studio(Rooms):
             clock=self._clock,
             sink=self._sink,
             concurrency=concurrency,
-            lease_seconds=self.settings.lease_seconds,
             drain_seconds=drain_seconds,
         )
 
@@ -260,11 +259,13 @@ class Studio(Rooms):
         request, choice = await self._intake.prepared(
             request, user_id=user_id, role=role, roots=self.settings.media_roots
         )
-        now = self._clock.now()
+        await self._desk.see_clock()
+        now = self._desk.now()
         new = moves.created(
             str(uuid.uuid4()), request, choice, user_id=user_id, role=role, client_key=client_key, now=now
         )
-        if not defer:
+        at_once = not defer and isinstance(self.repository, SupportsClock)  # else a claim has to tell the time first
+        if at_once:
             new = moves.held(new, until=now + timedelta(seconds=self.settings.lease_seconds))
         try:
             job = await self.repository.add(new, limits=self._limits(new))
@@ -281,7 +282,7 @@ class Studio(Rooms):
             self._sink(model_chosen(job, choice.chosen))
         if defer:
             return job
-        return await (self._engine.step(job) if job.id == new.id else self.advance(job.id))
+        return await (self._engine.step(job) if job.id == new.id and at_once else self.advance(job.id))
 
     async def get(self, job_id: str) -> GenerationJob:
         """The row as it is; the address of a finished video is signed anew when its validity nears its end.
@@ -295,7 +296,7 @@ class Studio(Rooms):
         if job.result_path is None:
             return job  # so that nothing but a finished job opens the store
         ttl_seconds = self.settings.result_url_ttl_seconds
-        return await with_living_url(job, self.store, ttl_seconds=ttl_seconds, now=self._clock.now())
+        return await with_living_url(job, self.store, ttl_seconds=ttl_seconds, now=self._desk.now())
 
     async def jobs(
         self, *, user_id: str | None = None, status: JobStatus | None = None, limit: int = 50
@@ -396,8 +397,8 @@ class Studio(Rooms):
             job = step.result()
             if job.final or job.status is JobStatus.FAILED:
                 return
-            due = max((job.run_at - self._clock.now()).total_seconds(), 0.0)
-            leased = max(((job.leased_until or job.run_at) - self._clock.now()).total_seconds(), 0.0)
+            due = max((job.run_at - self._desk.now()).total_seconds(), 0.0)
+            leased = max(((job.leased_until or job.run_at) - self._desk.now()).total_seconds(), 0.0)
             await self._clock.sleep(min(max(due, leased, 0.01), _LONGEST_NAP_SECONDS))
 
     async def cancel(self, job_id: str) -> GenerationJob:

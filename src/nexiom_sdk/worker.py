@@ -35,7 +35,6 @@ class Worker:
         clock: Time.
         sink: Who is told.
         concurrency: Most steps at once.
-        lease_seconds: How long a claimed job is owned.
         idle_seconds: Wait between two looks at an empty table; a hint of the repository ends it.
         drain_seconds: Time that running steps get to end after `stop`.
         luck: Random numbers from 0 to 1, for jitter.
@@ -55,7 +54,6 @@ class Worker:
         clock: Clock,
         sink: Sink,
         concurrency: int = STEPS_AT_ONCE,
-        lease_seconds: float = 60.0,
         idle_seconds: float = 1.0,
         drain_seconds: float = DRAIN_SECONDS,
         luck: Callable[[], float] = random.random,
@@ -65,7 +63,6 @@ class Worker:
         self._clock = clock
         self._sink = sink
         self._concurrency = concurrency
-        self._lease_seconds = lease_seconds
         self._idle_seconds = idle_seconds
         self._drain_seconds = drain_seconds
         self._luck = luck
@@ -138,7 +135,7 @@ class Worker:
 
     async def _claimed(self, limit: int) -> Sequence[GenerationJob]:
         """Due jobs; none where the database has still not answered a moment after `stop` was called."""
-        claiming = asyncio.ensure_future(self._repository.claim(limit=limit, lease_seconds=self._lease_seconds))
+        claiming = asyncio.ensure_future(self._engine.claim(limit=limit))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({claiming, stopping}, return_when=asyncio.FIRST_COMPLETED)

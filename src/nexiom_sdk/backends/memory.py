@@ -175,6 +175,10 @@ class MemoryRepository:
         if row is not None and row.phase == Phase.DONE:
             self._index.drop(self._jobs.pop(job_id))
 
+    async def now(self) -> datetime:
+        """The present moment of the rows: that of the clock it was made with."""
+        return self._now()
+
     async def hinted(self) -> None:
         """Wait until a row is written that a claim would take; all who wait in one process are told together."""
         await self._news.wait()

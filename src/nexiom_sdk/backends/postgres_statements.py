@@ -102,6 +102,8 @@ ADMIT_IF = f"{_ADMIT} and {{room}}"
 
 FENCE = b"select fence from public.generation_jobs where id = %(id)s"
 
+NOW = b"select now() as now"
+
 EXTEND = b"""
 update public.generation_jobs set leased_until = now() + make_interval(secs => %(seconds)s)
  where id = %(id)s and fence = %(fence)s and leased_until is not null
