@@ -156,7 +156,9 @@ class Engine:
             extra = {"action": "overtaken", "job_id": job.id}
             _log.warning("job %s: another worker took over", job.id, extra=extra)
             return await self.row(job.id)
-        except NexiomError:
+        except NexiomError as error:
+            if job.provider_job_id is not None and isinstance(error, StorageError):
+                error.charged = error.charged or "yes"
             raise
         except Exception as error:  # an adapter's cards and values are foreign data: what they break is told as theirs
             where = defects.place_of(error)

@@ -29,6 +29,7 @@ from nexiom_sdk.errors import (
     PluginError,
     ProviderBusy,
     ProviderUnavailable,
+    StorageError,
     StorageUnavailable,
     SubmissionUncertain,
 )
@@ -184,17 +185,22 @@ class Ordering:
                 )
             except NexiomError as error:
                 answer = error
-        match answer:
-            case Operation():
-                return await self.answered.taken(job, provider, answer, watched=watched), False
-            case Succeeded():
-                finished, assets = await self.answered.delivered(job, provider, answer)
-                # What is not in the spool cannot be had again: it is stored while nothing cuts that short.
-                return (await self.saving.save(finished, assets), False) if assets else (finished, True)
-            case _:
-                # Refusals quote what was sent.
-                answer.message = redact(answer.message, (submission.callback_url or "",))
-                return await self._not_taken(job, provider, answer, sent_before=sent_before), False
+        try:
+            match answer:
+                case Operation():
+                    return await self.answered.taken(job, provider, answer, watched=watched), False
+                case Succeeded():
+                    finished, assets = await self.answered.delivered(job, provider, answer)
+                    # What is not in the spool cannot be had again: it is stored while nothing cuts that short.
+                    return (await self.saving.save(finished, assets), False) if assets else (finished, True)
+                case _:
+                    # Refusals quote what was sent.
+                    answer.message = redact(answer.message, (submission.callback_url or "",))
+                    return await self._not_taken(job, provider, answer, sent_before=sent_before), False
+        except StorageError as error:  # whoever made the order has to hear of the money, too
+            told = answer.charged if isinstance(answer, NexiomError) else "yes"
+            error.charged = error.charged or ("unknown" if sent_before and told == "no" else told)
+            raise
 
     async def _cancelled_meanwhile(self, job: GenerationJob) -> GenerationJob:
         """The intent was not written: because of a cancel that came while the job waited, or of somebody else."""

@@ -76,7 +76,7 @@ class Recovery:
         """Try again to write the row for as long as a lease; after that it is up to others.
 
         Raises:
-            StorageUnavailable: It could not be written. The answer stays kept.
+            StorageUnavailable: It could not be written, and the order is paid. The answer stays kept.
         """
         desk, trouble = self.desk, unrecorded.trouble
         until = desk.clock.monotonic() + desk.lease_seconds
@@ -90,6 +90,7 @@ class Recovery:
                 trouble = error
             else:
                 return
+        trouble.charged = "yes"
         raise trouble
 
     async def recalled(self, job: GenerationJob) -> GenerationJob | None:
