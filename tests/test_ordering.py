@@ -22,6 +22,7 @@ from nexiom_sdk.errors import (
     ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
+    StorageUnavailable,
     SubmissionUncertain,
     UnsafeUrl,
     UnsupportedFeature,
@@ -342,6 +343,41 @@ async def test_a_database_too_slow_for_its_lease_is_told_in_the_row_and_orders_n
     rig.repository.save = save  # type: ignore[method-assign]
     row = await rig.steps(row)
     assert (row.status, len(fake.accepted)) == (JobStatus.COMPLETED, 1)
+
+
+@pytest.mark.parametrize("recovery", RECOVERIES)
+@pytest.mark.parametrize("away", [True, False], ids=["the rows are out of reach", "the lease is kept"])
+async def test_an_order_after_long_uploads_goes_out_only_under_a_lease(
+    away: bool, recovery: SubmissionRecovery, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    class Uploading(FakeProvider):
+        async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+            for _ in range(30 if len(self.submissions) == 0 else 0):
+                rig.later(seconds=10)
+                for _ in range(5):
+                    await asyncio.sleep(0)
+            submission.before_order()
+            return await super().submit(submission)
+
+    fake = Uploading("acme", clock=clock, submission_recovery=recovery).succeed()
+    rig = rig_of(fake)
+    extend, extensions = rig.repository.extend, 0
+
+    async def sometimes(job_id: str, /, *, fence: int, seconds: float) -> bool:
+        nonlocal extensions
+        extensions += 1
+        if away and extensions > 1:
+            raise StorageUnavailable("The database is away.")
+        return await extend(job_id, fence=fence, seconds=seconds)
+
+    rig.repository.extend = sometimes  # type: ignore[method-assign]
+    job = await rig.submitted()
+    clock.advance(0.001)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, len(fake.accepted)) == ((Phase.QUEUED, 0) if away else (Phase.WAITING, 1))
+    if away:
+        assert "it was not sent" in str(row.provider_metadata["trouble"])
+    assert extensions > 1
 
 
 async def test_a_resubmitted_job_carries_a_new_key(rig_of: RigOf, clock: VirtualClock) -> None:

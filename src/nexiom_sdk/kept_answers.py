@@ -11,10 +11,10 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 from pydantic import JsonValue, ValidationError
 
@@ -129,13 +129,9 @@ def _plain(value: object, otherwise: T) -> T:
 
 
 def _as_json(value: object) -> object:
-    match value:
-        case Mapping():
-            return dict(value)
-        case tuple() | list():
-            return list(value)
-        case _:
-            return None
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    return list(cast("Sequence[object]", value)) if isinstance(value, (tuple, list)) else None
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from types import NoneType
 from typing import TypeVar
 
@@ -167,15 +168,14 @@ class Ordering:
                 ends.close()
                 return await self.refusals.held(job, error), False
             if not sent_before:
-                queued = job
                 try:
                     job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
                 except Overtaken:
                     return await self._cancelled_meanwhile(job), False
-                if not lease.fresh:
-                    # The lease may end before the call does. Nothing was sent, so nothing is lost.
-                    return await self._too_slow(job, attempts=queued.attempts), False
+            # Asked by the adapter once more after its uploads, which may take longer than a lease.
+            submission = replace(submission, before_order=partial(_must_be_fresh, lease, desk.lease_seconds))
             try:
+                submission.before_order()
                 answer: Operation | Succeeded | NexiomError = await call_once(
                     desk.door,
                     provider.name,
@@ -185,22 +185,37 @@ class Ordering:
                 )
             except NexiomError as error:
                 answer = error
+                answer.message = redact(
+                    answer.message, (submission.callback_url or "",)
+                )  # refusals quote what was sent
         try:
-            match answer:
-                case Operation():
-                    return await self.answered.taken(job, provider, answer, watched=watched), False
-                case Succeeded():
-                    finished, assets = await self.answered.delivered(job, provider, answer)
-                    # What is not in the spool cannot be had again: it is stored while nothing cuts that short.
-                    return (await self.saving.save(finished, assets), False) if assets else (finished, True)
-                case _:
-                    # Refusals quote what was sent.
-                    answer.message = redact(answer.message, (submission.callback_url or "",))
-                    return await self._not_taken(job, provider, answer, sent_before=sent_before), False
+            return await self._heard(job, provider, answer, sent_before=sent_before, watched=watched)
         except StorageError as error:  # whoever made the order has to hear of the money, too
             told = answer.charged if isinstance(answer, NexiomError) else "yes"
             error.charged = error.charged or ("unknown" if sent_before and told == "no" else told)
             raise
+
+    async def _heard(
+        self,
+        job: GenerationJob,
+        provider: VideoProvider,
+        answer: Operation | Succeeded | NexiomError,
+        *,
+        sent_before: bool,
+        watched: bool,
+    ) -> tuple[GenerationJob, bool]:
+        match answer:
+            case Operation():
+                return await self.answered.taken(job, provider, answer, watched=watched), False
+            case Succeeded():
+                finished, assets = await self.answered.delivered(job, provider, answer)
+                # What is not in the spool cannot be had again: it is stored while nothing cuts that short.
+                return (await self.saving.save(finished, assets), False) if assets else (finished, True)
+            case StorageUnavailable() if answer.charged == "no":  # see `_must_be_fresh`
+                _log.warning("job %s waits: %s", job.id, answer, extra={"action": "lease_too_short", "job_id": job.id})
+                return await (self.desk.later(job, answer) if sent_before else self._put_back(job, answer)), False
+            case _:
+                return await self._not_taken(job, provider, answer, sent_before=sent_before), False
 
     async def _cancelled_meanwhile(self, job: GenerationJob) -> GenerationJob:
         """The intent was not written: because of a cancel that came while the job waited, or of somebody else."""
@@ -209,16 +224,9 @@ class Ordering:
             raise Overtaken
         return await self._cancelled(row)
 
-    async def _too_slow(self, job: GenerationJob, *, attempts: int) -> GenerationJob:
+    async def _put_back(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         desk = self.desk
-        error = StorageUnavailable(
-            f"The database took so long to note the order that less than half of the lease of {desk.lease_seconds:g} s "
-            "was left, so it was not sent.",
-            next_step="Look at what makes the database slow, or set NEXIOM_LEASE_SECONDS to more.",
-            job_id=job.id,
-        )
-        _log.warning("job %s waits: %s", job.id, error, extra={"action": "lease_too_short", "job_id": job.id})
-        unsent = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=attempts)
+        unsent = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts)
         return await desk.commit(job, moves.troubled(unsent, error))
 
     async def _not_taken(
@@ -287,6 +295,17 @@ class Ordering:
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at
         return seconds is not None and started is not None and self.desk.now() >= started + timedelta(seconds=seconds)
+
+
+def _must_be_fresh(lease: Lease, lease_seconds: float) -> None:
+    """The lease may end before the call does: then nothing is sent, so nothing is lost."""
+    if not lease.fresh:
+        raise StorageUnavailable(
+            f"The database is so slow that less than half of the lease of {lease_seconds:g} s was left when the order "
+            "was to go out, so it was not sent.",
+            next_step="Look at what makes the database slow, or set NEXIOM_LEASE_SECONDS to more.",
+            charged="no",
+        )
 
 
 async def _to_its_end(work: Coroutine[None, None, T]) -> T:
