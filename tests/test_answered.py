@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,7 +12,7 @@ import pytest
 
 from nexiom_sdk import GenerationJob, JobStatus
 from nexiom_sdk.backends.sqlite import SqliteRepository
-from nexiom_sdk.errors import PluginError, StorageError
+from nexiom_sdk.errors import PluginError, StorageError, StorageUnavailable
 from nexiom_sdk.events import JobMoved
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import FakeProvider, VirtualClock, sample_video
@@ -211,6 +212,36 @@ async def test_a_late_id_that_its_row_does_not_take_is_kept(
     assert (await rig.studio.advance(job.id)).phase is Phase.SUBMITTING
     assert len(_kept(rig)) == 1
     assert "does not take" in caplog.text
+
+
+async def test_a_late_id_whose_rows_are_out_of_reach_is_kept(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    job, submit, get = await rig.submitted(), fake.submit, rig.repository.get
+
+    async def overtaken(submission: Submission, /) -> Operation | Succeeded:
+        answer = await submit(submission)
+        rig.later(seconds=61)
+        assert await rig.repository.claim(limit=1, lease_seconds=60, job_id=job.id)
+        rig.repository.get = away  # type: ignore[method-assign]
+        return answer
+
+    async def away(_: str, /) -> GenerationJob | None:
+        raise StorageUnavailable("The database is away.")
+
+    fake.submit = overtaken  # type: ignore[method-assign]
+    clock.advance(0.001)
+    stepping = asyncio.create_task(rig.studio.advance(job.id))
+    while not stepping.done():
+        await asyncio.sleep(0.001)
+        clock.advance(clock.until_next() or 0.0)
+    with pytest.raises(StorageUnavailable):
+        stepping.result()
+    assert len(_kept(rig)) == 1
+    rig.repository.get = get  # type: ignore[method-assign]
+    await rig.studio._engine.recover()
+    row = await rig.studio.get(job.id)
+    assert (row.phase, row.provider_job_id, _kept(rig)) == (Phase.WAITING, f"order-{job.order_key}", [])
 
 
 async def test_a_video_that_was_the_answer_is_saved_although_its_row_does_not_take_what_was_said_of_it(

@@ -380,6 +380,59 @@ async def test_an_order_after_long_uploads_goes_out_only_under_a_lease(
     assert extensions > 1
 
 
+async def test_an_order_sent_before_stays_where_it_may_have_been_taken_when_the_lease_is_over(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="key").succeed()
+    rig = rig_of(fake)
+    job = await rig.left_in_submitting(await rig.submitted())
+    extend = rig.repository.extend
+
+    async def slow(job_id: str, /, *, fence: int, seconds: float) -> bool:
+        held = await extend(job_id, fence=fence, seconds=seconds)
+        clock.advance(31)
+        return held
+
+    rig.repository.extend = slow  # type: ignore[method-assign]
+    clock.advance(60.002)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, fake.calls) == (Phase.SUBMITTING, [])
+    rig.repository.extend = extend  # type: ignore[method-assign]
+    assert ((await rig.steps(row)).status, fake.accepted) == (JobStatus.COMPLETED, [job.order_key])
+
+
+async def test_whether_an_order_has_settled_is_asked_before_the_look_that_shows_nothing(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="lookup").succeed()
+    rig = rig_of(fake)
+    job = await rig.left_in_submitting(await rig.submitted())
+    find = fake.find
+
+    async def slow(client_reference: str, /) -> Operation | None:
+        found = await find(client_reference)
+        if fake.calls.count("find") == 1:
+            clock.advance(300)  # what this look saw is older than the settle time
+        return found
+
+    fake.find = slow  # type: ignore[method-assign]
+    clock.advance(60.002)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, fake.calls) == (Phase.SUBMITTING, ["find"])
+
+
+@pytest.mark.parametrize(("hours", "phase"), [(0.9, Phase.WAITING), (1.1, Phase.UNKNOWN)])
+async def test_a_key_is_sent_again_only_within_the_time_of_the_job(
+    hours: float, phase: Phase, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="key").hang()
+    rig = rig_of(fake, job_deadline_seconds=3600)
+    job = await rig.left_in_submitting(await rig.submitted())
+    rig.later(hours=hours)
+    assert (await rig.step(job)).phase is phase
+    assert len(fake.calls) == (phase is Phase.WAITING)
+
+
 async def test_a_resubmitted_job_carries_a_new_key(rig_of: RigOf, clock: VirtualClock) -> None:
     fake = FakeProvider("acme", clock=clock, submission_recovery="none").lose_answer().succeed().succeed()
     rig = rig_of(fake)
