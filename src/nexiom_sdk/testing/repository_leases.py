@@ -10,7 +10,7 @@ from hypothesis import given
 
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
-from nexiom_sdk.repositories import JobQuery, JobRepository
+from nexiom_sdk.repositories import JobQuery, JobRepository, SupportsClock
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_rows import ANOTHER_REQUEST, few_examples
 from nexiom_sdk.testing.sample_jobs import after, any_job, claim, columns, row, sample_job
@@ -246,6 +246,16 @@ class LeaseContract:
         assert await repository.save(job.evolve(leased_until=None), fence=job.fence)
         assert not await repository.extend(job.id, fence=job.fence, seconds=600)
         assert (await row(repository, job)).leased_until is None
+
+    async def test_rows_that_can_be_asked_the_time_tell_that_of_their_leases(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        if not isinstance(repository, SupportsClock):
+            pytest.skip("it cannot be asked")
+        await repository.add(sample_job(clock))
+        clock.advance(5)
+        [job] = await claim(repository)
+        assert job.leased_until == await repository.now() + timedelta(seconds=60) == after(clock, 60)
 
     # Wakes.
 
