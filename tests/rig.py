@@ -140,7 +140,7 @@ class PlainRows:
         self._rows = rows
 
     def __getattr__(self, name: str) -> object:
-        if name in {"admit", "spend", "hinted"}:
+        if name in {"admit", "spend", "hinted", "now"}:
             raise AttributeError(name)
         return getattr(self._rows, name)
 

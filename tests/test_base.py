@@ -22,6 +22,7 @@ from nexiom_sdk.errors import (
     QuotaExhausted,
     RateLimited,
     ResponseTooLarge,
+    StorageUnavailable,
     SubmissionUncertain,
     UnsafeUrl,
 )
@@ -145,6 +146,17 @@ async def test_pictures_are_uploaded_before_the_order_which_names_them() -> None
         upload, order = server.received
         assert [(part.name, part.data) for part in upload.form()] == [("purpose", b"input"), ("file", b"\x89PNG")]
         assert order.json() == {"model": "acme-1", "prompt": "a fox", "frames": ["up-1"]}
+
+
+async def test_an_order_that_must_not_go_out_any_more_is_stopped_after_its_uploads() -> None:
+    def too_late() -> None:
+        raise StorageUnavailable("too late", charged="no")
+
+    script = Script().on("POST /v1/uploads", Answer.json({"id": "up-1"})).on("POST /v1/videos", TAKEN)
+    async with acme(script) as (adapter, server):
+        with pytest.raises(StorageUnavailable):
+            await adapter.submit(replace(ORDER, spec=ORDER.spec.evolve(media=(PICTURE,)), before_order=too_late))
+        assert [one.path for one in server.received] == ["/v1/uploads"]
 
 
 @pytest.mark.parametrize("broken", [Answer(500), Answer(body=b"<html>"), Answer(401), Drop()], ids=str)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from nexiom_sdk import JobStatus, VideoRequest
+from nexiom_sdk import GenerationJob, JobStatus, VideoRequest
 from nexiom_sdk.errors import (
     FAILURE_CODES,
     AuthenticationFailed,
@@ -22,12 +22,14 @@ from nexiom_sdk.errors import (
     ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
+    StorageUnavailable,
     SubmissionUncertain,
     UnsafeUrl,
     UnsupportedFeature,
 )
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, fake_card
+from nexiom_sdk.trouble import next_step_of
 from nexiom_sdk.types import Operation, Submission, SubmissionRecovery, Succeeded
 from rig import Pausing, Rig, policy_over
 
@@ -282,6 +284,155 @@ async def test_a_job_cancelled_before_it_was_sent_costs_nothing(rig_of: RigOf, c
     assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "cancelled", Decimal(0))
     assert fake.calls == []
     assert "Nothing was charged" in str(job.error_message)
+
+
+async def test_a_cancel_while_the_order_waits_for_a_place_costs_nothing(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = Pausing("acme", clock=clock, submission_recovery="none").pauses_at("submit")
+    rig = rig_of(fake, provider_concurrency=1)
+    first, second = await rig.submitted(), await rig.submitted(prompt="another")
+    ordering = asyncio.create_task(rig.studio.advance(first.id))
+    await fake.reached.wait()
+    waiting = asyncio.create_task(rig.studio.advance(second.id))
+    while (await rig.studio.get(second.id)).fence == 0:
+        await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    await rig.repository.wake(second.id, cancel=True)
+    fake.goes_on.set()
+    await ordering
+    job = await waiting
+    assert (job.status, job.error_code, job.cost_usd) == (JobStatus.FAILED, "cancelled", Decimal(0))
+    assert fake.accepted == [first.order_key]
+
+
+async def test_an_intent_that_somebody_else_came_before_is_no_cancel(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    job, extend = await rig.submitted(), rig.repository.extend
+
+    async def overtaken(job_id: str, /, *, fence: int, seconds: float) -> bool:
+        held = await extend(job_id, fence=fence, seconds=0.0)
+        rig.later(seconds=1)
+        await rig.repository.wake(job.id, cancel=True)
+        assert await rig.repository.claim(limit=1, lease_seconds=60, job_id=job.id)
+        return held
+
+    rig.repository.extend = overtaken  # type: ignore[method-assign]
+    clock.advance(0.001)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, row.fence, fake.accepted) == (Phase.QUEUED, 2, [])
+
+
+async def test_a_database_too_slow_for_its_lease_is_told_in_the_row_and_orders_nothing(
+    rig_of: RigOf, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake, lease_seconds=10)
+    save = rig.repository.save
+
+    async def slow(job: GenerationJob, /, *, fence: int) -> bool:
+        rig.later(seconds=5.1)
+        return await save(job, fence=fence)
+
+    rig.repository.save = slow  # type: ignore[method-assign]
+    job = await rig.submitted()
+    clock.advance(0.001)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, row.attempts, fake.calls) == (Phase.QUEUED, 0, [])
+    assert "less than half of the lease of 10 s" in str(row.provider_metadata["trouble"])
+    assert "NEXIOM_LEASE_SECONDS" in next_step_of(row)
+    assert "NEXIOM_LEASE_SECONDS" in caplog.text
+    rig.repository.save = save  # type: ignore[method-assign]
+    row = await rig.steps(row)
+    assert (row.status, len(fake.accepted)) == (JobStatus.COMPLETED, 1)
+
+
+@pytest.mark.parametrize("recovery", RECOVERIES)
+@pytest.mark.parametrize("away", [True, False], ids=["the rows are out of reach", "the lease is kept"])
+async def test_an_order_after_long_uploads_goes_out_only_under_a_lease(
+    away: bool, recovery: SubmissionRecovery, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    class Uploading(FakeProvider):
+        async def submit(self, submission: Submission, /) -> Operation | Succeeded:
+            for _ in range(30 if len(self.submissions) == 0 else 0):
+                rig.later(seconds=10)
+                for _ in range(5):
+                    await asyncio.sleep(0)
+            submission.before_order()
+            return await super().submit(submission)
+
+    fake = Uploading("acme", clock=clock, submission_recovery=recovery).succeed()
+    rig = rig_of(fake)
+    extend, extensions = rig.repository.extend, 0
+
+    async def sometimes(job_id: str, /, *, fence: int, seconds: float) -> bool:
+        nonlocal extensions
+        extensions += 1
+        if away and extensions > 1:
+            raise StorageUnavailable("The database is away.")
+        return await extend(job_id, fence=fence, seconds=seconds)
+
+    rig.repository.extend = sometimes  # type: ignore[method-assign]
+    job = await rig.submitted()
+    clock.advance(0.001)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, len(fake.accepted)) == ((Phase.QUEUED, 0) if away else (Phase.WAITING, 1))
+    if away:
+        assert "it was not sent" in str(row.provider_metadata["trouble"])
+    assert extensions > 1
+
+
+async def test_an_order_sent_before_stays_where_it_may_have_been_taken_when_the_lease_is_over(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="key").succeed()
+    rig = rig_of(fake)
+    job = await rig.left_in_submitting(await rig.submitted())
+    extend = rig.repository.extend
+
+    async def slow(job_id: str, /, *, fence: int, seconds: float) -> bool:
+        held = await extend(job_id, fence=fence, seconds=seconds)
+        clock.advance(31)
+        return held
+
+    rig.repository.extend = slow  # type: ignore[method-assign]
+    clock.advance(60.002)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, fake.calls) == (Phase.SUBMITTING, [])
+    rig.repository.extend = extend  # type: ignore[method-assign]
+    assert ((await rig.steps(row)).status, fake.accepted) == (JobStatus.COMPLETED, [job.order_key])
+
+
+async def test_whether_an_order_has_settled_is_asked_before_the_look_that_shows_nothing(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="lookup").succeed()
+    rig = rig_of(fake)
+    job = await rig.left_in_submitting(await rig.submitted())
+    find = fake.find
+
+    async def slow(client_reference: str, /) -> Operation | None:
+        found = await find(client_reference)
+        if fake.calls.count("find") == 1:
+            clock.advance(300)  # what this look saw is older than the settle time
+        return found
+
+    fake.find = slow  # type: ignore[method-assign]
+    clock.advance(60.002)
+    row = await rig.studio.advance(job.id)
+    assert (row.phase, fake.calls) == (Phase.SUBMITTING, ["find"])
+
+
+@pytest.mark.parametrize(("hours", "phase"), [(0.9, Phase.WAITING), (1.1, Phase.UNKNOWN)])
+async def test_a_key_is_sent_again_only_within_the_time_of_the_job(
+    hours: float, phase: Phase, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="key").hang()
+    rig = rig_of(fake, job_deadline_seconds=3600)
+    job = await rig.left_in_submitting(await rig.submitted())
+    rig.later(hours=hours)
+    assert (await rig.step(job)).phase is phase
+    assert len(fake.calls) == (phase is Phase.WAITING)
 
 
 async def test_a_resubmitted_job_carries_a_new_key(rig_of: RigOf, clock: VirtualClock) -> None:

@@ -143,7 +143,7 @@ async def test_a_job_that_another_machine_gave_up_as_uncertain_is_revived(
     [claimed] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=row.id)
     given_up = moves.unknown(claimed, SubmissionUncertain("its answer was lost"), now=clock.now())
     assert await rig.repository.save(given_up, fence=claimed.fence)
-    await (rig.studio._engine.recover() if by == "worker" else rig.studio.advance(row.id))
+    await (rig.studio.worker().run(once=True) if by == "worker" else rig.studio.advance(row.id))
     row = await rig.studio.get(row.id)
     assert (row.phase, row.error_code, _kept(rig)) == (Phase.WAITING, None, [])
     assert (await rig.steps(row)).status is JobStatus.COMPLETED
@@ -240,6 +240,12 @@ async def test_two_answers_to_one_order_are_both_kept_and_another_order_is_not_t
     job = sample_job(VirtualClock()).evolve(id="j1", order_no=1)
     assert await kept.of(job) in answers
     assert await kept.of(job.evolve(order_no=11)) is None
+    tenth = KeptAnswer(job_id="j1", order_no=10, provider="acme", provider_job_id="o10", state={})
+    await kept.keep(tenth)
+    for one in answers:
+        await kept.drop(one)
+    assert await kept.of(job) is None, "the first order does not take the answer of the tenth"
+    assert await kept.of(job.evolve(order_no=10)) == tenth
     assert await kept.of(job.evolve(order_no=0)) is None
 
 
@@ -262,6 +268,140 @@ async def test_folders_of_orders_that_are_over_are_dropped_and_no_others(rig_of:
     os.utime(spool / "j1.0.7.part", (then, then))
     await rig.studio._engine.recover()
     assert sorted(one.name for one in spool.iterdir()) == sorted([*alive, "j2.0.8.part"])
+
+
+@pytest.mark.parametrize("by", ["advance", "recover", "resubmit"])
+async def test_a_paid_video_in_the_spool_is_used_once_its_job_is_uncertain(
+    by: str, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    from nexiom_sdk import moves
+    from nexiom_sdk.errors import SubmissionUncertain
+
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").answer_at_once(data=sample_video())
+    rig = rig_of(fake)
+    row = await _ordered_in_an_outage(rig, fake)
+    rig.later(seconds=300)
+    [claimed] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=row.id)
+    given_up = moves.unknown(claimed, SubmissionUncertain("its answer was lost"), now=clock.now())
+    assert await rig.repository.save(given_up, fence=claimed.fence)
+    match by:
+        case "advance":
+            await rig.studio.advance(row.id)
+        case "recover":
+            await rig.studio._engine.recover()
+        case _:
+            await rig.studio.resubmit(row.id)
+    row = await rig.studio.get(row.id)
+    assert (row.phase is Phase.UNKNOWN, row.error_code, row.order_no) == (False, None, 0)
+    row = row if row.final else await rig.steps(row)
+    assert (row.status, fake.calls.count("submit")) == (JobStatus.COMPLETED, 1)
+
+
+async def test_a_video_of_an_earlier_order_is_not_dropped_while_its_job_is_uncertain(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    from nexiom_sdk import moves
+    from nexiom_sdk.errors import SubmissionUncertain
+
+    rig = rig_of(FakeProvider("acme", clock=clock))
+    job = (await rig.submitted()).evolve(id="00000000-0000-4000-8000-00000000000a", order_no=1, client_key=None)
+    await rig.repository.add(moves.unknown(job, SubmissionUncertain("lost"), now=clock.now()))
+    folder = rig.studio.settings.spool / f"{job.id}.0"
+    folder.mkdir(parents=True)
+    await rig.studio._engine.recover()
+    assert folder.exists()
+
+
+async def test_an_order_is_not_made_again_where_its_kept_answer_is(rig_of: RigOf, clock: VirtualClock) -> None:
+    from nexiom_sdk import moves
+    from nexiom_sdk.errors import SubmissionUncertain
+
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    row = await _ordered_in_an_outage(rig, fake)
+    rig.later(seconds=300)
+    [claimed] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=row.id)
+    given_up = moves.unknown(claimed, SubmissionUncertain("its answer was lost"), now=clock.now())
+    assert await rig.repository.save(given_up, fence=claimed.fence)
+    row = await rig.studio.resubmit(row.id)
+    assert (row.order_no, row.provider_job_id, _kept(rig)) == (0, f"order-{row.order_key}", [])
+    assert (await rig.steps(row)).status is JobStatus.COMPLETED
+    assert len(fake.accepted) == 1
+
+
+async def test_one_bad_answer_row_or_folder_holds_up_no_other(
+    rig_of: RigOf, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    from nexiom_sdk.backends.rows import unreadable
+
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
+    rig = rig_of(fake)
+    row = await _ordered_in_an_outage(rig, fake)
+    kept = rig.studio._engine._recovery
+    bad = [f"{first}0000000-0000-4000-8000-000000000000" for first in "01f"]
+    for job_id in bad:
+        await kept.keep(KeptAnswer(job_id=job_id, order_no=0, provider="acme", provider_job_id="o", state={}))
+    done = await rig.submitted(prompt="another")
+    await rig.studio.cancel(done.id)
+    spool = rig.studio.settings.spool
+    for name in (f"{bad[0]}.0", f"{done.id}.0", f"{bad[2]}.0"):
+        (spool / name).mkdir()
+    get = rig.repository.get
+
+    async def broken(job_id: str, /) -> GenerationJob | None:
+        if job_id == bad[0]:
+            raise unreadable(job_id, "cost_usd is NaN.")
+        if job_id in bad:
+            raise OverflowError
+        return await get(job_id)
+
+    rig.repository.get = broken  # type: ignore[method-assign]
+    await rig.studio._engine.recover()
+    rig.repository.get = get  # type: ignore[method-assign]
+    assert (await rig.studio.get(row.id)).phase is Phase.WAITING
+    assert [one.name.partition(".")[0] for one in _kept(rig)] == bad
+    assert not (spool / f"{done.id}.0").exists()
+    assert [record.levelname for record in caplog.records if "stays" in record.message] == ["WARNING"] * 5
+
+
+async def test_an_answer_is_kept_until_the_row_has_its_state_too(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
+    rig = rig_of(fake)
+    row = await _ordered_in_an_outage(rig, fake)
+    assert await rig.repository.adopt_late_id(row.id, 0, "acme", f"order-{row.order_key}")
+    [held] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=row.id)  # somebody looks, without the state
+    await rig.studio._engine.recover()
+    assert len(_kept(rig)) == 1
+    await rig.repository.extend(row.id, fence=held.fence, seconds=0.0)
+    rig.later(seconds=301)
+    await rig.studio._engine.recover()
+    row = await rig.studio.get(row.id)
+    assert _kept(rig) == []
+    assert row.operation is not None
+    assert row.operation.state == {"key": row.order_key}
+
+
+async def test_recovery_that_is_called_from_many_tasks_works_once(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(fake := FakeProvider("acme", clock=clock, submission_recovery="none").hang())
+    await _ordered_in_an_outage(rig, fake)
+    reads, recovery = 0, rig.studio._engine._recovery
+    real = type(recovery).all
+
+    async def counted(self: object) -> None:
+        nonlocal reads
+        reads += 1
+        await real(recovery)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(recovery), "all", counted)
+        await asyncio.gather(*(rig.studio._engine.recover() for _ in range(20)))
+        assert reads == 1
+        rig.later(seconds=299)
+        await rig.studio._engine.recover()
+        assert reads == 1
+        rig.later(seconds=1)
+        await rig.studio._engine.recover()
+    assert reads == 2
 
 
 async def test_nothing_is_dropped_while_the_rows_cannot_be_read(rig_of: RigOf, clock: VirtualClock) -> None:

@@ -18,14 +18,20 @@ RigOf = Callable[..., Rig]
 
 
 class _Claims:
-    """Only what a worker itself needs of a repository: no hints."""
+    """A repository without hints that notes when it is looked at for due jobs."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self.looks: list[float] = []
 
+    def __getattr__(self, name: str) -> object:
+        if name == "hinted":
+            raise AttributeError(name)
+        return getattr(self._rig.repository, name)
+
     async def claim(self, *, limit: int, lease_seconds: float, job_id: str | None = None) -> Sequence[GenerationJob]:
-        self.looks.append(self._rig.clock.monotonic())
+        if job_id is None:
+            self.looks.append(self._rig.clock.monotonic())
         return await self._rig.repository.claim(limit=limit, lease_seconds=lease_seconds, job_id=job_id)
 
 
@@ -47,6 +53,7 @@ class _Broken(_Claims):
 @asynccontextmanager
 async def _working(rig: Rig, repository: _Claims) -> AsyncIterator[None]:
     """A worker that has just looked at the empty table, and rests."""
+    rig.studio._desk.repository = repository  # type: ignore[assignment]
     worker = Worker(
         rig.studio._engine,
         repository=repository,  # type: ignore[arg-type]

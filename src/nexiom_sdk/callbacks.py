@@ -41,6 +41,7 @@ async def heed(desk: Desk, name: str, headers: Mapping[str, str], body: bytes) -
     if job is None or job.phase is not Phase.WAITING or job.attempts:
         return job  # nothing to look at, or the provider was in trouble: then its own time to be asked again holds
     floor = desk.card_of(desk.provider(name), job.model or "").min_poll_seconds
+    await desk.see_clock()
     now = desk.now()
     looking = job.leased_until is not None and job.leased_until >= now
     since_look = 0.0 if looking else max((now - job.updated_at).total_seconds(), 0.0)

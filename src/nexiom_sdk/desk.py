@@ -19,11 +19,12 @@ from nexiom_sdk.events import JobMoved, ModelChosen, Sink
 from nexiom_sdk.inputs import Delivered, OpenUrl, deliver
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.models import ModelCard
+from nexiom_sdk.moments import utc
 from nexiom_sdk.phases import JobStatus, may_move
 from nexiom_sdk.providers.calls import Door
 from nexiom_sdk.providers.protocol import SupportsCallback, VideoProvider
 from nexiom_sdk.redaction import redact
-from nexiom_sdk.repositories import JobRepository, SupportsIntake
+from nexiom_sdk.repositories import JobRepository, SupportsClock, SupportsIntake
 from nexiom_sdk.selection import spec_for
 from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _HISTORY_ROWS = 50
 _HISTORY_KEPT_SECONDS = 60.0
+_CLOCK_KEPT_SECONDS = 600.0
 
 
 class Overtaken(Exception):
@@ -91,14 +93,47 @@ class Desk:
     cards: Callable[[VideoProvider], Sequence[ModelCard]] = lambda provider: provider.models
     luck: Callable[[], float] = random.random
     _history: dict[str, tuple[float, tuple[float, ...]]] = field(default_factory=dict, init=False)
+    _ahead: timedelta = field(default=timedelta(0), init=False)
+    _clock_seen_at: float = field(default=float("-inf"), init=False)
 
     def now(self) -> datetime:
-        """The present moment."""
-        return self.clock.now()
+        """The present moment by the rows' clock, as far as it was seen: of all that is written into rows.
+
+        Machines whose clocks differ share rows. Whether an order has settled, is over its time or is due must not
+        depend on which of them looks.
+        """
+        return self.clock.now() + self._ahead
 
     def after(self, seconds: float) -> datetime:
         """The moment `seconds` from now."""
-        return self.clock.now() + timedelta(seconds=seconds)
+        return self.now() + timedelta(seconds=seconds)
+
+    async def claim(self, *, limit: int, job_id: str | None = None) -> Sequence[GenerationJob]:
+        """Lease due jobs, as `JobRepository.claim` does; their leases tell what the rows' clock shows."""
+        asked_at = self.clock.now()
+        jobs = await self.repository.claim(limit=limit, lease_seconds=self.lease_seconds, job_id=job_id)
+        until = jobs[0].leased_until if jobs else None
+        if until is not None:
+            self._set(utc(until) - timedelta(seconds=self.lease_seconds), asked_at)
+        return jobs
+
+    async def see_clock(self) -> None:
+        """Ask what the rows' clock shows, if no claim told it lately: before rows are written without a claim.
+
+        Raises:
+            StorageError: The rows are out of reach.
+        """
+        seen_for = self.clock.monotonic() - self._clock_seen_at
+        if seen_for > _CLOCK_KEPT_SECONDS and isinstance(self.repository, SupportsClock):
+            asked_at = self.clock.now()
+            self._set(utc(await self.repository.now()), asked_at)
+
+    def _set(self, shown: datetime, asked_at: datetime) -> None:
+        """The rows' clock showed this some time between the question and now: what fits that already, stays."""
+        least, most = shown - self.clock.now(), shown - asked_at
+        if least <= most:  # else our own clock was set meanwhile
+            self._ahead = min(max(self._ahead, least), most)
+            self._clock_seen_at = self.clock.monotonic()
 
     async def commit(
         self, before: GenerationJob, after: GenerationJob, *, limits: Sequence[Limit] = ()
@@ -187,12 +222,16 @@ class Desk:
         )
 
     async def pace(self, job: GenerationJob, provider: VideoProvider, *, watched: bool) -> schedule.Pace:
-        """What the job's schedule depends on, with the history of jobs like it."""
+        """What the job's schedule depends on, with the history of jobs like it; without where that cannot be read."""
         card = self.card_of(provider, job.model or "")
         key = moves.schedule_key_of(job)
         read_at, history = self._history.get(key, (float("-inf"), ()))
         if self.clock.monotonic() - read_at > _HISTORY_KEPT_SECONDS:
-            history = tuple(await self.repository.durations(key, _HISTORY_ROWS))
+            try:
+                history = tuple(await self.repository.durations(key, _HISTORY_ROWS))
+            except Exception as error:  # noqa: BLE001 - it only makes looks better timed: no answer is lost for it
+                history = ()
+                _log.warning("no history of %s: %s", key, type(error).__name__, extra={"action": "no_history"})
             self._history[key] = (self.clock.monotonic(), history)
         return schedule.Pace(
             history_seconds=history,

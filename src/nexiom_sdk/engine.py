@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 
 from nexiom_sdk import defects
+from nexiom_sdk.answered import Answered
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError
+from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageError, StorageUnavailable
 from nexiom_sdk.following import Following
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob
@@ -46,11 +48,16 @@ class Engine:
 
     def __init__(self, desk: Desk, *, spool: Spool, intake: Intake) -> None:
         self._desk = desk
-        self._recovery = Recovery(desk=desk, kept=KeptAnswers(folder=spool.folder / "answers"), spool=spool)
         results = Results(spool=spool, store=desk.store, door=desk.door, sink=desk.sink)
         self._saving = Saving(desk=desk, results=results)
+        kept = KeptAnswers(folder=spool.folder / "answers")
+        self._recovery = Recovery(desk=desk, kept=kept, saving=self._saving)
         self._ordering = Ordering(
-            desk=desk, refusals=Refusals(desk=desk), saving=self._saving, recovery=self._recovery, intake=intake
+            desk=desk,
+            refusals=Refusals(desk=desk),
+            answered=Answered(desk=desk, saving=self._saving, recovery=self._recovery),
+            saving=self._saving,
+            intake=intake,
         )
         self._following = Following(desk=desk, saving=self._saving, looks=Looks(door=desk.door))
         self._recover_at = float("-inf")
@@ -68,19 +75,22 @@ class Engine:
     async def recover(self) -> None:
         """Put right what was left on this machine when a database or a process went away; it spends nothing.
 
-        Answers that no row could take are recorded, files of orders that are over are removed. A worker calls this
-        again and again: it does something every five minutes, and at once when there is an answer to record.
+        Answers that no row could take are recorded, files of orders that are over are removed. Whoever drives jobs
+        calls this again and again, also from several tasks: it does something every five minutes, and at once when
+        there is an answer to record, and it never raises what the rows or the disk say.
         """
         clock = self._desk.clock
         if clock.monotonic() < self._recover_at:
             return
+        claimed = self._recover_at = clock.monotonic() + RECOVER_AGAIN_SECONDS
         pause = RECOVER_EVERY_SECONDS
         try:
             await self._recovery.all()
         except (NexiomError, OSError) as error:
             pause = RECOVER_AGAIN_SECONDS
             _log.warning("what was left here cannot be put right now: %s", error, extra={"action": "not_recovered"})
-        self._recover_at = clock.monotonic() + pause
+        if self._recover_at == claimed:  # else there is a new answer meanwhile
+            self._recover_at = clock.monotonic() + pause
 
     async def advance(self, job_id: str, *, watched: bool = False) -> GenerationJob:
         """Take one step if the job is due and free; else give it as it is.
@@ -93,10 +103,7 @@ class Engine:
             JobNotFound: There is no such job.
             StorageError: The rows cannot be read or written.
         """
-        desk = self._desk
-        claiming = asyncio.ensure_future(
-            desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=job_id)
-        )
+        claiming = asyncio.ensure_future(self._desk.claim(limit=1, job_id=job_id))
         try:
             claimed = await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -105,11 +112,41 @@ class Engine:
             raise
         if claimed:
             await self.step(claimed[0], watched=watched)
-        job = await self.row(job_id)
-        if job.phase is Phase.UNKNOWN and (answer := await self._recovery.kept.of(job)) is not None:
-            await self._recovery.record(answer)
-            return await self.row(job_id)
-        return job
+        return await self.recalled(await self.row(job_id))
+
+    async def recalled(self, job: GenerationJob) -> GenerationJob:
+        """An uncertain job with the answer to its order, if that rests on this machine; any other as it is.
+
+        Raises:
+            StorageUnavailable: The rows cannot be read or written.
+        """
+        if job.phase is not Phase.UNKNOWN:
+            return job
+        try:
+            return await self._recovery.recalled(job) or job
+        except Overtaken:
+            return await self.row(job.id)
+        except StorageUnavailable:
+            raise
+        except StorageError as error:
+            extra = {"action": "not_recovered", "job_id": job.id}
+            _log.warning("job %s: the answer that rests here stays: %s", job.id, error.message, extra=extra)
+            return job
+
+    def now(self) -> datetime:
+        """The present moment by the rows' clock, as far as it was seen."""
+        return self._desk.now()
+
+    async def claim(self, *, limit: int) -> Sequence[GenerationJob]:
+        """Lease due jobs for steps.
+
+        Args:
+            limit: At most this many.
+
+        Raises:
+            StorageError: The rows cannot be read or written.
+        """
+        return await self._desk.claim(limit=limit)
 
     async def step(self, job: GenerationJob, *, watched: bool = False) -> GenerationJob:
         """Take one step of a job that was just claimed.
@@ -125,7 +162,9 @@ class Engine:
             extra = {"action": "overtaken", "job_id": job.id}
             _log.warning("job %s: another worker took over", job.id, extra=extra)
             return await self.row(job.id)
-        except NexiomError:
+        except NexiomError as error:
+            if job.provider_job_id is not None and isinstance(error, StorageError):
+                error.charged = error.charged or "yes"
             raise
         except Exception as error:  # an adapter's cards and values are foreign data: what they break is told as theirs
             where = defects.place_of(error)

@@ -7,13 +7,14 @@ an order, which are no secrets, and no prompt.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar, cast
 
 from pydantic import JsonValue, ValidationError
 
@@ -25,6 +26,8 @@ from nexiom_sdk.values import Frozen
 _log = logging.getLogger(__name__)
 
 _PARTIAL = ".part"
+
+T = TypeVar("T")
 
 
 class KeptAnswer(Frozen):
@@ -48,14 +51,14 @@ class KeptAnswer(Frozen):
 
     @classmethod
     def to(cls, job: GenerationJob, operation: Operation) -> Self:
-        """The answer to the present order of a job."""
+        """The answer to the present order of a job, whatever its adapter put into it: the id stays as it is."""
         return cls(
             job_id=job.id,
             order_no=job.order_no,
             provider=job.provider or "",
-            provider_job_id=operation.id,
-            state=operation.state,
-            warnings=operation.warnings,
+            provider_job_id=str(operation.id),
+            state=_plain(operation.state, {}),
+            warnings=tuple(map(str, _plain(operation.warnings, []))),
         )
 
     @property
@@ -88,7 +91,8 @@ class KeptAnswers:
         Raises:
             OSError: The disk does not take it.
         """
-        await to_its_end(_write, self._file(answer), answer.model_dump_json().encode())
+        # In ASCII, because an id may hold half a character, which no UTF-8 has.
+        await to_its_end(_write, self._file(answer), json.dumps(answer.model_dump()).encode())
 
     async def of(self, job: GenerationJob) -> KeptAnswer | None:
         """The answer to the job's present order, if it is kept here."""
@@ -108,8 +112,26 @@ class KeptAnswers:
 
     def _file(self, answer: KeptAnswer) -> Path:
         # Two answers to one order are two orders at the provider: the second one must not take the file of the first.
-        mark = hashlib.sha256(f"{answer.provider}|{answer.provider_job_id}".encode()).hexdigest()[:16]
+        mark = hashlib.sha256(f"{answer.provider}|{answer.provider_job_id}".encode(errors="surrogatepass")).hexdigest()[
+            :16
+        ]
         return self.folder / f"{answer.job_id}.{answer.order_no}.{mark}.json"
+
+
+def _plain(value: object, otherwise: T) -> T:
+    """A copy of what is JSON of the same kind, without what is none; `otherwise` where it cannot be written at all."""
+    try:
+        text = json.dumps(_as_json(value), ensure_ascii=False, default=_as_json)
+        copy = json.loads(text.encode(errors="replace"))
+    except (ValueError, TypeError, RecursionError):
+        return otherwise
+    return copy if isinstance(copy, type(otherwise)) else otherwise
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    return list(cast("Sequence[object]", value)) if isinstance(value, (tuple, list)) else None
 
 
 def _write(file: Path, data: bytes) -> None:
@@ -144,10 +166,10 @@ def _read(folder: Path, beginning: str) -> tuple[KeptAnswer, ...]:
 
 def _answer_in(file: Path) -> KeptAnswer | None:
     try:
-        return KeptAnswer.model_validate_json(file.read_bytes())
+        return KeptAnswer.model_validate(json.loads(file.read_bytes()))
     except FileNotFoundError:  # somebody recorded it meanwhile
         return None
-    except (OSError, ValidationError) as error:
+    except (OSError, ValueError, RecursionError, ValidationError) as error:
         # It may hold the id of an order that was paid for: a person has to look, and nothing is removed.
         _log.error("%s cannot be read: %s", file, type(error).__name__, extra={"action": "answer_unreadable"})
         return None

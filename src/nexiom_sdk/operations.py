@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,10 @@ from pydantic import Field, JsonValue
 from nexiom_sdk.errors import Charged
 from nexiom_sdk.values import Frozen
 from nexiom_sdk.vocabularies import AspectRatio, MediaRole, Mode, Resolution, mode_of
+
+
+def _nothing() -> None:
+    """Nothing stands against the order."""
 
 
 class DeliveredMedia(Frozen):
@@ -66,11 +70,14 @@ class Submission:
         idempotency_key: `{job_id}.{order_no}`; the same order always carries the same key. It is also the client
             reference under which a provider with `submission_recovery = "lookup"` must be able to find the order.
         callback_url: Where the provider may call back; set for adapters that can read callbacks. It is a secret.
+        before_order: For adapters that make free calls before the one that costs, such as uploads: called right before
+            that one, and raises where it must not be made any more. `HttpProvider` calls it.
     """
 
     spec: VideoSpec
     idempotency_key: str
     callback_url: str | None = field(default=None, repr=False)
+    before_order: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from types import NoneType
 from typing import TypeVar
 
-from nexiom_sdk import moves, schedule
+from nexiom_sdk import moves
+from nexiom_sdk.answered import Answered
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import (
     ConfigurationError,
@@ -34,17 +35,15 @@ from nexiom_sdk.errors import (
 )
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.kept_answers import KeptAnswer
 from nexiom_sdk.lease import Lease
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.calls import call, call_once
 from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
-from nexiom_sdk.recovery import Recovery, Unrecorded
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.saving import Saving
+from nexiom_sdk.trouble import noted
 from nexiom_sdk.types import Operation, Submission, Succeeded
-from nexiom_sdk.wording import printable
 
 T = TypeVar("T")
 
@@ -61,26 +60,25 @@ class Ordering:
     Args:
         desk: What every step needs.
         refusals: What follows where nothing was ordered.
+        answered: What follows where an order was taken.
         saving: The steps that follow when a provider answers with the video itself.
         intake: Takes in rows that others wrote.
-        recovery: Answers that came while the row could not be written.
     """
 
     desk: Desk
     refusals: Refusals
+    answered: Answered
     saving: Saving
     intake: Intake
-    recovery: Recovery
 
     async def submit(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         """A queued job: take a place, commit the intent, order, commit the answer."""
         desk = self.desk
-        known = await self._known(job)
+        known = await self.answered.known(job)
         if known is not None:
             return known
         if job.cancel_requested_at is not None:
-            error = JobCancelled("The job was cancelled before it was sent.", charged="no")
-            return await desk.commit(job, moves.cancelled(job, error, state="not sent", now=desk.now()))
+            return await self._cancelled(job)
         try:
             if job.choice is None:
                 job = await self.intake.admit(job)
@@ -92,6 +90,10 @@ class Ordering:
         if isinstance(prepared, ProviderUnavailable):
             return await self.refusals.held(job, prepared)
         return await self._order(job, lease, provider, prepared, watched=watched)
+
+    async def _cancelled(self, job: GenerationJob) -> GenerationJob:
+        error = JobCancelled("The job was cancelled before it was sent.", charged="no")
+        return await self.desk.commit(job, moves.cancelled(job, error, state="not sent", now=self.desk.now()))
 
     async def _not_prepared(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
         """Nothing could be sent."""
@@ -106,7 +108,7 @@ class Ordering:
     async def settle(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         """A job found between intent and answer: its worker died, or the answer was lost."""
         desk = self.desk
-        known = await self._known(job)
+        known = await self.answered.known(job)
         if known is not None:
             return known
         try:
@@ -134,9 +136,8 @@ class Ordering:
             return await desk.commit(job, moves.put_off(job, error, run_at=desk.after(pause)))
         ordering = self._order_from(place, job, lease, provider, submission, watched=watched)
         may_be_cut_short = provider.submission_recovery == "key"  # the same call again is the same order
-        job = await (ordering if may_be_cut_short else _to_its_end(ordering))
-        in_the_spool = job.phase is Phase.SAVING and job.leased_until is not None
-        return await self.saving.save(job) if in_the_spool else job
+        job, spooled = await (ordering if may_be_cut_short else _to_its_end(ordering))
+        return await self.saving.save(job) if spooled else job
 
     async def _order_from(
         self,
@@ -147,8 +148,11 @@ class Ordering:
         submission: Submission,
         *,
         watched: bool,
-    ) -> GenerationJob:
-        """Order from a place at the gate: between the intent and the call, nothing is waited for."""
+    ) -> tuple[GenerationJob, bool]:
+        """Order from a place at the gate: between the intent and the call, nothing is waited for.
+
+        Gives the job, and whether a video that was the answer itself waits in the spool: storing it may be cut short.
+        """
         desk, sent_before = self.desk, job.phase is Phase.SUBMITTING
         with contextlib.ExitStack() as ends:
             ends.enter_context(place)
@@ -158,14 +162,16 @@ class Ordering:
                 ends.enter_context(desk.door.breakers.order(provider.name))
             except ProviderUnavailable as error:
                 ends.close()
-                return await self.refusals.held(job, error)
+                return await self.refusals.held(job, error), False
             if not sent_before:
-                attempts = job.attempts
-                job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
-                if not lease.fresh:
-                    # The lease may end before the call does. Nothing was sent, so nothing is lost.
-                    return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=attempts))
+                try:
+                    job = await desk.commit(job, moves.intended(job, submission.spec, now=desk.now()))
+                except Overtaken:
+                    return await self._cancelled_meanwhile(job), False
+            # Asked by the adapter once more after its uploads, which may take longer than a lease.
+            submission = replace(submission, before_order=partial(_must_be_fresh, lease, desk.lease_seconds))
             try:
+                submission.before_order()
                 answer: Operation | Succeeded | NexiomError = await call_once(
                     desk.door,
                     provider.name,
@@ -175,15 +181,49 @@ class Ordering:
                 )
             except NexiomError as error:
                 answer = error
+                answer.message = redact(
+                    answer.message, (submission.callback_url or "",)
+                )  # refusals quote what was sent
+        try:
+            return await self._heard(job, provider, answer, sent_before=sent_before, watched=watched)
+        except StorageError as error:  # whoever made the order has to hear of the money, too
+            told = answer.charged if isinstance(answer, NexiomError) else "yes"
+            error.charged = error.charged or ("unknown" if sent_before and told == "no" else told)
+            raise
+
+    async def _heard(
+        self,
+        job: GenerationJob,
+        provider: VideoProvider,
+        answer: Operation | Succeeded | NexiomError,
+        *,
+        sent_before: bool,
+        watched: bool,
+    ) -> tuple[GenerationJob, bool]:
         match answer:
             case Operation():
-                return await self._taken(job, provider, answer, watched=watched)
+                return await self.answered.taken(job, provider, answer, watched=watched), False
             case Succeeded():
-                return await self._delivered(job, provider, answer)
+                finished, assets = await self.answered.delivered(job, provider, answer)
+                # What is not in the spool cannot be had again: it is stored while nothing cuts that short.
+                return (await self.saving.save(finished, assets), False) if assets else (finished, True)
+            case StorageUnavailable() if answer.charged == "no":  # see `_must_be_fresh`
+                _log.warning("job %s waits: %s", job.id, answer, extra={"action": "lease_too_short", "job_id": job.id})
+                return await (self.desk.later(job, answer) if sent_before else self._put_back(job, answer)), False
             case _:
-                # Refusals quote what was sent.
-                answer.message = redact(answer.message, (submission.callback_url or "",))
-                return await self._not_taken(job, provider, answer, sent_before=sent_before)
+                return await self._not_taken(job, provider, answer, sent_before=sent_before), False
+
+    async def _cancelled_meanwhile(self, job: GenerationJob) -> GenerationJob:
+        """The intent was not written: because of a cancel that came while the job waited, or of somebody else."""
+        row = await self.desk.repository.get(job.id)
+        if row is None or row.fence != job.fence or row.cancel_requested_at is None:
+            raise Overtaken
+        return await self._cancelled(row)
+
+    async def _put_back(self, job: GenerationJob, error: NexiomError) -> GenerationJob:
+        desk = self.desk
+        unsent = moves.unsent(job, run_at=desk.after(desk.backoff(job, error)), attempts=job.attempts)
+        return await desk.commit(job, noted(unsent, error))
 
     async def _not_taken(
         self, job: GenerationJob, provider: VideoProvider, error: NexiomError, *, sent_before: bool
@@ -207,54 +247,6 @@ class Ordering:
             return await self._uncertain(job, error)
         return await self.desk.later(job, error)
 
-    async def _taken(
-        self, job: GenerationJob, provider: VideoProvider, operation: Operation, *, watched: bool
-    ) -> GenerationJob:
-        desk, answer = self.desk, KeptAnswer.to(job, operation)
-        try:
-            gap = schedule.next_look(
-                await desk.pace(job, provider, watched=watched), since_submit_seconds=0.0, luck=desk.luck()
-            )
-            return await desk.commit(job, moves.answered(job, operation, now=desk.now(), run_at=desk.after(gap)))
-        except Overtaken:
-            # The id is money already spent: it is recorded even though somebody else has the job by now.
-            try:
-                await self.recovery.record(answer)
-            except StorageUnavailable as error:
-                await self.recovery.keep(answer)
-                raise Unrecorded(partial(self.recovery.record, answer), error) from error
-            raise
-        except StorageUnavailable as error:
-            await self.recovery.keep(answer)
-            raise Unrecorded(partial(self.recovery.record, answer), error) from error
-        except StorageError:
-            # The answer did come: no row must say that it was lost, and nobody may order again without looking.
-            msg = f"{provider.name} took the order and named it {printable(operation.id, 80)}, as another job is named."
-            hint = "Look for it at the provider; `nexiom jobs resubmit JOB` orders it again and may cost twice."
-            clash = SubmissionUncertain(msg, next_step=hint)
-            return await desk.commit(job, moves.unknown(job, clash, now=desk.now()))
-
-    async def _delivered(self, job: GenerationJob, provider: VideoProvider, outcome: Succeeded) -> GenerationJob:
-        """The provider answered with the video itself; once the spool has it, storing it may be cut short."""
-        outcome = await self.saving.spooled(job, provider, outcome)
-        try:
-            finished = await self.saving.finish(job, outcome)
-        except StorageUnavailable as error:
-            raise Unrecorded(partial(self.saving.begin, job, outcome), error) from error
-        return await self.saving.save(finished, outcome.assets) if outcome.assets else finished
-
-    async def _known(self, job: GenerationJob) -> GenerationJob | None:
-        """The job with an answer that this machine kept when the row could not be written; None where there is none."""
-        answer = await self.recovery.kept.of(job)
-        if answer is not None:
-            await self.recovery.record(answer)
-            return await self.desk.repository.get(job.id)
-        if not await self.saving.results.spool.files(job):
-            return None
-        if job.phase is Phase.QUEUED:
-            job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))
-        return await self.saving.begin(job, Succeeded(assets=()))
-
     async def _look_up(
         self, job: GenerationJob, provider: VideoProvider, orders: SupportsLookup, *, watched: bool
     ) -> GenerationJob:
@@ -277,7 +269,7 @@ class Ordering:
             given_up = self._intended_before(job, desk.deadline_seconds) and not isinstance(error, ProviderBusy)
             return await (self._uncertain(job, error) if given_up else desk.later(job, error))
         if found is not None:
-            return await self._taken(job, provider, found, watched=watched)
+            return await self.answered.taken(job, provider, found, watched=watched)
         if settled:
             # Any call that was on its way had arrived before this look was made: the order was never taken.
             return await desk.commit(job, moves.unsent(job, run_at=desk.now(), attempts=job.attempts))
@@ -292,6 +284,17 @@ class Ordering:
     def _intended_before(self, job: GenerationJob, seconds: float | None) -> bool:
         started = job.submit_started_at
         return seconds is not None and started is not None and self.desk.now() >= started + timedelta(seconds=seconds)
+
+
+def _must_be_fresh(lease: Lease, lease_seconds: float) -> None:
+    """The lease may end before the call does: then nothing is sent, so nothing is lost."""
+    if not lease.fresh:
+        raise StorageUnavailable(
+            f"The database is so slow that less than half of the lease of {lease_seconds:g} s was left when the order "
+            "was to go out, so it was not sent.",
+            next_step="Look at what makes the database slow, or set NEXIOM_LEASE_SECONDS to more.",
+            charged="no",
+        )
 
 
 async def _to_its_end(work: Coroutine[None, None, T]) -> T:

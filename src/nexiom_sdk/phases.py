@@ -8,7 +8,7 @@
 | submitting | processing                                  | yes     | waiting, saving, queued, unknown, done     |
 | waiting    | processing; failed after the deadline       | yes     | saving, queued, done                       |
 | saving     | processing                                  | yes     | done                                       |
-| unknown    | failed (submission_uncertain)               | never   | waiting (id found), queued (resubmitted)   |
+| unknown    | failed (submission_uncertain)               | never   | waiting, saving (found), queued (again)    |
 | done       | completed or failed                         | never   | queued (a failed job resubmitted)          |
 """
 
@@ -45,7 +45,7 @@ _NEXT: Mapping[Phase, frozenset[Phase]] = {
     Phase.SUBMITTING: frozenset({Phase.WAITING, Phase.SAVING, Phase.QUEUED, Phase.UNKNOWN, Phase.DONE}),
     Phase.WAITING: frozenset({Phase.SAVING, Phase.QUEUED, Phase.DONE}),
     Phase.SAVING: frozenset({Phase.DONE}),
-    Phase.UNKNOWN: frozenset({Phase.WAITING, Phase.QUEUED}),
+    Phase.UNKNOWN: frozenset({Phase.WAITING, Phase.SAVING, Phase.QUEUED}),
     Phase.DONE: frozenset({Phase.QUEUED}),
 }
 

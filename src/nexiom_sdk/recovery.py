@@ -1,25 +1,28 @@
 """What a process leaves on this machine when the database or the process itself goes away, and how it is put right.
 
 An answer that no row could take is kept, and recorded as soon as that is possible: by the step that got it, by the next
-step of the job on this machine, or by `Recovery.all`, which also clears what is left in the spool.
+step of the job on this machine, or by `Recovery.all`, which also clears what is left in the spool. A video that was the
+answer itself waits in the spool, and is recorded in the same ways.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from nexiom_sdk import moves, schedule
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
+from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import SupportsCancel
 from nexiom_sdk.repositories import JobQuery
-from nexiom_sdk.spool import Spool
+from nexiom_sdk.saving import Saving
+from nexiom_sdk.types import Succeeded
 
 _log = logging.getLogger(__name__)
 
@@ -47,12 +50,12 @@ class Recovery:
     Args:
         desk: What every step needs.
         kept: Answers that no row could take yet.
-        spool: Files on their way.
+        saving: Knows the spool, where files are on their way.
     """
 
     desk: Desk
     kept: KeptAnswers
-    spool: Spool
+    saving: Saving
 
     async def keep(self, answer: KeptAnswer) -> None:
         """Put an answer where it outlives this process; what cannot be kept is told to a person."""
@@ -73,7 +76,7 @@ class Recovery:
         """Try again to write the row for as long as a lease; after that it is up to others.
 
         Raises:
-            StorageUnavailable: It could not be written. The answer stays kept.
+            StorageUnavailable: It could not be written, and the order is paid. The answer stays kept.
         """
         desk, trouble = self.desk, unrecorded.trouble
         until = desk.clock.monotonic() + desk.lease_seconds
@@ -87,7 +90,25 @@ class Recovery:
                 trouble = error
             else:
                 return
+        trouble.charged = "yes"
         raise trouble
+
+    async def recalled(self, job: GenerationJob) -> GenerationJob | None:
+        """The job with the answer to its present order that rests on this machine; None where none does.
+
+        Raises:
+            StorageError: The row cannot be read or written; the answer stays.
+            Overtaken: Somebody else has the job; the answer stays.
+        """
+        answer = await self.kept.of(job)
+        if answer is not None:
+            await self.record(answer)
+            return await self.desk.repository.get(job.id)
+        if not await self.saving.results.spool.files(job):
+            return None
+        if job.phase is Phase.QUEUED:
+            job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))
+        return await self.saving.finish(job, Succeeded(assets=()))
 
     async def record(self, answer: KeptAnswer) -> None:
         """Give a late answer to its row, whoever has the job by now, and stop keeping it.
@@ -106,30 +127,45 @@ class Recovery:
         await self.kept.drop(answer)
 
     async def all(self) -> None:
-        """Record every answer that is kept on this machine, and clear what is left of jobs that are over.
+        """Record every answer that rests on this machine, and clear what is left of jobs that are over.
+
+        One that cannot be recorded holds up no other.
 
         Raises:
-            StorageError: The rows cannot be read or written.
+            StorageUnavailable: The rows are out of reach.
+            OSError: The spool is.
         """
         for answer in await self.kept.all():
-            await self.record(answer)
-        for job_id, order_no in await self.spool.orders():
-            job = await self.desk.repository.get(job_id)
-            if job is not None and (job.phase is Phase.DONE or job.order_no > order_no):
-                await self.spool.drop_order(job_id, order_no)
-            elif job is not None and job.phase is Phase.UNKNOWN:
-                _log.error(
-                    "job %s: its order was answered with the video itself, which is kept in %s",
-                    job_id,
-                    self.spool.folder,
-                    extra={"action": "answer_kept"},
-                )
-        await self.spool.sweep()
+            await self._tried(answer.job_id, self.record(answer))
+        spool = self.saving.results.spool
+        for job_id, order_no in await spool.orders():
+            await self._tried(job_id, self._cleared(job_id, order_no))
+        await spool.sweep()
+
+    async def _tried(self, job_id: str, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            if isinstance(error, StorageUnavailable) and error.job_id is None:
+                raise  # of the rows, not of this one
+            why = error.message if isinstance(error, NexiomError) else type(error).__name__
+            told = "job %s: what rests here of it cannot be put right now, and stays: %s"
+            _log.warning(told, job_id, why, extra={"action": "not_recovered", "job_id": job_id})
+
+    async def _cleared(self, job_id: str, order_no: int) -> None:
+        """Files of an order that is over are dropped; those of one that nobody knew to be taken are its answer."""
+        job = await self.desk.repository.get(job_id)
+        if job is None:
+            return
+        if job.phase is Phase.UNKNOWN:
+            await self.recalled(job)
+        elif job.phase is Phase.DONE or job.order_no > order_no:
+            await self.saving.results.spool.drop_order(job_id, order_no)
 
     async def _with_state(self, answer: KeptAnswer) -> bool:
         """Add what the adapter needs to look at the order; False while the row lacks it and somebody has the job."""
         desk = self.desk
-        for job in await desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=answer.job_id):
+        for job in await desk.claim(limit=1, job_id=answer.job_id):
             lacks_state = job.phase is Phase.WAITING and "operation" not in job.provider_metadata
             if job.provider_job_id == answer.provider_job_id and lacks_state:
                 with contextlib.suppress(Overtaken):

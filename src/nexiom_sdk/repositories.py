@@ -84,6 +84,9 @@ class JobRepository(Protocol):
         None releases the lease, any other value leaves it alone. A wake since the row was read is kept: `run_at`
         becomes the new one if the row still has `job.run_at_read`, else the earlier of the two; a job whose
         `run_at` is the one it was read with leaves the column alone.
+
+        A step from queued to submitting is dropped as well where a cancel was asked for that `job` does not know of:
+        what was cancelled before its intent is never paid.
         """
         ...
 
@@ -147,6 +150,19 @@ class SupportsSpend(Protocol):
 
         Sorted by the values of the dimensions, unset ones first; empty where there are no orders.
         """
+        ...
+
+
+@runtime_checkable
+class SupportsClock(Protocol):
+    """Optional for a `JobRepository`: it can be asked what time it is, by the clock that its leases go by.
+
+    Without it, a process knows that only from its claims: a row that it adds before the first one has its own time, and
+    its first step is claimed like any other, which costs one statement more.
+    """
+
+    async def now(self) -> datetime:
+        """The present moment of the rows."""
         ...
 
 

@@ -86,6 +86,7 @@ async def _judged(desk: Desk, job: GenerationJob) -> Candidate | None:
 
 async def _written(desk: Desk, job: GenerationJob) -> bool:
     """Write a new order of the same, held to the budgets of now; False if somebody else changed the row."""
+    await desk.see_clock()
     candidate = await _judged(desk, job)
     if candidate is not None and any(media.fit for media in job.request.references):
         candidate = candidate.warned((await desk.delivered(job.request, candidate)).told)
@@ -103,7 +104,7 @@ async def _written(desk: Desk, job: GenerationJob) -> bool:
 async def _held(desk: Desk, job: GenerationJob) -> GenerationJob:
     """A job that is over its time, held by us: a worker may be collecting its late video at this moment."""
     await desk.repository.wake(job.id)
-    held = await desk.repository.claim(limit=1, lease_seconds=desk.lease_seconds, job_id=job.id)
+    held = await desk.claim(limit=1, job_id=job.id)
     if not held or held[0].status is not JobStatus.FAILED:
         msg = f"A worker is looking after job {job.id} at this moment."
         raise JobConflict(msg, job_id=job.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from nexiom_sdk.errors import (
 from nexiom_sdk.events import JobCreated
 from nexiom_sdk.jobs import GenerationJob, VideoResult
 from nexiom_sdk.phases import JobStatus, Phase
-from nexiom_sdk.repositories import JobQuery, SupportsSpend
+from nexiom_sdk.repositories import JobQuery, SupportsClock, SupportsSpend
 from nexiom_sdk.rooms import Rooms
 from nexiom_sdk.spending import DIMENSIONS, Dimension, Spend, UsageQuery
 from nexiom_sdk.storage import ObjectInfo
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from nexiom_sdk.models import ModelCard
     from nexiom_sdk.provider_states import ProviderState
     from nexiom_sdk.worker import Worker
-
-_LONGEST_NAP_SECONDS = 1.0  # another process may finish the job meanwhile
-_GLANCE_SECONDS = 0.2  # how soon a change made by a running step is seen
 
 
 class Studio(Rooms):
@@ -101,7 +99,6 @@ class Studio(Rooms):
             clock=self._clock,
             sink=self._sink,
             concurrency=concurrency,
-            lease_seconds=self.settings.lease_seconds,
             drain_seconds=drain_seconds,
         )
 
@@ -132,7 +129,7 @@ class Studio(Rooms):
         """
         request = prompt if isinstance(prompt, VideoRequest) else VideoRequest(prompt=prompt, **fields)
         job = await self.submit(request, user_id=user_id, client_key=client_key, role=role, defer=True)
-        return await self.wait(job.id, timeout_seconds=timeout_seconds)
+        return await self._waited(job.id, timeout_seconds, reached=True)
 
     def estimate(self, request: VideoRequest, *, user_id: str | None = None, role: str | None = None) -> Choice:
         """The model that would be used, why, and for how much; asks nobody and spends nothing.
@@ -250,21 +247,25 @@ class Studio(Rooms):
         Raises:
             RequestError: The request cannot be carried out, or breaks a budget; nothing was spent.
             ConfigurationError: No provider is set up for it.
-            StorageError: The row or a reference cannot be stored; nothing was spent so far. Where it names a job, its
-                row may have been written all the same: look for it before the request is submitted again.
+            StorageError: The row or a reference cannot be stored; its `charged` says where money may have been spent.
+                Where it names a job, its row may have been written all the same: go on with that job, or look for it,
+                before the request is submitted again.
         """
         from nexiom_sdk import moves
         from nexiom_sdk.desk import model_chosen
+        from nexiom_sdk.watching import about
 
         role = self.policy.governance.role_of(user_id, role)
         request, choice = await self._intake.prepared(
             request, user_id=user_id, role=role, roots=self.settings.media_roots
         )
-        now = self._clock.now()
+        await self._desk.see_clock()
+        now = self._desk.now()
         new = moves.created(
             str(uuid.uuid4()), request, choice, user_id=user_id, role=role, client_key=client_key, now=now
         )
-        if not defer:
+        at_once = not defer and isinstance(self.repository, SupportsClock)  # else a claim has to tell the time first
+        if at_once:
             new = moves.held(new, until=now + timedelta(seconds=self.settings.lease_seconds))
         try:
             job = await self.repository.add(new, limits=self._limits(new))
@@ -282,7 +283,8 @@ class Studio(Rooms):
             self._sink(model_chosen(job, choice.chosen))
         if defer:
             return job
-        return await (self._engine.step(job) if job.id == new.id else self.advance(job.id))
+        with about(job.id):
+            return await (self._engine.step(job) if job.id == new.id and at_once else self.advance(job.id))
 
     async def get(self, job_id: str) -> GenerationJob:
         """The row as it is; the address of a finished video is signed anew when its validity nears its end.
@@ -296,7 +298,7 @@ class Studio(Rooms):
         if job.result_path is None:
             return job  # so that nothing but a finished job opens the store
         ttl_seconds = self.settings.result_url_ttl_seconds
-        return await with_living_url(job, self.store, ttl_seconds=ttl_seconds, now=self._clock.now())
+        return await with_living_url(job, self.store, ttl_seconds=ttl_seconds, now=self._desk.now())
 
     async def jobs(
         self, *, user_id: str | None = None, status: JobStatus | None = None, limit: int = 50
@@ -357,7 +359,7 @@ class Studio(Rooms):
         return await self._engine.advance(job_id)
 
     async def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> VideoResult:
-        """Drive the job to its end.
+        """Drive the job to its end. A database that goes away meanwhile is waited for.
 
         Args:
             job_id: The job.
@@ -367,41 +369,54 @@ class Studio(Rooms):
             WaitTimeout: The job is still running; it was left alone.
             ProviderError: The job failed; the class says why.
             JobNotFound: There is no such job.
+            StorageError: The rows are out of reach from the beginning, for longer than the time-out, or, without one,
+                for more than ten minutes. The job goes on.
         """
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                async for _ in self.watch(job_id):
-                    pass
-        except TimeoutError as error:
-            msg = f"Job {job_id} is still running after {timeout_seconds:g} s."
-            raise WaitTimeout(msg, job_id=job_id) from error
-        return await self.result(await self.get(job_id))
+        return await self._waited(job_id, timeout_seconds, reached=False)
 
     async def watch(self, job_id: str) -> AsyncGenerator[GenerationJob, None]:
         """Drive the job, and give its row at each change until it has ended.
 
+        A database that goes away is waited for, up to ten minutes.
+
         Raises:
             JobNotFound: There is no such job.
+            StorageError: The rows cannot be read or written.
         """
-        shown = None
-        while True:
-            step = asyncio.create_task(self._engine.advance(job_id, watched=True))
+        from nexiom_sdk.watching import about
+
+        with about(job_id):
+            async with contextlib.aclosing(self._driven(job_id)) as rows:
+                async for job in rows:
+                    yield job
+
+    async def _waited(self, job_id: str, timeout_seconds: float | None, *, reached: bool) -> VideoResult:
+        from nexiom_sdk.watching import AWAY_SECONDS, about
+
+        away_seconds = AWAY_SECONDS if timeout_seconds is None else timeout_seconds
+        with about(job_id):
             try:
-                while not step.done():
-                    await self._first_of(step, _GLANCE_SECONDS)
-                    job = await self.get(job_id)
-                    if job.updated_at != shown:
-                        shown = job.updated_at
-                        yield job
-            finally:
-                if not step.done():
-                    step.cancel()
-                    await asyncio.wait({step})
-            job = step.result()
-            if job.final or job.status is JobStatus.FAILED:
-                return
-            due = (job.due_at - self._clock.now()).total_seconds()
-            await self._clock.sleep(min(max(due, 0.01), _LONGEST_NAP_SECONDS))
+                async with asyncio.timeout(timeout_seconds):
+                    async for _ in self._driven(job_id, away_seconds=away_seconds, reached=reached):
+                        pass
+            except TimeoutError as error:
+                msg = f"Job {job_id} is still running after {timeout_seconds:g} s."
+                raise WaitTimeout(msg, job_id=job_id) from error
+            return await self.result(await self.get(job_id))
+
+    def _driven(
+        self, job_id: str, *, away_seconds: float | None = None, reached: bool = False
+    ) -> AsyncGenerator[GenerationJob, None]:
+        from nexiom_sdk.watching import AWAY_SECONDS, driven
+
+        return driven(
+            job_id,
+            engine=self._engine,
+            desk=self._desk,
+            read=self.get,
+            away_seconds=AWAY_SECONDS if away_seconds is None else away_seconds,
+            reached=reached,
+        )
 
     async def cancel(self, job_id: str) -> GenerationJob:
         """Ask for the job to be stopped, and take the step that does it if the job is free.
@@ -451,6 +466,8 @@ class Studio(Rooms):
     async def resubmit(self, job_id: str) -> GenerationJob:
         """Order again, on purpose, what failed or is uncertain. This may cost again.
 
+        Where the answer to an uncertain order rests on this machine, nothing is ordered: the job goes on with that.
+
         Raises:
             JobNotFound: There is no such job.
             IllegalTransition: The job did not fail, was cancelled, or is a video from before this library.
@@ -461,7 +478,10 @@ class Studio(Rooms):
         """
         from nexiom_sdk.resubmitting import order_again
 
-        await order_again(self._desk, await self.get(job_id))
+        found = await self.get(job_id)
+        job = await self._engine.recalled(found)
+        if job.phase is found.phase:
+            await order_again(self._desk, job)
         return await self.advance(job_id)
 
     async def handle_webhook(self, provider: str, headers: Mapping[str, str], body: bytes) -> GenerationJob | None:
@@ -516,10 +536,3 @@ class Studio(Rooms):
         if not delete:
             return found
         return [one for one in found if await removed(one, self.store, self.repository, before=before)]
-
-    async def _first_of(self, step: asyncio.Task[GenerationJob], seconds: float) -> None:
-        glance = asyncio.create_task(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((step, glance), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            glance.cancel()

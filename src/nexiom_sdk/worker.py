@@ -42,7 +42,6 @@ class Worker:
         clock: Time.
         sink: Who is told.
         concurrency: Most steps at once.
-        lease_seconds: How long a claimed job is owned.
         idle_seconds: Wait between two looks at an empty table; a hint of the repository ends it.
         drain_seconds: Time that running steps get to end after `stop`.
         luck: Random numbers from 0 to 1, for jitter.
@@ -62,7 +61,6 @@ class Worker:
         clock: Clock,
         sink: Sink,
         concurrency: int = STEPS_AT_ONCE,
-        lease_seconds: float = 60.0,
         idle_seconds: float = 1.0,
         drain_seconds: float = DRAIN_SECONDS,
         luck: Callable[[], float] = random.random,
@@ -72,7 +70,6 @@ class Worker:
         self._clock = clock
         self._sink = sink
         self._concurrency = concurrency
-        self._lease_seconds = lease_seconds
         self._idle_seconds = idle_seconds
         self._drain_seconds = drain_seconds
         self._luck = luck
@@ -132,10 +129,10 @@ class Worker:
     async def _look(self, limit: int) -> int:
         """Claim what is due; without a free step, only see how long it has been waiting."""
         if limit:
-            due = await self._asked(self._repository.claim(limit=limit, lease_seconds=self._lease_seconds))
+            due = await self._asked(self._engine.claim(limit=limit))
         else:
-            due = await self._asked(self._repository.list(JobQuery(due_before=self._clock.now(), limit=1)))
-        now, waited = self._clock.now(), 0.0
+            due = await self._asked(self._repository.list(JobQuery(due_before=self._engine.now(), limit=1)))
+        now, waited = self._engine.now(), 0.0
         for job in due:
             waited = max(waited, (now - job.run_at).total_seconds())
         claimed = due if limit else ()

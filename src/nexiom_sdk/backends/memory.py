@@ -96,7 +96,7 @@ class MemoryRepository:
 
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         row = self._under_fence(job.id, fence)
-        if row is None:
+        if row is None or rows.cancelled_in_time(row, job):
             return False
         self._write(self._stepped(row, job))
         return True
@@ -173,6 +173,10 @@ class MemoryRepository:
         row = self._rows.get(job_id)
         if row is not None and row.phase == Phase.DONE:
             self._index.drop(self._jobs.pop(job_id))
+
+    async def now(self) -> datetime:
+        """The present moment of the rows: that of the clock it was made with."""
+        return self._now()
 
     async def hinted(self) -> None:
         """Wait until a row is written that a claim would take; all who wait in one process are told together."""

@@ -191,6 +191,11 @@ class PostgresRepository:
 
         return await self._pool.run(work)
 
+    async def now(self) -> datetime:
+        """The present moment of the rows: that of the database's clock."""
+        [found] = await self._found(sql.NOW, {})
+        return utc(found["now"])
+
     async def hinted(self) -> None:
         """Wait until rows may have become due; behind a pooler, which swallows hints, wait for ever."""
         await self._hints.next()

@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from nexiom_sdk.errors import IdempotencyConflict, JobNotFound, StorageError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.moments import utc
-from nexiom_sdk.phases import CLAIMABLE
+from nexiom_sdk.phases import CLAIMABLE, Phase
 from nexiom_sdk.wording import validation_sentences
 
 _log = logging.getLogger(__name__)
@@ -142,6 +142,12 @@ async def claimed(
         if len(leased) < wanted or len(jobs) == limit:
             break
     return sorted(jobs, key=lambda job: job.run_at)
+
+
+def cancelled_in_time(row: GenerationJob, step: GenerationJob) -> bool:
+    """Whether a step would send an order that is cancelled by now, which it does not know: see `JobRepository.save`."""
+    sends = (row.phase, step.phase) == (Phase.QUEUED, Phase.SUBMITTING)
+    return sends and row.cancel_requested_at is not None and step.cancel_requested_at is None
 
 
 def unreadable(job_id: str, why: str) -> StorageUnavailable:

@@ -161,6 +161,10 @@ class SqliteRepository:
         values = {"key": key, "limit": max(limit, 0)}
         return await self._file.run(lambda db: [float(took) for (took,) in db.execute(sql.DURATIONS, values)])
 
+    async def now(self) -> datetime:
+        """The present moment of the rows: that of the clock it was made with."""
+        return self._clock.now()
+
     async def aclose(self) -> None:
         await self._file.aclose()
 

@@ -57,7 +57,7 @@ returning *
 CLAIM_ANY = _CLAIM.format(which="true")
 CLAIM_ONE = _CLAIM.format(which="id = :id")
 
-# A wake since the row was read is kept: see JobRepository.save.
+# A wake since the row was read is kept, and so is a cancel before an intent: see JobRepository.save.
 _SAVE = """
 update generation_jobs
    set {saved}, updated_at = :now{more},
@@ -66,6 +66,8 @@ update generation_jobs
                      else min(run_at, :run_at) end,
        leased_until = case when :leased_until is null then null else leased_until end
  where id = :id and type = 'video' and fence = :fence
+   and not (phase = 'queued' and :phase = 'submitting' and cancel_requested_at is not null
+            and :cancel_requested_at is null)
 """
 SAVE = _SAVE.format(saved=", ".join(f"{name} = :{name}" for name in SAVED), more="")
 

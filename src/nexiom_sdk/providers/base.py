@@ -160,6 +160,7 @@ class HttpProvider(Replies):
         """Order once."""
         submission = replace(submission, spec=await self._uploaded(submission.spec))
         call = self.submit_call(submission)
+        submission.before_order()
         reply = await self._client.send(self._whole(call), provider=self.title)
         if isinstance(reply, Trouble):
             self._not_ordered(reply)

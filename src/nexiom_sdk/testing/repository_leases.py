@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from nexiom_sdk.jobs import GenerationJob
-from nexiom_sdk.phases import CLAIMABLE, Phase
-from nexiom_sdk.repositories import JobRepository
+from nexiom_sdk.phases import CLAIMABLE, JobStatus, Phase
+from nexiom_sdk.repositories import JobQuery, JobRepository, SupportsClock
 from nexiom_sdk.testing.clock import VirtualClock
 from nexiom_sdk.testing.repository_rows import ANOTHER_REQUEST, few_examples
 from nexiom_sdk.testing.sample_jobs import after, any_job, claim, columns, row, sample_job
@@ -182,6 +182,38 @@ class LeaseContract:
         saved = await row(repository, job)
         assert (saved.cancel_requested_at, saved.request) == (clock.now(), job.request)
 
+    async def test_an_intent_is_not_written_over_a_cancel_that_it_does_not_know(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        await repository.add(sample_job(clock))
+        [job] = await claim(repository)
+        await repository.wake(job.id, cancel=True)
+        woken = await row(repository, job)
+        intent = job.evolve(phase=Phase.SUBMITTING, status=JobStatus.PROCESSING)
+        assert not await repository.save(intent, fence=job.fence)
+        assert await row(repository, job) == woken
+        assert await repository.save(job.evolve(phase=Phase.DONE, status=JobStatus.FAILED), fence=job.fence)
+
+    async def test_an_intent_that_knows_of_the_cancel_is_written(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        await repository.add(sample_job(clock))
+        await repository.wake((await repository.list(JobQuery()))[0].id, cancel=True)
+        [job] = await claim(repository)
+        assert await repository.save(job.evolve(phase=Phase.SUBMITTING), fence=job.fence)
+
+    async def test_a_cancel_after_the_intent_keeps_no_answer_from_being_written(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        await repository.add(sample_job(clock))
+        [job] = await claim(repository)
+        intent = job.evolve(phase=Phase.SUBMITTING)
+        assert await repository.save(intent, fence=job.fence)
+        await repository.wake(job.id, cancel=True)
+        assert await repository.save(intent.as_read().evolve(error_message="later"), fence=job.fence)
+        answered = intent.evolve(phase=Phase.WAITING, provider_job_id="v1")
+        assert await repository.save(answered, fence=job.fence)
+
     # Leases.
 
     async def test_a_lease_is_lengthened_from_now_on(self, repository: JobRepository, clock: VirtualClock) -> None:
@@ -209,6 +241,16 @@ class LeaseContract:
         assert await repository.save(job.evolve(leased_until=None), fence=job.fence)
         assert not await repository.extend(job.id, fence=job.fence, seconds=600)
         assert (await row(repository, job)).leased_until is None
+
+    async def test_rows_that_can_be_asked_the_time_tell_that_of_their_leases(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        if not isinstance(repository, SupportsClock):
+            pytest.skip("it cannot be asked")
+        await repository.add(sample_job(clock))
+        clock.advance(5)
+        [job] = await claim(repository)
+        assert job.leased_until == await repository.now() + timedelta(seconds=60) == after(clock, 60)
 
     # Wakes.
 
