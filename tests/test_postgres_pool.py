@@ -175,6 +175,7 @@ async def test_an_order_is_to_be_looked_for_only_where_it_may_have_been_written(
     )
     async with parts as studio, contextlib.AsyncExitStack() as trouble:
         if lost:
+            await studio.submit(VideoRequest(prompt="one before"), defer=True)  # the clock of the rows is seen
             await trouble.enter_async_context(one_answer_lost(repository))
         else:
             with in_a_shell(url) as shell:

@@ -342,7 +342,8 @@ async def test_one_bad_answer_row_or_folder_holds_up_no_other(
     for job_id in bad:
         await kept.keep(KeptAnswer(job_id=job_id, order_no=0, provider="acme", provider_job_id="o", state={}))
     done = await rig.submitted(prompt="another")
-    await rig.studio.cancel(done.id)
+    await rig.repository.wake(done.id, cancel=True)
+    done = await rig.step(done)
     spool = rig.studio.settings.spool
     for name in (f"{bad[0]}.0", f"{done.id}.0", f"{bad[2]}.0"):
         (spool / name).mkdir()
