@@ -169,7 +169,9 @@ class PluginError(ConfigurationError):
 
     code = "plugin_error"
     default_next_step = "Report it to the authors of the plug-in named; the other providers keep working."
-    for_users = UserWords("A part of this app does not work as it should.", "Tell the people who run this app.")
+    for_users: ClassVar[UserWords] = UserWords(
+        "A part of this app does not work as it should.", "Tell the people who run this app."
+    )
 
 
 class InvalidPolicy(ConfigurationError):
@@ -185,7 +187,9 @@ class RequestError(NexiomError):
     code = "request"
     default_charged: ClassVar[Charged | None] = "no"
     default_next_step = "Change the request."
-    for_users = UserWords("The request cannot be carried out as it is.", "Change it and try again.", own=True)
+    for_users: ClassVar[UserWords] = UserWords(
+        "The request cannot be carried out as it is.", "Change it and try again.", own=True
+    )
 
 
 class UnsupportedFeature(RequestError):
@@ -215,7 +219,7 @@ class BudgetExceeded(RequestError):
 
     code = "budget_exceeded"
     default_next_step = "Raise the budget, wait for its next period, or ask for a cheaper clip."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "This app takes no more orders like this one at present.",
         "Try again later, or ask for a shorter or less expensive video.",
     )
@@ -274,9 +278,9 @@ class AuthenticationFailed(ProviderError):
     """The provider does not accept the key."""
 
     code = "authentication_failed"
-    fallback = True
+    fallback: ClassVar[bool] = True
     default_next_step = "Check the key in the provider's console, and that it may use this model."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "This app cannot use the provider that this video needs.",
         "Choose another provider, or tell the people who run this app.",
     )
@@ -286,9 +290,9 @@ class QuotaExhausted(ProviderError):
     """Credit or quota at the provider is used up."""
 
     code = "quota_exhausted"
-    fallback = True
+    fallback: ClassVar[bool] = True
     default_next_step = "Top up the account at the provider, or choose another provider."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "The provider takes no more orders of this app at present.", "Try again later, or choose another provider."
     )
 
@@ -297,27 +301,31 @@ class RateLimited(ProviderError):
     """The provider asks us to slow down."""
 
     code = "rate_limited"
-    retryable = True
-    fallback = True
+    retryable: ClassVar[bool] = True
+    fallback: ClassVar[bool] = True
     default_next_step = "Wait; the job is sent again when the provider allows it."
-    for_users = UserWords("The provider has more to do than it can.", "Try again in a few minutes.")
+    for_users: ClassVar[UserWords] = UserWords(
+        "The provider has more to do than it can.", "Try again in a few minutes."
+    )
 
 
 class ProviderUnavailable(ProviderError):
     """The provider could not be reached, or cannot work at the moment."""
 
     code = "provider_unavailable"
-    retryable = True
-    fallback = True
+    retryable: ClassVar[bool] = True
+    fallback: ClassVar[bool] = True
     default_next_step = "Check the network and the provider's status page; the job tries again by itself."
-    for_users = UserWords("The provider cannot be reached, or cannot work at present.", "Try again later.")
+    for_users: ClassVar[UserWords] = UserWords(
+        "The provider cannot be reached, or cannot work at present.", "Try again later."
+    )
 
 
 class ProviderBusy(ProviderUnavailable):
     """Other calls to the provider take so long that this one was not made: it says nothing about any order."""
 
     code = "provider_busy"
-    fallback = False
+    fallback: ClassVar[bool] = False
     default_charged: ClassVar[Charged | None] = None
     default_next_step = "Nothing has to be done; the job tries again by itself."
 
@@ -327,7 +335,7 @@ class ContentRejected(ProviderError):
 
     code = "content_rejected"
     default_next_step = "Change the prompt or the reference media; sending the same again will be refused again."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "The provider's moderation refused this content.", "Change the prompt or the reference media.", own=True
     )
 
@@ -348,17 +356,19 @@ class SubmissionUncertain(ProviderError):
         "It was not sent again, to avoid paying twice. Look for it at the provider: if it is there, "
         "`nexiom jobs resolve JOB --provider-job-id ID`; if not, `nexiom jobs resubmit JOB`."
     )
-    for_users = UserWords("The order was sent and its answer was lost.", "Tell the people who run this app.", own=True)
+    for_users: ClassVar[UserWords] = UserWords(
+        "The order was sent and its answer was lost.", "Tell the people who run this app.", own=True
+    )
 
 
 class MalformedResponse(ProviderError):
     """The provider's answer could not be read."""
 
     code = "malformed_response"
-    retryable = True
+    retryable: ClassVar[bool] = True
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "A proxy or an outage is likely; if it stays, the provider has changed its interface."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "The provider's answer could not be read.", "Ask the people who run this app before you order it again."
     )
 
@@ -367,9 +377,9 @@ class ModelRetired(ProviderError):
     """The provider no longer offers this model."""
 
     code = "model_retired"
-    fallback = True
+    fallback: ClassVar[bool] = True
     default_next_step = "Choose a living model."
-    for_users = UserWords("The provider no longer offers this model.", "Choose another model.")
+    for_users: ClassVar[UserWords] = UserWords("The provider no longer offers this model.", "Choose another model.")
 
 
 class GenerationFailed(ProviderError):
@@ -378,7 +388,7 @@ class GenerationFailed(ProviderError):
     code = "generation_failed"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Look at the provider's bill; `nexiom jobs resubmit JOB` orders it again."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "The provider could not make the video.",
         "Change the request, or try again; each try is an order of its own.",
         own=True,
@@ -391,7 +401,7 @@ class ResultExpired(ProviderError):
     code = "result_expired"
     default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console; `nexiom jobs resubmit JOB` pays for a new one."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "The video was made, but it can no longer be fetched.",
         "Ask the people who run this app to look for it; a new order costs again.",
     )
@@ -403,7 +413,7 @@ class ResultInvalid(ProviderError):
     code = "result_invalid"
     default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console and ask for a refund; resubmitting costs again."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "What the provider delivered is not a complete, playable video.",
         "Ask the people who run this app for help; a new order costs again.",
     )
@@ -415,7 +425,7 @@ class ResponseTooLarge(ProviderError):
     code = "response_too_large"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Raise the cap in the settings if such a size is expected."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "What the provider sent is larger than this app takes.", "Ask for a shorter video, or for a lower resolution."
     )
 
@@ -425,7 +435,9 @@ class UnsafeUrl(ProviderError):
 
     code = "unsafe_url"
     default_next_step = "Use a public https address."
-    for_users = UserWords("An address was refused before it was opened.", "Use a public https address.", own=True)
+    for_users: ClassVar[UserWords] = UserWords(
+        "An address was refused before it was opened.", "Use a public https address.", own=True
+    )
 
 
 class TimedOut(ProviderError):
@@ -434,7 +446,7 @@ class TimedOut(ProviderError):
     code = "timed_out"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "If it still finishes within 24 hours, the video is collected and the job completes by itself."
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "The provider did not finish in time.", "If it still does, the video comes by itself.", own=True
     )
 
@@ -478,7 +490,9 @@ class JobCancelled(JobError):
 
     code = "cancelled"
     default_next_step = "Submit it again if it is still wanted."
-    for_users = UserWords("The job was cancelled.", "Submit it again if it is still wanted.", own=True)
+    for_users: ClassVar[UserWords] = UserWords(
+        "The job was cancelled.", "Submit it again if it is still wanted.", own=True
+    )
 
 
 class JobFailed(JobError):
@@ -496,7 +510,7 @@ class StorageError(NexiomError):
     """Rows or bytes could not be read or written."""
 
     code = "storage"
-    for_users = UserWords(
+    for_users: ClassVar[UserWords] = UserWords(
         "The files or the data of this app cannot be used at present.",
         "Try again later; if it stays so, tell the people who run this app.",
     )
