@@ -30,6 +30,7 @@ from nexiom_sdk.spending import Limit
 from nexiom_sdk.storage import ObjectStore
 from nexiom_sdk.timing import seconds_since
 from nexiom_sdk.types import Candidate, Choice, Submission, VideoRequest
+from nexiom_sdk.user_words import words_for
 from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
@@ -273,6 +274,6 @@ def model_chosen(job: GenerationJob, candidate: Candidate) -> ModelChosen:
 
 def _say_to_operators(job: GenerationJob) -> None:
     """Log why a job failed where its `error_message` does not say it: that is for its user, this for somebody else."""
-    if job.status is JobStatus.FAILED and not (failure := job.failure()).for_users.own:
+    if job.status is JobStatus.FAILED and not words_for(failure := job.failure()).own:
         told = printable(redact(str(failure), (job.prompt,)))  # a provider may quote what it was sent
         _log.warning("job %s failed: %s", job.id, told, extra={"action": "job_failed", "job_id": job.id})

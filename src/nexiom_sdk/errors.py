@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
 
 from typing_extensions import Unpack
 
@@ -72,20 +72,6 @@ class Facts(TypedDict, total=False):
     job_id: str | None
 
 
-class UserWords(NamedTuple):
-    """What the user of an app reads of a job that failed so; `user_words` makes the whole text.
-
-    Args:
-        what: What happened.
-        step: What this user can do.
-        own: Whether the error's own message and next step are for this user, as far as they are in plain words.
-    """
-
-    what: str
-    step: str
-    own: bool = False
-
-
 class NexiomError(Exception):
     """Something this library reports went wrong.
 
@@ -106,9 +92,6 @@ class NexiomError(Exception):
         "Read the message above; if it is not clear, report it as a defect of nexiom_sdk."
     )
     default_charged: ClassVar[Charged | None] = None
-    for_users: ClassVar[UserWords] = UserWords(
-        "The video could not be made.", "Try again later; if it stays so, tell the people who run this app."
-    )
     retryable: ClassVar[bool] = False
     fallback: ClassVar[bool] = False
 
@@ -169,9 +152,6 @@ class PluginError(ConfigurationError):
 
     code = "plugin_error"
     default_next_step = "Report it to the authors of the plug-in named; the other providers keep working."
-    for_users: ClassVar[UserWords] = UserWords(
-        "A part of this app does not work as it should.", "Tell the people who run this app."
-    )
 
 
 class InvalidPolicy(ConfigurationError):
@@ -187,9 +167,6 @@ class RequestError(NexiomError):
     code = "request"
     default_charged: ClassVar[Charged | None] = "no"
     default_next_step = "Change the request."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The request cannot be carried out as it is.", "Change it and try again.", own=True
-    )
 
 
 class UnsupportedFeature(RequestError):
@@ -219,10 +196,6 @@ class BudgetExceeded(RequestError):
 
     code = "budget_exceeded"
     default_next_step = "Raise the budget, wait for its next period, or ask for a cheaper clip."
-    for_users: ClassVar[UserWords] = UserWords(
-        "This app takes no more orders like this one at present.",
-        "Try again later, or ask for a shorter or less expensive video.",
-    )
 
 
 class IdempotencyConflict(RequestError):
@@ -280,10 +253,6 @@ class AuthenticationFailed(ProviderError):
     code = "authentication_failed"
     fallback: ClassVar[bool] = True
     default_next_step = "Check the key in the provider's console, and that it may use this model."
-    for_users: ClassVar[UserWords] = UserWords(
-        "This app cannot use the provider that this video needs.",
-        "Choose another provider, or tell the people who run this app.",
-    )
 
 
 class QuotaExhausted(ProviderError):
@@ -292,9 +261,6 @@ class QuotaExhausted(ProviderError):
     code = "quota_exhausted"
     fallback: ClassVar[bool] = True
     default_next_step = "Top up the account at the provider, or choose another provider."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The provider takes no more orders of this app at present.", "Try again later, or choose another provider."
-    )
 
 
 class RateLimited(ProviderError):
@@ -304,9 +270,6 @@ class RateLimited(ProviderError):
     retryable: ClassVar[bool] = True
     fallback: ClassVar[bool] = True
     default_next_step = "Wait; the job is sent again when the provider allows it."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The provider has more to do than it can.", "Try again in a few minutes."
-    )
 
 
 class ProviderUnavailable(ProviderError):
@@ -316,9 +279,6 @@ class ProviderUnavailable(ProviderError):
     retryable: ClassVar[bool] = True
     fallback: ClassVar[bool] = True
     default_next_step = "Check the network and the provider's status page; the job tries again by itself."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The provider cannot be reached, or cannot work at present.", "Try again later."
-    )
 
 
 class ProviderBusy(ProviderUnavailable):
@@ -335,9 +295,6 @@ class ContentRejected(ProviderError):
 
     code = "content_rejected"
     default_next_step = "Change the prompt or the reference media; sending the same again will be refused again."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The provider's moderation refused this content.", "Change the prompt or the reference media.", own=True
-    )
 
 
 class InvalidInput(RequestError, ProviderError, ValueError):
@@ -356,9 +313,6 @@ class SubmissionUncertain(ProviderError):
         "It was not sent again, to avoid paying twice. Look for it at the provider: if it is there, "
         "`nexiom jobs resolve JOB --provider-job-id ID`; if not, `nexiom jobs resubmit JOB`."
     )
-    for_users: ClassVar[UserWords] = UserWords(
-        "The order was sent and its answer was lost.", "Tell the people who run this app.", own=True
-    )
 
 
 class MalformedResponse(ProviderError):
@@ -368,9 +322,6 @@ class MalformedResponse(ProviderError):
     retryable: ClassVar[bool] = True
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "A proxy or an outage is likely; if it stays, the provider has changed its interface."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The provider's answer could not be read.", "Ask the people who run this app before you order it again."
-    )
 
 
 class ModelRetired(ProviderError):
@@ -379,7 +330,6 @@ class ModelRetired(ProviderError):
     code = "model_retired"
     fallback: ClassVar[bool] = True
     default_next_step = "Choose a living model."
-    for_users: ClassVar[UserWords] = UserWords("The provider no longer offers this model.", "Choose another model.")
 
 
 class GenerationFailed(ProviderError):
@@ -388,11 +338,6 @@ class GenerationFailed(ProviderError):
     code = "generation_failed"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Look at the provider's bill; `nexiom jobs resubmit JOB` orders it again."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The provider could not make the video.",
-        "Change the request, or try again; each try is an order of its own.",
-        own=True,
-    )
 
 
 class ResultExpired(ProviderError):
@@ -401,10 +346,6 @@ class ResultExpired(ProviderError):
     code = "result_expired"
     default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console; `nexiom jobs resubmit JOB` pays for a new one."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The video was made, but it can no longer be fetched.",
-        "Ask the people who run this app to look for it; a new order costs again.",
-    )
 
 
 class ResultInvalid(ProviderError):
@@ -413,10 +354,6 @@ class ResultInvalid(ProviderError):
     code = "result_invalid"
     default_charged: ClassVar[Charged | None] = "yes"
     default_next_step = "Look for the video in the provider's console and ask for a refund; resubmitting costs again."
-    for_users: ClassVar[UserWords] = UserWords(
-        "What the provider delivered is not a complete, playable video.",
-        "Ask the people who run this app for help; a new order costs again.",
-    )
 
 
 class ResponseTooLarge(ProviderError):
@@ -425,9 +362,6 @@ class ResponseTooLarge(ProviderError):
     code = "response_too_large"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "Raise the cap in the settings if such a size is expected."
-    for_users: ClassVar[UserWords] = UserWords(
-        "What the provider sent is larger than this app takes.", "Ask for a shorter video, or for a lower resolution."
-    )
 
 
 class UnsafeUrl(ProviderError):
@@ -435,9 +369,6 @@ class UnsafeUrl(ProviderError):
 
     code = "unsafe_url"
     default_next_step = "Use a public https address."
-    for_users: ClassVar[UserWords] = UserWords(
-        "An address was refused before it was opened.", "Use a public https address.", own=True
-    )
 
 
 class TimedOut(ProviderError):
@@ -446,9 +377,6 @@ class TimedOut(ProviderError):
     code = "timed_out"
     default_charged: ClassVar[Charged | None] = "unknown"
     default_next_step = "If it still finishes within 24 hours, the video is collected and the job completes by itself."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The provider did not finish in time.", "If it still does, the video comes by itself.", own=True
-    )
 
 
 class JobError(NexiomError):
@@ -490,9 +418,6 @@ class JobCancelled(JobError):
 
     code = "cancelled"
     default_next_step = "Submit it again if it is still wanted."
-    for_users: ClassVar[UserWords] = UserWords(
-        "The job was cancelled.", "Submit it again if it is still wanted.", own=True
-    )
 
 
 class JobFailed(JobError):
@@ -510,10 +435,6 @@ class StorageError(NexiomError):
     """Rows or bytes could not be read or written."""
 
     code = "storage"
-    for_users: ClassVar[UserWords] = UserWords(
-        "The files or the data of this app cannot be used at present.",
-        "Try again later; if it stays so, tell the people who run this app.",
-    )
 
 
 class ObjectNotFound(StorageError):
