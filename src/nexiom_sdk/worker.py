@@ -99,6 +99,8 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 wanted = min(self._concurrency - len(self._steps), BATCH)
+                if not wanted and (await self._a_step_ends() or self._stopping.is_set()):
+                    continue  # whoever is claimed now tells how long it waited
                 try:
                     claimed = await self._look(wanted)
                 except NexiomError as error:
@@ -108,17 +110,15 @@ class Worker:
                     continue
                 self._outage.over()
                 self._upkeep.begin()
-                if not wanted:
-                    await self._until_a_step_ends()
-                elif claimed and (once or claimed == wanted):
+                if not wanted or (claimed and (once or claimed == wanted)):
                     continue  # there may be more
-                elif not once:
+                if not once:
                     await self._rest(LEAST_REST_SECONDS)
                     await self._rest(self._pause(busy=bool(claimed)), hint)
                     if hint.done():
                         hint = asyncio.create_task(self._hint(), name="nexiom hint")
                 elif self._steps:
-                    await self._until_a_step_ends()
+                    await self._a_step_ends()
                 else:
                     return
         finally:
@@ -198,10 +198,11 @@ class Worker:
             for one in own:
                 one.cancel()
 
-    async def _until_a_step_ends(self) -> None:
-        """At once where none runs any more: they ended while the table was looked at."""
-        if self._steps:
-            await self._rest(FULL_SECONDS, *self._steps)
+    async def _a_step_ends(self) -> bool:
+        """Whether one of the running steps has ended within a while."""
+        running = len(self._steps)
+        await self._rest(FULL_SECONDS, *self._steps)
+        return len(self._steps) < running
 
     async def _drain(self) -> None:
         if not self._steps:
