@@ -12,6 +12,7 @@ from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.spending import UsageQuery
 from postgres_rig import SCHEMA, database, jobs_database, run
 from postgres_troubles import cut_all, in_a_shell, said_of
+from schema_rig import as_user, roles_database
 
 CLOCK = SystemClock()
 
@@ -46,6 +47,39 @@ async def test_another_version_of_the_schema_is_refused(url: str, version: int, 
     error = await said_of(url)
     assert f"has version {version} of the schema" in error.message
     assert next_step in error.next_step
+
+
+_TAKES_OVER = """
+    create function {name} language plpgsql as $$
+        -- 1
+        begin execute 'alter role nexiom_test_stranger superuser'; return {gives}; end $$
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "gives"),
+    [
+        ("nexiom_schema_version() returns int", "1"),
+        ("claim_generation_jobs(integer, float8, uuid) returns setof generation_jobs", ""),
+    ],
+)
+async def test_a_function_that_another_role_made_under_our_name_is_never_called(name: str, gives: str) -> None:
+    with roles_database() as url:
+        run(
+            url,
+            SCHEMA,
+            "grant create on schema public to nexiom_test_stranger",
+            f"drop function {name.split('(', maxsplit=1)[0]}",
+        )
+        run(as_user(url, "nexiom_test_stranger"), _TAKES_OVER.format(name=name, gives=gives))
+        repository = PostgresRepository(url)
+        with pytest.raises(StorageUnavailable, match="another role than the table's owner") as error:
+            await repository.claim(limit=1, lease_seconds=60)
+        await repository.aclose()
+        with in_a_shell(url) as shell:
+            query = b"select rolsuper from pg_roles where rolname = 'nexiom_test_stranger'"
+            assert shell.execute(query).fetchone() == (False,)
+    assert "nexiom migrate" in error.value.next_step
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])

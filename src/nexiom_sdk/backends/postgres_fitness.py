@@ -7,13 +7,19 @@ from nexiom_sdk.backends.postgres_migration import Has, SchemaFound, has
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.wording import printable
 
+# The version is read and not asked of its function: a function may be anybody's, and runs with the rights of whoever
+# calls it. So those that workers do call have to belong to the table's owner.
 _LOOK = b"""
 select to_regclass('public.generation_jobs') is not null as table_there,
-       to_regprocedure('public.nexiom_schema_version()') is not null as versioned,
+       (select substring(prosrc from '[0-9]{1,9}')::int from pg_proc
+         where oid = to_regprocedure('public.nexiom_schema_version()')) as version,
+       exists (select from pg_proc f join pg_class t on t.oid = to_regclass('public.generation_jobs')
+                      join pg_roles r on r.oid = f.proowner
+                where f.pronamespace = to_regnamespace('public') and f.proowner <> t.relowner and not r.rolsuper
+                  and f.proname in ('nexiom_schema_version', 'claim_generation_jobs', 'nexiom_tell_workers'))
+         as strange,
+       row_security_active(to_regclass('public.generation_jobs')::oid) as rows_hidden,
        current_setting('server_encoding') as encoding
-"""
-_LOOK_INSIDE = b"""
-select public.nexiom_schema_version() as version, row_security_active('public.generation_jobs') as rows_hidden
 """
 
 
@@ -28,12 +34,16 @@ async def check(connection: Connection, place: str) -> None:
         StorageUnavailable: Something is not; nothing was written.
     """
     seen = await (await connection.execute(_LOOK)).fetchone() or {}
-    inside = await (await connection.execute(_LOOK_INSIDE)).fetchone() if _whole(seen) else None
-    table, version = bool(seen.get("table_there")), inside["version"] if inside else None
-    found = SchemaFound(place=place, has=has(table=table, version=version), version=version)
+    version = seen["version"] if seen["table_there"] else None
+    found = SchemaFound(place=place, has=has(table=seen["table_there"], version=version), version=version)
     if found.has is not Has.CURRENT:
         raise _unfit(found.state, found.plan)
-    if inside and inside["rows_hidden"]:  # it would find no jobs, and say nothing
+    if seen["strange"]:
+        msg = f"The database {place} has functions of nexiom_sdk's names that another role than the table's owner made."
+        raise _unfit(
+            msg, "`nexiom migrate` says which; they are not called. Let the owner drop them and migrate again."
+        )
+    if seen["rows_hidden"]:  # it would find no jobs, and say nothing
         msg = f"The database {place} hides rows of generation_jobs from this user."
         raise _unfit(msg, "Workers need the user that owns the table, or one with bypassrls: on Supabase, postgres.")
     if seen["encoding"] != "UTF8":  # an order would be paid for, and then no row could hold what came of it
@@ -46,10 +56,6 @@ async def direct(connection: Connection) -> bool:
     cursor = await connection.execute("select pg_backend_pid() as pid")
     row = await cursor.fetchone()
     return row is not None and row["pid"] == connection.info.backend_pid
-
-
-def _whole(seen: dict[str, object]) -> bool:
-    return bool(seen.get("table_there") and seen.get("versioned"))
 
 
 def _unfit(message: str, next_step: str) -> StorageUnavailable:
