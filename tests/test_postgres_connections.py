@@ -158,10 +158,10 @@ def test_a_repository_goes_on_in_another_event_loop(url: str) -> None:
     with in_a_shell(url) as shell:
         assert asyncio.run(repository.get(job.id)) == job
         asyncio.run(repository.aclose())
-        gc.collect()  # of one that was being made when its loop ended, nobody else knows
         query = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
         query += " and backend_type = 'client backend'"
         for _ in range(500):
+            gc.collect()  # of one that was being made when its loop ended, nobody else knows
             if shell.execute(query.encode()).fetchone() == (0,):
                 break
             shell.execute("select pg_sleep(0.01)")
