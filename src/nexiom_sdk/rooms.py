@@ -5,6 +5,7 @@ So that making a studio costs next to nothing, even the modules are imported the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -51,9 +52,18 @@ class Rooms:
         self._given_store = store
         self._given_policy = policy
         self._given_registry = registry
+        self._followed: set[asyncio.Task[GenerationJob]] = set()
 
     async def aclose(self) -> None:
-        """Close what the studio made. Jobs stay as they are."""
+        """Close what the studio made. Jobs stay as they are.
+
+        A `wait` or `watch` that is still open ends first, also one that nobody reads on: an order of it whose answer
+        could not be had again gets that answer.
+        """
+        if self._followed:
+            from nexiom_sdk.watching import end
+
+            await end(self._followed)
         if "_upkeep" in self.__dict__:
             await self._upkeep.end()
         if "_breaker_file" in self.__dict__:

@@ -382,6 +382,7 @@ class Studio(Rooms):
         Raises:
             JobNotFound: There is no such job.
             StorageError: The rows cannot be read or written.
+            NexiomError: The studio was closed meanwhile.
         """
         from nexiom_sdk.watching import about
 
@@ -414,6 +415,7 @@ class Studio(Rooms):
             engine=self._engine,
             desk=self._desk,
             read=self.get,
+            steps=self._followed,
             away_seconds=AWAY_SECONDS if away_seconds is None else away_seconds,
             reached=reached,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
 
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.engine import Engine
@@ -44,6 +44,7 @@ async def driven(
     engine: Engine,
     desk: Desk,
     read: Callable[[str], Awaitable[GenerationJob]],
+    steps: set[asyncio.Task[GenerationJob]],
     away_seconds: float = AWAY_SECONDS,
     reached: bool = False,
 ) -> AsyncGenerator[GenerationJob, None]:
@@ -54,18 +55,22 @@ async def driven(
         engine: Takes its steps.
         desk: Rows and time.
         read: Reads the row as it is shown.
+        steps: Holds each of its steps while that runs, for `end`.
         away_seconds: How long rows that were within reach before are waited for.
         reached: Whether they were; else a database that is not there is told at once.
 
     Raises:
         JobNotFound: There is no such job.
         StorageError: The rows cannot be read or written.
+        NexiomError: Its steps were ended.
     """
     clock, outage = desk.clock, Outage(desk.clock)
     shown, reached_at = None, clock.monotonic()
     while True:
         try:
             step = asyncio.create_task(engine.advance(job_id, watched=True))
+            steps.add(step)
+            step.add_done_callback(steps.discard)
             try:
                 while not step.done():
                     await _first_of(step, clock.sleep(_GLANCE_SECONDS))
@@ -78,14 +83,16 @@ async def driven(
                         shown = job.updated_at
                         yield job
             finally:
-                if not step.done():
-                    step.cancel()
-                    await asyncio.wait({step})
+                await end({step})
+            if step.cancelled():
+                raise _ended(job_id)
             job = step.result()
             if job.final or job.status is JobStatus.FAILED:
                 if job.updated_at != shown:  # it ended while the row was read
                     yield await read(job_id)
                 return
+            if step.cancelling():  # it came to its end all the same, and is the last
+                raise _ended(job_id)
         except StorageUnavailable as error:
             # One that names a job is about its row, and no outage.
             if not reached or error.job_id is not None or clock.monotonic() - reached_at > away_seconds:
@@ -98,6 +105,24 @@ async def driven(
         reached_at = clock.monotonic()
         due_in = (job.due_at - desk.now()).total_seconds()
         await clock.sleep(min(max(due_in, 0.01), _LONGEST_NAP_SECONDS))
+
+
+async def end(steps: Collection[asyncio.Task[GenerationJob]]) -> None:
+    """Cancel the steps and wait for their own end: a paid answer that is on its way is written down first.
+
+    None is cancelled twice: that would cut the writing short.
+    """
+    running = {step for step in steps if not step.done() and step.get_loop() is asyncio.get_running_loop()}
+    for step in running:
+        if not step.cancelling():
+            step.cancel()
+    if running:
+        await asyncio.wait(running)
+
+
+def _ended(job_id: str) -> NexiomError:
+    msg = f"The studio was closed while job {job_id} was being followed."
+    return NexiomError(msg, next_step="The job stays as it is: go on with it in a new studio before you order again.")
 
 
 async def _first_of(step: asyncio.Task[GenerationJob], pause: Awaitable[None]) -> None:
