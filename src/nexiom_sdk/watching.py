@@ -84,15 +84,11 @@ async def driven(
                         yield job
             finally:
                 await end({step})
-            if step.cancelled():
-                raise _ended(job_id)
-            job = step.result()
+            job = _row_after(step, job_id)
             if job.final or job.status is JobStatus.FAILED:
                 if job.updated_at != shown:  # it ended while the row was read
                     yield await read(job_id)
                 return
-            if step.cancelling():  # it came to its end all the same, and is the last
-                raise _ended(job_id)
         except StorageUnavailable as error:
             # One that names a job is about its row, and no outage.
             if not reached or error.job_id is not None or clock.monotonic() - reached_at > away_seconds:
@@ -120,9 +116,13 @@ async def end(steps: Collection[asyncio.Task[GenerationJob]]) -> None:
         await asyncio.wait(running)
 
 
-def _ended(job_id: str) -> NexiomError:
-    msg = f"The studio was closed while job {job_id} was being followed."
-    return NexiomError(msg, next_step="The job stays as it is: go on with it in a new studio before you order again.")
+def _row_after(step: asyncio.Task[GenerationJob], job_id: str) -> GenerationJob:
+    """What the step left behind, unless it was ended: then it is the last, though it may have done its work."""
+    if step.cancelled() or (step.cancelling() and not step.result().final):
+        msg = f"The studio was closed while job {job_id} was being followed."
+        hint = "The job stays as it is: go on with it in a new studio before you order again."
+        raise NexiomError(msg, next_step=hint)
+    return step.result()
 
 
 async def _first_of(step: asyncio.Task[GenerationJob], pause: Awaitable[None]) -> None:
