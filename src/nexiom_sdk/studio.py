@@ -428,8 +428,13 @@ class Studio(Rooms):
 
         Raises:
             JobNotFound: There is no such job.
+            IllegalTransition: It is an unfinished video from before this library, which cannot stop it.
         """
+        from nexiom_sdk.resubmitting import never_ordered
+
         job = await self.get(job_id)
+        if job.phase is Phase.UNKNOWN and not job.ever_claimed:
+            raise never_ordered(job)
         if job.final:
             return job
         await self.repository.wake(job_id, cancel=True)
@@ -513,10 +518,13 @@ class Studio(Rooms):
 
         Raises:
             ProviderError: The job failed; the class says why.
-            IllegalTransition: The job has not ended.
+            IllegalTransition: The job has not ended, or is a video from before this library.
         """
         from nexiom_sdk.finished import result_of
+        from nexiom_sdk.resubmitting import never_ordered
 
+        if job.final and not job.ever_claimed and job.status is not JobStatus.FAILED:
+            raise never_ordered(job)
         return await result_of(job, self.store, ttl_seconds=self.settings.result_url_ttl_seconds)
 
     async def sweep(self, *, delete: bool = False) -> Sequence[ObjectInfo]:
