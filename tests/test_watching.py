@@ -238,3 +238,23 @@ async def test_a_wait_in_another_task_ends_with_an_error_that_says_that_the_stud
         await waiting
     assert raised.value.job_id == job.id
     assert len(fake.accepted) == 1
+
+
+async def test_a_wait_that_is_between_two_steps_takes_no_other_once_the_studio_is_closed(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock).hang()
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    async for row in rig.studio.watch(job.id):
+        if row.phase is Phase.WAITING:
+            break
+    waiting = asyncio.create_task(rig.studio.wait(job.id))
+    while "poll" not in fake.calls:
+        await asyncio.sleep(0)
+    await rig.studio.aclose()
+    looks = fake.calls.count("poll")
+    with pytest.raises(NexiomError, match="studio was closed while job"):
+        await waiting
+    assert fake.calls.count("poll") == looks
+    assert (await rig.studio.get(job.id)).phase is Phase.WAITING  # what is called later opens what it needs

@@ -5,7 +5,6 @@ So that making a studio costs next to nothing, even the modules are imported the
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.desk import Desk
     from nexiom_sdk.engine import Engine
     from nexiom_sdk.intake import Intake
+    from nexiom_sdk.open_watches import OpenWatches
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.providers.calls import Door
     from nexiom_sdk.providers.registry import ProviderRegistry
@@ -52,7 +52,6 @@ class Rooms:
         self._given_store = store
         self._given_policy = policy
         self._given_registry = registry
-        self._followed: set[asyncio.Task[GenerationJob]] = set()
 
     async def aclose(self) -> None:
         """Close what the studio made. Jobs stay as they are.
@@ -60,10 +59,8 @@ class Rooms:
         A `wait` or `watch` that is still open ends first, also one that nobody reads on: an order of it whose answer
         could not be had again gets that answer.
         """
-        if self._followed:
-            from nexiom_sdk.watching import end
-
-            await end(self._followed)
+        if "_watches" in self.__dict__:
+            await self._watches.end()
         if "_upkeep" in self.__dict__:
             await self._upkeep.end()
         if "_breaker_file" in self.__dict__:
@@ -174,6 +171,12 @@ class Rooms:
 
         spool = Spool(self.settings.spool, most_bytes=self.settings.spool_max_bytes, host=platform.node())
         return Engine(self._desk, spool=spool, intake=self._intake)
+
+    @cached_property
+    def _watches(self) -> OpenWatches:
+        from nexiom_sdk.open_watches import OpenWatches
+
+        return OpenWatches()
 
     @cached_property
     def _upkeep(self) -> Upkeep:

@@ -415,7 +415,7 @@ class Studio(Rooms):
             engine=self._engine,
             desk=self._desk,
             read=self.get,
-            steps=self._followed,
+            watches=self._watches,
             away_seconds=AWAY_SECONDS if away_seconds is None else away_seconds,
             reached=reached,
         )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
 from nexiom_sdk.desk import Desk
 from nexiom_sdk.engine import Engine
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.open_watches import OpenWatches, Steps, ended
 from nexiom_sdk.outage import Outage
 from nexiom_sdk.phases import JobStatus
 from nexiom_sdk.schedule import backoff
@@ -44,7 +45,7 @@ async def driven(
     engine: Engine,
     desk: Desk,
     read: Callable[[str], Awaitable[GenerationJob]],
-    steps: set[asyncio.Task[GenerationJob]],
+    watches: OpenWatches,
     away_seconds: float = AWAY_SECONDS,
     reached: bool = False,
 ) -> AsyncGenerator[GenerationJob, None]:
@@ -55,22 +56,20 @@ async def driven(
         engine: Takes its steps.
         desk: Rows and time.
         read: Reads the row as it is shown.
-        steps: Holds each of its steps while that runs, for `end`.
+        watches: Where its steps are noted.
         away_seconds: How long rows that were within reach before are waited for.
         reached: Whether they were; else a database that is not there is told at once.
 
     Raises:
         JobNotFound: There is no such job.
         StorageError: The rows cannot be read or written.
-        NexiomError: Its steps were ended.
+        NexiomError: Open watches were ended.
     """
-    clock, outage = desk.clock, Outage(desk.clock)
+    clock, outage, steps = desk.clock, Outage(desk.clock), Steps(job_id, watches)
     shown, reached_at = None, clock.monotonic()
     while True:
         try:
-            step = asyncio.create_task(engine.advance(job_id, watched=True))
-            steps.add(step)
-            step.add_done_callback(steps.discard)
+            step = steps.begin(engine.advance(job_id, watched=True))
             try:
                 while not step.done():
                     await _first_of(step, clock.sleep(_GLANCE_SECONDS))
@@ -83,8 +82,8 @@ async def driven(
                         shown = job.updated_at
                         yield job
             finally:
-                await end({step})
-            job = _row_after(step, job_id)
+                await ended({step})
+            job = steps.row_after(step)
             if job.final or job.status is JobStatus.FAILED:
                 if job.updated_at != shown:  # it ended while the row was read
                     yield await read(job_id)
@@ -101,28 +100,6 @@ async def driven(
         reached_at = clock.monotonic()
         due_in = (job.due_at - desk.now()).total_seconds()
         await clock.sleep(min(max(due_in, 0.01), _LONGEST_NAP_SECONDS))
-
-
-async def end(steps: Collection[asyncio.Task[GenerationJob]]) -> None:
-    """Cancel the steps and wait for their own end: a paid answer that is on its way is written down first.
-
-    None is cancelled twice: that would cut the writing short.
-    """
-    running = {step for step in steps if not step.done() and step.get_loop() is asyncio.get_running_loop()}
-    for step in running:
-        if not step.cancelling():
-            step.cancel()
-    if running:
-        await asyncio.wait(running)
-
-
-def _row_after(step: asyncio.Task[GenerationJob], job_id: str) -> GenerationJob:
-    """What the step left behind, unless it was ended: then it is the last, though it may have done its work."""
-    if step.cancelled() or (step.cancelling() and not step.result().final):
-        msg = f"The studio was closed while job {job_id} was being followed."
-        hint = "The job stays as it is: go on with it in a new studio before you order again."
-        raise NexiomError(msg, next_step=hint)
-    return step.result()
 
 
 async def _first_of(step: asyncio.Task[GenerationJob], pause: Awaitable[None]) -> None:
