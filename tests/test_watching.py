@@ -250,11 +250,11 @@ async def test_a_wait_that_is_between_two_steps_takes_no_other_once_the_studio_i
         if row.phase is Phase.WAITING:
             break
     waiting = asyncio.create_task(rig.studio.wait(job.id))
-    while "poll" not in fake.calls:
+    while "poll" not in fake.calls or rig.studio._watches.steps:
         await asyncio.sleep(0)
     await rig.studio.aclose()
     looks = fake.calls.count("poll")
     with pytest.raises(NexiomError, match="studio was closed while job"):
-        await waiting
+        await asyncio.wait_for(waiting, 10)
     assert fake.calls.count("poll") == looks
     assert (await rig.studio.get(job.id)).phase is Phase.WAITING  # what is called later opens what it needs
