@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import subprocess
 import sys
@@ -124,10 +125,12 @@ def test_a_call_that_was_done_in_time_gives_its_result_though_the_loop_is_closed
         assert call.result(LONG_SECONDS) == "the order's answer"
 
 
-def test_a_generator_that_nobody_reads_on_ends_before_what_it_uses_is_closed() -> None:
+def test_a_generator_that_nobody_reads_on_ends_after_the_tasks_that_may_be_in_the_midst_of_one() -> None:
     story: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
 
     async def close() -> None:
+        await asyncio.wait(tasks)
         story.append("closed")
 
     async def rows() -> AsyncGenerator[int, None]:
@@ -136,13 +139,24 @@ def test_a_generator_that_nobody_reads_on_ends_before_what_it_uses_is_closed() -
         finally:
             story.append("left")
 
+    @contextlib.asynccontextmanager
+    async def held() -> AsyncGenerator[None, None]:
+        yield
+
+    async def step() -> None:
+        async with held():
+            for _ in range(10):
+                await asyncio.sleep(0)
+        story.append("ended")
+
     async def first() -> int:
+        tasks.append(asyncio.create_task(step()))
         return await anext(reading)
 
     loop, reading = BackgroundLoop("Thing", close), rows()
     assert loop.run(first()) == 1
     loop.close()
-    assert story == ["left", "closed"]
+    assert story == ["ended", "closed", "left"]
 
 
 def test_threads_that_call_and_close_in_any_order_all_come_back() -> None:

@@ -401,6 +401,33 @@ def test_jobs_that_wait_for_a_person_are_listed_by_the_word_that_lists_have_for_
     assert "charged" not in refused.err
 
 
+def test_unfinished_videos_from_before_this_library_wait_for_nobody(command: Command) -> None:
+    async def put() -> list[str]:
+        async with Studio.from_env() as studio:
+            old = [
+                sample_job(SystemClock(), status=status, phase=Phase.UNKNOWN, provider=None, model=None)
+                for status in (JobStatus.PENDING, JobStatus.PROCESSING)
+            ]
+            return [(await studio.repository.add(job)).id for job in old]
+
+    pending, processing = asyncio.run(put())
+    said = command("jobs", "list", "--status", "uncertain")
+    assert (said.code, said.out, said.err) == (0, "", "No job is uncertain: none waits for a person.\n")
+    assert command("jobs", "list", "--status", "uncertain", "--json").out == ""
+    command("generate", "x", "--provider", "wired", "--timeout", "5", script="lose")
+    [line] = command("jobs", "list", "--status", "uncertain").out.splitlines()
+    assert line.partition("\t")[0] not in {pending, processing}
+    [counts] = command("jobs", "count", "--json").lines
+    assert counts["unknown"] == 1
+    listed = {line.split("\t")[0]: line.split("\t")[1] for line in command("jobs", "list").out.splitlines()}
+    assert (listed[pending], listed[processing]) == ("pending, not ours", "processing, not ours")
+    for verb in (("cancel",), ("resubmit", "--yes"), ("watch",), ("resolve", "--provider-job-id", "x")):
+        refused = command("jobs", verb[0], pending, *verb[1:])
+        assert (refused.code, refused.out) == (2, ""), verb
+        assert "was in the table before this library" in refused.err
+        assert "failed" not in refused.err
+
+
 def test_detach_does_not_say_that_an_order_is_on_its_way_when_nothing_could_be_sent(command: Command) -> None:
     said = command("generate", "x", "--provider", "wired", "--detach", script="down")
     [line] = command("jobs", "list").out.splitlines()

@@ -128,5 +128,6 @@ def test_a_second_signal_is_told_and_leaves_at_once(tmp_path: Path) -> None:
     assert said.code == 130
     events = [json.loads(line) for line in said.out.splitlines()]
     assert {"event": "worker_draining", "running": 1}.items() <= events[-2].items()
+    assert events[-2]["message"] == "1 step ends first; up to 10 s for that"
     assert events[-1]["event"] == "error"
     assert events[-1]["message"].startswith("Left at once")

@@ -276,6 +276,26 @@ async def test_a_video_from_before_is_never_ordered(rig_of: RigOf, clock: Virtua
     assert fake.calls == []
 
 
+@pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.COMPLETED])
+async def test_every_verb_says_of_a_video_from_before_that_it_is_one(
+    rig_of: RigOf, clock: VirtualClock, status: JobStatus
+) -> None:
+    fake = FakeProvider("acme", clock=clock).succeed()
+    rig = rig_of(fake)
+    over = status is JobStatus.COMPLETED
+    phase, url = (Phase.DONE, "https://old.example/1.mp4") if over else (Phase.UNKNOWN, None)
+    old = sample_job(clock, status=status, phase=phase, result_url=url, provider_metadata={}, provider=None, model=None)
+    await rig.repository.add(old)
+    verbs = [rig.studio.resubmit(old.id), rig.studio.wait(old.id), rig.studio.result(old)]
+    for verb in (*verbs, *(() if over else (rig.studio.cancel(old.id),))):
+        with pytest.raises(IllegalTransition, match="in the table before this library") as raised:
+            await verb
+        assert ("result_url" in str(raised.value)) is over
+    assert [row.status async for row in rig.studio.watch(old.id)] == [status]
+    assert columns(await rig.studio.get(old.id)) == columns(old)
+    assert fake.calls == []
+
+
 async def test_a_running_or_finished_job_cannot_be_ordered_again(rig_of: RigOf, clock: VirtualClock) -> None:
     fake = FakeProvider("acme", clock=clock, submission_recovery="none").running(1).succeed()
     rig = rig_of(fake)

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import json
 import threading
 from concurrent.futures import Future
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from nexiom_sdk import JobStatus, Settings, Studio, SyncStudio, VideoRequest
 from nexiom_sdk.errors import JobNotFound, NexiomError
+from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import CallbackFakeProvider, FakeProvider, fake_card
-from rig import policy_over
+from rig import Pausing, policy_over
 
 QUICK = (fake_card(typical_seconds=0.001, min_poll_seconds=0.001),)
 
@@ -45,6 +48,31 @@ def test_watching_is_a_plain_iterator(tmp_path: Path) -> None:
     with studio_at(tmp_path, FakeProvider("acme", models=QUICK).succeed()) as studio:
         job = studio.submit(VideoRequest(prompt="a fox"), defer=True)
         assert [row.status for row in studio.watch(job.id)][-1] is JobStatus.COMPLETED
+
+
+def test_closing_over_a_watch_whose_step_still_runs_is_quiet_and_gives_the_job_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fake = Pausing("acme", submission_recovery="key").pauses_at("submit").succeed()
+    with studio_at(tmp_path, fake) as studio:
+        job = studio.submit(VideoRequest(prompt="a fox"), defer=True)
+        changes = studio.watch(job.id)
+        next(changes)
+        studio._run(_true(fake.reached))
+    with pytest.raises(NexiomError, match="is closed"):
+        next(changes)
+    with studio_at(tmp_path, fake) as later:
+        row = later.get(job.id)
+    del changes, studio
+    gc.collect()
+    assert (row.phase, row.error_code) == (Phase.SUBMITTING, None)
+    assert row.leased_until is None or row.leased_until <= row.updated_at + timedelta(seconds=30)
+    assert [one.message for one in caplog.records] == []
+    assert capfd.readouterr().err == ""
+
+
+async def _true(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 def test_errors_come_out_as_they_are(tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
-from nexiom_sdk import JobStatus
+from nexiom_sdk import GenerationJob, JobStatus, Settings, Studio, VideoRequest
 from nexiom_sdk.backends.rows import unreadable
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
 from nexiom_sdk.phases import Phase
+from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.testing import FakeProvider, VirtualClock
 from nexiom_sdk.watching import AWAY_SECONDS
-from rig import Rig
+from rig import Pausing, Rig, factory_of, policy_over
 
 RigOf = Callable[..., Rig]
 ROWS = ("get", "claim", "save", "extend", "durations", "adopt_late_id")
@@ -165,3 +168,93 @@ async def test_a_look_that_cannot_be_written_down_says_that_the_order_is_paid(
         await rig.studio.advance(job.id)
     assert raised.value.charged == "yes"
     rig.repository.save = save  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("left_by", ["break", "holding it"])
+async def test_closing_a_studio_waits_for_the_paid_answer_of_a_watch_that_nobody_reads_on(
+    left_by: str, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = Pausing("acme", clock=clock, submission_recovery="none").pauses_at("submit").succeed()
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    held = rig.studio.watch(job.id) if left_by == "holding it" else None
+    async for _ in held or rig.studio.watch(job.id):
+        await fake.reached.wait()
+        break
+    closing = asyncio.create_task(rig.studio.aclose())
+    for _ in range(20):  # also the loop's own end of a generator that was dropped
+        await asyncio.sleep(0)
+    assert not closing.done()
+    fake.goes_on.set()
+    await closing
+    row = await rig.repository.get(job.id)
+    assert row is not None
+    assert (row.phase, row.provider_job_id is None, len(fake.accepted)) == (Phase.WAITING, False, 1)
+    assert row.leased_until is None or row.leased_until <= clock.now()
+    if held is not None:
+        with pytest.raises(NexiomError, match="studio was closed while job"):
+            await anext(held)
+
+
+def test_an_order_that_cannot_be_repeated_outlives_a_plain_break_at_the_end_of_a_program(tmp_path: Path) -> None:
+    fake = Pausing("acme", submission_recovery="none").pauses_at("submit").succeed()
+
+    def studio() -> Studio:
+        registry = ProviderRegistry(entry_points=[])
+        registry.register("acme", factory_of(fake))
+        policy = policy_over("acme/fake-1")
+        return Studio(settings=Settings(home=tmp_path), registry=registry, policy=policy, sinks=())
+
+    async def program() -> str:
+        async with studio() as ours:
+            job = await ours.submit(VideoRequest(prompt="a fox"), defer=True)
+            async for _ in ours.watch(job.id):
+                await fake.reached.wait()
+                break
+            asyncio.get_running_loop().call_later(0.05, fake.goes_on.set)
+        return job.id
+
+    async def row_of(job_id: str) -> GenerationJob:
+        async with studio() as later:
+            return await later.get(job_id)
+
+    row = asyncio.run(row_of(asyncio.run(program())))
+    assert (row.phase, row.provider_job_id is None, len(fake.accepted)) == (Phase.WAITING, False, 1)
+
+
+async def test_a_wait_in_another_task_ends_with_an_error_that_says_that_the_studio_was_closed(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = Pausing("acme", clock=clock, submission_recovery="none").pauses_at("submit").succeed()
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    waiting = asyncio.create_task(rig.studio.wait(job.id))
+    await fake.reached.wait()
+    closing = asyncio.create_task(rig.studio.aclose())
+    await asyncio.sleep(0)
+    fake.goes_on.set()
+    await closing
+    with pytest.raises(NexiomError, match="studio was closed while job") as raised:
+        await waiting
+    assert raised.value.job_id == job.id
+    assert len(fake.accepted) == 1
+
+
+async def test_a_wait_that_is_between_two_steps_takes_no_other_once_the_studio_is_closed(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock).hang()
+    rig = rig_of(fake)
+    job = await rig.submitted()
+    async for row in rig.studio.watch(job.id):
+        if row.phase is Phase.WAITING:
+            break
+    waiting = asyncio.create_task(rig.studio.wait(job.id))
+    while "poll" not in fake.calls or rig.studio._watches.steps:
+        await asyncio.sleep(0)
+    await rig.studio.aclose()
+    looks = fake.calls.count("poll")
+    with pytest.raises(NexiomError, match="studio was closed while job"):
+        await asyncio.wait_for(waiting, 10)
+    assert fake.calls.count("poll") == looks
+    assert (await rig.studio.get(job.id)).phase is Phase.WAITING  # what is called later opens what it needs

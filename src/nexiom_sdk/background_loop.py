@@ -194,15 +194,16 @@ def _ending(
 async def _ended(running: set[asyncio.Task[object]], close: Callable[[], Coroutine[None, None, None]]) -> None:
     """Cancel what runs, wait for it to end, close what it used, and leave no task behind.
 
-    An order that was sent is not cut short by that: its answer is written down first.
+    An order that was sent is not cut short by that: its answer is written down first. Generators come last: one that
+    is closed under a task that still runs breaks that task.
     """
     this, loop = asyncio.current_task(), asyncio.get_running_loop()
     try:
         await _stopped(running)
-        await loop.shutdown_asyncgens()  # a `watch` that nobody reads on may hold a step
         await close()
     finally:
         await _stopped({task for task in asyncio.all_tasks() if task is not this})
+        await loop.shutdown_asyncgens()
         await loop.shutdown_default_executor()
 
 

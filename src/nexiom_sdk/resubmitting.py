@@ -36,11 +36,11 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
         UnsupportedFeature: There are budgets, and the repository cannot hold an order to them.
         JobConflict: Somebody changed it at the same moment.
     """
+    if job.final and not job.ever_claimed:
+        raise never_ordered(job)
     if job.status is not JobStatus.FAILED:
         msg = f"Job {job.id} is {job.status}: only a failed or uncertain job can be ordered again."
         raise IllegalTransition(msg, job_id=job.id)
-    if not job.ever_claimed:
-        raise never_ordered(job)
     if job.cancel_requested_at is not None:
         msg = f"Job {job.id} was cancelled: the wish stays with it, and a new order would be cancelled too."
         raise IllegalTransition(msg, job_id=job.id, next_step="Submit the request again as a new job.")
@@ -60,7 +60,9 @@ async def order_again(desk: Desk, job: GenerationJob) -> None:
 def never_ordered(job: GenerationJob) -> IllegalTransition:
     """The error for a video that was in the table before this library, and of which no step was ever taken here."""
     msg = f"Video {job.id} was in the table before this library, which never ordered it: it stays as it is."
-    return IllegalTransition(msg, job_id=job.id, next_step="Submit the same request as a new job.")
+    new = "If the video is still wanted, submit the same request as a new job."
+    hint = "Its video is where its `result_url` says." if job.status is JobStatus.COMPLETED else new
+    return IllegalTransition(msg, job_id=job.id, next_step=hint)
 
 
 async def _judged(desk: Desk, job: GenerationJob) -> Candidate | None:

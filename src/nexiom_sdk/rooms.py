@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nexiom_sdk.desk import Desk
     from nexiom_sdk.engine import Engine
     from nexiom_sdk.intake import Intake
+    from nexiom_sdk.open_watches import OpenWatches
     from nexiom_sdk.policy import Policy
     from nexiom_sdk.providers.calls import Door
     from nexiom_sdk.providers.registry import ProviderRegistry
@@ -53,7 +54,13 @@ class Rooms:
         self._given_registry = registry
 
     async def aclose(self) -> None:
-        """Close what the studio made. Jobs stay as they are."""
+        """Close what the studio made. Jobs stay as they are.
+
+        A `wait` or `watch` that is still open ends first, also one that nobody reads on: an order of it whose answer
+        could not be had again gets that answer.
+        """
+        if "_watches" in self.__dict__:
+            await self._watches.end()
         if "_upkeep" in self.__dict__:
             await self._upkeep.end()
         if "_breaker_file" in self.__dict__:
@@ -164,6 +171,12 @@ class Rooms:
 
         spool = Spool(self.settings.spool, most_bytes=self.settings.spool_max_bytes, host=platform.node())
         return Engine(self._desk, spool=spool, intake=self._intake)
+
+    @cached_property
+    def _watches(self) -> OpenWatches:
+        from nexiom_sdk.open_watches import OpenWatches
+
+        return OpenWatches()
 
     @cached_property
     def _upkeep(self) -> Upkeep:

@@ -382,6 +382,7 @@ class Studio(Rooms):
         Raises:
             JobNotFound: There is no such job.
             StorageError: The rows cannot be read or written.
+            NexiomError: The studio was closed meanwhile.
         """
         from nexiom_sdk.watching import about
 
@@ -414,6 +415,7 @@ class Studio(Rooms):
             engine=self._engine,
             desk=self._desk,
             read=self.get,
+            watches=self._watches,
             away_seconds=AWAY_SECONDS if away_seconds is None else away_seconds,
             reached=reached,
         )
@@ -426,8 +428,13 @@ class Studio(Rooms):
 
         Raises:
             JobNotFound: There is no such job.
+            IllegalTransition: It is an unfinished video from before this library, which cannot stop it.
         """
+        from nexiom_sdk.resubmitting import never_ordered
+
         job = await self.get(job_id)
+        if job.phase is Phase.UNKNOWN and not job.ever_claimed:
+            raise never_ordered(job)
         if job.final:
             return job
         await self.repository.wake(job_id, cancel=True)
@@ -511,10 +518,13 @@ class Studio(Rooms):
 
         Raises:
             ProviderError: The job failed; the class says why.
-            IllegalTransition: The job has not ended.
+            IllegalTransition: The job has not ended, or is a video from before this library.
         """
         from nexiom_sdk.finished import result_of
+        from nexiom_sdk.resubmitting import never_ordered
 
+        if job.final and not job.ever_claimed and job.status is not JobStatus.FAILED:
+            raise never_ordered(job)
         return await result_of(job, self.store, ttl_seconds=self.settings.result_url_ttl_seconds)
 
     async def sweep(self, *, delete: bool = False) -> Sequence[ObjectInfo]:

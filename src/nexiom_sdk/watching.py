@@ -14,6 +14,7 @@ from nexiom_sdk.desk import Desk
 from nexiom_sdk.engine import Engine
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
+from nexiom_sdk.open_watches import OpenWatches, Steps, ended
 from nexiom_sdk.outage import Outage
 from nexiom_sdk.phases import JobStatus
 from nexiom_sdk.schedule import backoff
@@ -44,6 +45,7 @@ async def driven(
     engine: Engine,
     desk: Desk,
     read: Callable[[str], Awaitable[GenerationJob]],
+    watches: OpenWatches,
     away_seconds: float = AWAY_SECONDS,
     reached: bool = False,
 ) -> AsyncGenerator[GenerationJob, None]:
@@ -54,18 +56,20 @@ async def driven(
         engine: Takes its steps.
         desk: Rows and time.
         read: Reads the row as it is shown.
+        watches: Where its steps are noted.
         away_seconds: How long rows that were within reach before are waited for.
         reached: Whether they were; else a database that is not there is told at once.
 
     Raises:
         JobNotFound: There is no such job.
         StorageError: The rows cannot be read or written.
+        NexiomError: Open watches were ended.
     """
-    clock, outage = desk.clock, Outage(desk.clock)
+    clock, outage, steps = desk.clock, Outage(desk.clock), Steps(job_id, watches)
     shown, reached_at = None, clock.monotonic()
     while True:
         try:
-            step = asyncio.create_task(engine.advance(job_id, watched=True))
+            step = steps.begin(engine.advance(job_id, watched=True))
             try:
                 while not step.done():
                     await _first_of(step, clock.sleep(_GLANCE_SECONDS))
@@ -78,10 +82,8 @@ async def driven(
                         shown = job.updated_at
                         yield job
             finally:
-                if not step.done():
-                    step.cancel()
-                    await asyncio.wait({step})
-            job = step.result()
+                await ended({step})
+            job = steps.row_after(step)
             if job.final or job.status is JobStatus.FAILED:
                 if job.updated_at != shown:  # it ended while the row was read
                     yield await read(job_id)

@@ -17,10 +17,13 @@ _PHASES = (*CLAIMABLE, Phase.UNKNOWN)
 
 
 async def count(session: Session) -> None:
-    """Count the jobs that are not over, of very many only the newest."""
+    """Count the jobs that are not over, of very many only the newest.
+
+    Videos from before this library are left out: no worker takes them, and no person has to decide about them.
+    """
     now = SystemClock().now()
     jobs = await session.studio.repository.list(JobQuery(phases=_PHASES, limit=MOST_COUNTED))
-    found = Counter(job.phase for job in jobs if job.type == "video")
+    found = Counter(job.phase for job in jobs if job.phase in CLAIMABLE or job.ever_claimed)
     due = [(now - since).total_seconds() for job in jobs if job.phase in CLAIMABLE and (since := job.due_at) <= now]
     oldest, whole = round(max(due, default=0.0), 1), len(jobs) < MOST_COUNTED
     numbers = {**{phase.value: found[phase] for phase in _PHASES}, "due": len(due)}

@@ -86,7 +86,13 @@ async def list_jobs(session: Session, *, user_id: str | None, status: str | None
         phases=(Phase.UNKNOWN,) if uncertain else (),
         limit=limit,
     )
-    session.output.jobs(await session.studio.repository.list(query))
+    jobs = await session.studio.repository.list(query)
+    if uncertain:  # videos from before this library, which never ordered them, are the oldest: no page hides ours
+        jobs = [job for job in jobs if job.ever_claimed]
+        if not jobs:
+            session.output.notice("No job is uncertain: none waits for a person.")
+            return
+    session.output.jobs(jobs)
 
 
 async def show(session: Session, job_id: str) -> None:

@@ -40,6 +40,8 @@ def doing(job: GenerationJob) -> str:
             return "rendering the preview"
         case Phase.DONE:
             return "cancelled" if job.error_code == "cancelled" else job.status.value
+        case Phase.UNKNOWN if not job.ever_claimed:  # a video from before this library
+            return f"{job.status.value}, not ours"
         case phase:
             return _DOING[phase]
 

@@ -16,7 +16,7 @@ from nexiom_sdk.cli.session import Session
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.disk import check_folder
 from nexiom_sdk.errors import ConfigurationError, NexiomError, StorageError
-from nexiom_sdk.events import Event, JobMoved
+from nexiom_sdk.events import Event, JobMoved, WorkerDraining
 from nexiom_sdk.health import HealthFile
 from nexiom_sdk.phases import CLAIMABLE, Phase
 from nexiom_sdk.repositories import JobQuery
@@ -38,6 +38,7 @@ class Teller:
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self.drain_seconds: float | None = None  # told once: the time runs on
         self.stop: Callable[[], object] = lambda: None
         self.unheard: Exception | None = None
 
@@ -46,13 +47,23 @@ class Teller:
         if event.level < logging.INFO or self.unheard is not None:
             return
         fields = {name: _json(value) for name, value in dataclasses.asdict(event).items()}
-        ended = isinstance(event, JobMoved) and event.phase in {Phase.DONE, Phase.UNKNOWN}
-        text = f"{fields['job_id']}  {fields['status']}  {fields['error_code'] or ''}".rstrip() if ended else ""
         try:
-            self._output.event(event.action, text, {"at": SystemClock().now().isoformat(), **fields})
+            self._output.event(event.action, self._in_words(event), {"at": SystemClock().now().isoformat(), **fields})
         except (typer.Exit, StorageError) as error:
             self.unheard = error
             self.stop()
+
+    def _in_words(self, event: Event) -> str:
+        """What people are told; empty where that is for scripts."""
+        match event:
+            case JobMoved(phase=Phase.DONE | Phase.UNKNOWN):
+                return f"{event.job_id}  {event.status}  {event.error_code or ''}".rstrip()
+            case WorkerDraining(running=running):
+                steps = "1 step ends" if running == 1 else f"{running} steps end"
+                limit, self.drain_seconds = self.drain_seconds, None
+                return f"{steps} first" if limit is None else f"{steps} first; up to {limit:g} s for that"
+            case _:
+                return ""
 
 
 async def work(
@@ -68,6 +79,7 @@ async def work(
     await _check_folders(session, health)
     worker = session.studio.worker(concurrency=concurrency, drain_seconds=drain_seconds)
     session.stop = teller.stop = worker.stop
+    teller.drain_seconds = drain_seconds
     kind = session.studio.settings.database.partition(":")[0]  # the rest of the address may hold a password
     warnings: list[JsonValue] = [*session.warnings, *await _doubts(session, kind)]
     for text in warnings[len(session.warnings) :]:
