@@ -91,7 +91,8 @@ begin
     alter table public.generation_jobs alter column phase set default 'queued';
   end if;
   -- For video rows written from now on. NOT VALID spares the old ones, and so does `fence = 0`, which no row keeps that a worker
-  -- had: their owner may fill user_id, or end them. Rows of another type are not our business.
+  -- had: their owner may fill user_id, or end them. Rows of another type are not our business. No `between`, and a cast before a
+  -- list: else a dump that is restored would hold the rule in other words, and it would count as changed.
   alter table public.generation_jobs
     drop constraint if exists nexiom_phase_values,
     drop constraint if exists nexiom_status_values,
@@ -101,9 +102,9 @@ begin
     drop constraint if exists nexiom_waiting_has_id,
     add constraint nexiom_phase_values check (phase in ('queued', 'submitting', 'waiting', 'saving', 'unknown', 'done')) not valid,
     add constraint nexiom_status_values check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
-      or status is not null and status in ('pending', 'processing', 'completed', 'failed')) not valid,
+      or status is not null and status::text in ('pending', 'processing', 'completed', 'failed')) not valid,
     add constraint nexiom_quality_tier_values check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
-      or quality_tier is null or quality_tier in ('standard', 'cinematic', 'ultra_realistic')) not valid,
+      or quality_tier is null or quality_tier::text in ('standard', 'cinematic', 'ultra_realistic')) not valid,
     add constraint nexiom_duration_is_positive check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
       or duration_seconds is null or duration_seconds > 0 and duration_seconds < 'infinity') not valid,
     add constraint nexiom_completed_has_result check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
@@ -209,7 +210,7 @@ begin
     add constraint nexiom_request_is_object check (current_user <> 'authenticated' or jsonb_typeof(request) = 'object') not valid,
     add constraint nexiom_request_at_most_64_kib check (current_user <> 'authenticated' or octet_length(request::text) <= 65536) not valid,
     add constraint nexiom_duration_at_most_3600_s check (current_user <> 'authenticated' or duration_seconds is null
-      or duration_seconds between 0.001 and 3600 and scale(duration_seconds) <= 20) not valid,
+      or duration_seconds >= 0.001 and duration_seconds <= 3600 and scale(duration_seconds) <= 20) not valid,
     add constraint nexiom_names_at_most_1000_bytes check (current_user <> 'authenticated'
       or octet_length(concat(type, model, provider, quality_tier, client_key)) <= 1000) not valid,
     add constraint nexiom_reference_in_own_folder check (current_user <> 'authenticated' or reference_media_path is null
