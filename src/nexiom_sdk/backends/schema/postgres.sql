@@ -11,7 +11,7 @@ begin
   if current_setting('server_version_num')::int < 150000 then
     raise exception 'generation_jobs needs PostgreSQL 15 or later';
   end if;
-  if (select substring(prosrc from '[0-9]+')::int > 1 from pg_proc where oid = to_regprocedure('public.nexiom_schema_version()')) then
+  if (select substring(prosrc from '[0-9]{1,9}')::int > 1 from pg_proc where oid = to_regprocedure('public.nexiom_schema_version()')) then
     raise exception 'generation_jobs has a newer schema than version 1: install the nexiom_sdk that made it, or a later one';
   end if;
   if (select relkind <> 'r' from pg_class where oid = to_regclass('public.generation_jobs')) then
@@ -20,7 +20,7 @@ begin
   if to_regclass('public.generation_jobs') is not null then
     lock table public.generation_jobs in access exclusive mode;  -- what is seen below stays so
   end if;
-  perform set_config('search_path', '', true);  -- so that definitions read the same whoever asks
+  perform set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true);  -- definitions read the same whoever asks
   for fault in /* postgres_faults.sql */ loop
     if fault.mend is null then
       hindrances := hindrances || fault.says;
@@ -157,13 +157,6 @@ create or replace trigger nexiom_tell_workers after insert on public.generation_
   for each statement execute function public.nexiom_tell_workers();
 
 -- What the front end polls. INVOKER: the owner's policy below does the filtering.
-do $$
-begin
-  if (select pg_get_function_result(oid) not like 'TABLE(id uuid, type text, status text, progress real, result_url text,%'
-        from pg_proc where oid = to_regprocedure('public.get_generation_job(uuid)')) then
-    drop function public.get_generation_job(uuid);  -- somebody's own; one of ours is replaced and keeps its grants
-  end if;
-end $$;
 create or replace function public.get_generation_job(job_id uuid)
 returns table (id uuid, type text, status text, progress real, result_url text, result_path text, error_code text, error_message text,
                provider text, quality_tier text, created_at timestamptz, updated_at timestamptz)
@@ -256,7 +249,7 @@ begin
     revoke execute on function public.nexiom_schema_version() from public, anon, authenticated;
     grant execute on function public.nexiom_schema_version() to service_role;
   end if;
-  perform set_config('search_path', '', true);
+  perform set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true);
   for made in /* postgres_state.sql */ loop
     if made.how is not null then
       sums := sums || format('%s %s', md5(made.how), made.what) || chr(10);
