@@ -194,7 +194,7 @@ async def test_old_videos_are_in_no_sum(old_table: str) -> None:
     repository = PostgresRepository(old_table)
     try:
         usage = await repository.usage(UsageQuery())
-        assert (usage.jobs, usage.active, usage.cost_usd) == (0, 0, 0)
+        assert (usage.jobs, usage.active, usage.cost_usd) == (0, 0, Decimal(0))
         assert await repository.spend(UsageQuery(), by=["user"]) == []
     finally:
         await repository.aclose()

@@ -194,6 +194,7 @@ async def test_a_function_that_another_user_owns_is_named(bare: str) -> None:
     run(bare, migration(), f"alter function claim_generation_jobs owner to {STRANGER}")
     said = f"claim_generation_jobs(integer,double precision,uuid) belongs to {STRANGER}, who does not own the table"
     assert said in " ".join((await found(bare)).obstacles)
+    assert said in " ".join((await found(as_user(bare, STRANGER))).obstacles)  # though it is that user who looks
 
 
 async def test_a_user_who_may_change_nothing_is_told_what_is_wrong_all_the_same(bare: str) -> None:
