@@ -95,7 +95,7 @@ BROKEN: Mapping[str, tuple[str, str, str]] = {
     "letters are counted, not bytes": ("octet_length(prompt)", "length(prompt)", "filed"),
     "long requests pass": ("octet_length(request::text) <= 65536", "true", "filed"),
     "requests of any kind pass": ("jsonb_typeof(request) = 'object'", "true", "filed"),
-    "long clips pass": ("duration_seconds between 0.001 and 3600 and", "duration_seconds > 0 and", "filed"),
+    "long clips pass": ("duration_seconds <= 3600", "true", "filed"),
     "lengths may have any digits": (" and scale(duration_seconds) <= 20", "", "filed"),
     "long names pass": (
         "octet_length(concat(type, model, provider, quality_tier, client_key)) <= 1000", "true", "filed",

@@ -220,6 +220,10 @@ REFUSED: Mapping[str, tuple[str, str]] = {
         + "provider text constraint known references listed",
         "The rule known limits what workers write into provider",
     ),
+    "a rewrite rule": (
+        NINE_COLUMNS + "create rule aside as on insert to generation_jobs do also notify someone",
+        "The rule aside does something else",
+    ),
     "a name of an index is taken": (
         NINE_COLUMNS + "create table other (a int); create index generation_jobs_paid_once on other (a)",
         "The name generation_jobs_paid_once is taken by something else",
@@ -316,3 +320,32 @@ async def test_a_row_that_a_worker_had_is_held_to_the_rules_for_good(bare: str, 
     run(bare, "select claim_generation_jobs(1, 60); update generation_jobs set phase = 'done', status = 'failed'")
     with pytest.raises(psycopg.errors.IntegrityError):
         run(bare, f"update generation_jobs set {change}")
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ("(null), (null)", "set id = gen_random_uuid() where id is null"),
+        ("('00000000-0000-0000-0000-000000000001'), ('00000000-0000-0000-0000-000000000001')", "another id"),
+    ],
+)
+async def test_rows_that_no_key_can_hold_are_told_with_what_to_do(ids: str, said: str, bare: str) -> None:
+    run(bare, nine(id="uuid"), f"insert into generation_jobs (id) values {ids}")
+    with pytest.raises(StorageUnavailable) as refused:
+        await apply(SecretStr(bare))
+    assert said in refused.value.next_step
+
+
+async def test_what_stands_in_the_way_is_to_be_dropped_and_no_other_user_is_asked_for(bare: str) -> None:
+    run(bare, NINE_COLUMNS + "create view seen as select duration_seconds from generation_jobs")
+    with pytest.raises(StorageUnavailable, match="drop it, migrate, make it again") as refused:
+        await apply(SecretStr(bare))
+    assert "NEXIOM_DATABASE_URL" not in refused.value.next_step
+
+
+async def test_a_poll_of_the_users_own_is_replaced_and_that_is_told(bare: str) -> None:
+    run(bare, "create function get_generation_job(job_id uuid) returns json language sql as 'select null::json'")
+    said = "There is another get_generation_job(uuid), and ours takes its place."
+    assert (await found(bare)).differs == (said,)
+    assert (await apply(SecretStr(bare))).warnings == (f"this was put right: {said}",)
+    assert (await found(bare)).has is Has.CURRENT

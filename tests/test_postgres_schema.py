@@ -189,6 +189,17 @@ async def test_old_videos_are_listed_and_read_as_far_as_they_are_jobs(old_table:
         assert await studio.jobs(limit=1000) == listed
 
 
+async def test_old_videos_are_in_no_sum(old_table: str) -> None:
+    run(old_table, migration())
+    repository = PostgresRepository(old_table)
+    try:
+        usage = await repository.usage(UsageQuery())
+        assert (usage.jobs, usage.active, usage.cost_usd) == (0, 0, Decimal(0))
+        assert await repository.spend(UsageQuery(), by=["user"]) == []
+    finally:
+        await repository.aclose()
+
+
 def test_the_command_lists_an_upgraded_table(old_table: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXIOM_DATABASE_URL", as_url(old_table))
     assert command("jobs", "list").code == 5

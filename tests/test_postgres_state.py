@@ -15,6 +15,7 @@ from nexiom_sdk.backends.postgres_upgrade import apply, look
 from nexiom_sdk.errors import StorageUnavailable
 from postgres_rig import run
 from schema_rig import (
+    OWNER,
     STRANGER,
     as_user,
     catalogue,
@@ -69,6 +70,7 @@ BY_HAND = (
     "alter table generation_jobs disable trigger nexiom_tell_workers",
     "drop trigger nexiom_tell_workers on generation_jobs",
     "alter table generation_jobs disable row level security",
+    "comment on function nexiom_schema_version() is 'mine'",
     "grant all on generation_jobs to anon",
     "grant all on generation_jobs to public",
     "grant select (cost_usd, phase) on generation_jobs to authenticated",
@@ -192,3 +194,80 @@ async def test_a_function_that_another_user_owns_is_named(bare: str) -> None:
     run(bare, migration(), f"alter function claim_generation_jobs owner to {STRANGER}")
     said = f"claim_generation_jobs(integer,double precision,uuid) belongs to {STRANGER}, who does not own the table"
     assert said in " ".join((await found(bare)).obstacles)
+    assert said in " ".join((await found(as_user(bare, STRANGER))).obstacles)  # though it is that user who looks
+
+
+async def test_a_user_who_may_change_nothing_is_told_what_is_wrong_all_the_same(bare: str) -> None:
+    run(bare, migration(), f"grant select, insert, update on generation_jobs to {STRANGER}")
+    worker = as_user(bare, STRANGER)
+    assert ((await found(worker)).has, (await found(worker)).differs) == (Has.CURRENT, ())
+    run(bare, "alter table generation_jobs drop column progress, alter column result_url type varchar(20)")
+    seen = await found(worker)
+    assert seen.has is Has.CHANGED
+    assert [line[:30] for line in seen.differs] == ["The column progress is missing", "The column result_url is chara"]
+
+
+async def test_who_is_to_own_a_function_is_named_and_then_all_is_well(bare: str) -> None:
+    run(bare, migration(), f"alter table generation_jobs owner to {OWNER}; grant create on schema public to {OWNER}")
+    obstacles = (await found(as_user(bare, OWNER))).obstacles
+    assert len(obstacles) == 4
+    for said in obstacles:
+        [words] = re.findall(f"`(alter function [^`]+ owner to {OWNER})`", said)
+        run(bare, words)
+    await apply(SecretStr(as_user(bare, OWNER)))
+    assert (await found(as_user(bare, OWNER))).has is Has.CURRENT
+
+
+async def test_row_security_that_holds_for_workers_is_named_with_the_words_that_end_it(bare: str) -> None:
+    run(bare, migration(), f"alter table generation_jobs owner to {OWNER}; grant create on schema public to {OWNER}")
+    for said in (await found(as_user(bare, OWNER))).obstacles:
+        run(bare, *re.findall("`(alter function [^`]+)`", said))
+    run(bare, "alter table generation_jobs enable row level security, force row level security")
+    seen = await found(as_user(bare, OWNER))
+    assert seen.has is Has.CHANGED
+    [words] = re.findall("`(alter table [^`]+)`", " ".join(seen.obstacles))
+    run(bare, words)
+    assert (await found(as_user(bare, OWNER))).has is Has.CURRENT
+    run(bare, "alter table generation_jobs force row level security")
+    run(bare, "alter table generation_jobs owner to current_user")  # one whom no row security binds
+    assert not any("row security" in said for said in (await found(bare)).obstacles)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "alter table generation_jobs validate constraint nexiom_phase_values",
+        "do $$ begin execute format('alter database %I set quote_all_identifiers = on', current_database()); end $$",
+    ],
+)
+async def test_what_changes_no_meaning_is_no_change(what: str, supabase: str) -> None:
+    run(supabase, migration(), what)
+    assert (await found(supabase)).has is Has.CURRENT
+    before = index_ids(supabase)
+    run(supabase, migration())
+    assert (await found(supabase)).has is Has.CURRENT
+    assert index_ids(supabase) == before
+
+
+async def test_a_comment_that_is_gone_is_named_and_not_all_that_it_told_of(bare: str) -> None:
+    run(bare, migration(), "comment on function nexiom_schema_version() is null")
+    seen = await found(bare)
+    assert "The comment on nexiom_schema_version() is missing" in " ".join(seen.differs)
+    assert not any("This was changed" in line for line in seen.differs)
+
+
+async def test_a_number_of_a_stranger_that_is_no_version_is_no_error(bare: str) -> None:
+    run(bare, "create function nexiom_schema_version() returns bigint language sql as 'select 99999999999999'")
+    assert (await found(bare)).has is Has.NEWER
+    with pytest.raises(StorageUnavailable, match="Nothing was changed"):
+        await apply(SecretStr(bare))
+
+
+async def test_a_newer_version_whose_table_is_gone_is_newer(bare: str) -> None:
+    run(bare, "create function nexiom_schema_version() returns int language sql as 'select 2'")
+    assert ((await found(bare)).has, (await found(bare)).version) == (Has.NEWER, 2)
+
+
+async def test_what_is_said_of_a_table_has_no_control_characters(bare: str) -> None:
+    run(bare, migration(), "alter table generation_jobs alter column status set default E'a\x1b[31m'")
+    assert "\x1b" not in "".join((await found(bare)).differs)

@@ -127,7 +127,10 @@ async def test_a_table_that_is_in_use_is_not_waited_for_for_ever(bare: str, monk
     run(bare, migration())
     with psycopg.connect(bare) as busy:
         busy.execute("lock table generation_jobs in access share mode")
-        assert "waited too long for a lock" in (await refusal(bare)).message
+        error = await refusal(bare)
+        assert "waited too long for a lock" in error.message
+        assert "pg_stat_activity" in error.next_step
+        assert "lock_timeout" not in error.next_step
 
 
 async def test_a_server_that_is_too_old_is_told(bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +160,15 @@ async def test_whoever_does_not_own_the_table_is_told_who_does(bare: str) -> Non
     found = await look(SecretStr(as_user(bare, STRANGER)))
     assert found.obstacles == (f"Its generation_jobs belongs to {OWNER}, not to the user {STRANGER}.",)
     assert f"belongs to {OWNER}" in (await refusal(as_user(bare, STRANGER))).message
+
+
+def test_whoever_may_not_migrate_a_good_table_hears_only_that_it_is_good(
+    bare: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(bare, migration())
+    monkeypatch.setenv("NEXIOM_DATABASE_URL", as_url(as_user(bare, STRANGER)))
+    said = command("migrate", "--check")
+    assert (said.code, "There is nothing to do." in said.out, "could not" in said.out) == (0, True, False)
 
 
 async def test_a_database_that_can_only_be_read_is_told(bare: str) -> None:

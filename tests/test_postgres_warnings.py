@@ -71,6 +71,22 @@ async def found(url: str) -> SchemaFound:
             "the policy mine, which may open",
         ),
         (
+            "create policy mine on storage.objects for select using (not (bucket_id = 'avatars'))",
+            "the policy mine, which may open",
+        ),
+        (
+            "create policy mine on storage.objects for select using (bucket_id in ('avatars', 'outputs'))",
+            "the policy mine, which may open",
+        ),
+        (
+            "create materialized view kept as select id from generation_jobs",
+            "public.kept shows rows of generation_jobs past its policies: revoke it",
+        ),
+        (
+            "alter table generation_jobs add column tenant uuid not null",
+            "the column tenant must not be empty and has no default",
+        ),
+        (
             "create policy mine on storage.objects as restrictive for select using (owner_of(name))",
             "the policy mine, which takes away",
         ),
@@ -114,6 +130,10 @@ async def test_a_way_around_the_rules_that_was_there_is_warned_of(before: str, s
         "create view my_jobs with (security_invoker = true) as select id, prompt from generation_jobs",
         VIEW_OF_NOBODY,
         "create policy mine on storage.objects using (bucket_id = 'avatars')",
+        "create policy mine on storage.objects using (bucket_id in ('avatars', 'docs') and name is not null)",
+        "create policy mine on storage.objects to service_role using (true)",
+        "create policy mine on generation_jobs to service_role using (true)",
+        "alter table generation_jobs add column tenant uuid not null default gen_random_uuid()",
     ],
 )
 async def test_what_opens_nothing_is_not_warned_of(before: str) -> None:
@@ -168,3 +188,8 @@ async def test_a_right_that_is_missing_halfway_is_told_in_words_about_the_migrat
     assert "does not let this user change all that the migration changes (not you" in refused.value.message
     assert "Name the owner of generation_jobs" in refused.value.next_step
     assert PASSWORD not in str(refused.value)
+
+
+async def test_where_the_migration_makes_no_policies_none_is_said_to_add_to_them(bare: str) -> None:
+    run(bare, NINE_COLUMNS)  # which has one
+    assert (await apply(SecretStr(bare))).warnings == ()

@@ -37,6 +37,7 @@ class SchemaFound:
         has: What it has.
         version: Version of its schema; None where it has none of ours.
         supabase: Whether it is Supabase's, so that policies and buckets belong to it.
+        unable: Whether it is this server or user that cannot, rather than that something in the database is in the way.
         obstacles: Why this user cannot apply the migration there, in sentences; none: nothing is known to hinder it.
         differs: What is not as it should be in a table that is there, and would be put right, in sentences.
         warnings: What the migration leaves and warns of, such as policies of somebody else's.
@@ -46,6 +47,7 @@ class SchemaFound:
     has: Has
     version: int | None = None
     supabase: bool = False
+    unable: bool = False
     obstacles: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -57,7 +59,7 @@ class SchemaFound:
             case Has.NOTHING:
                 what = "has no table generation_jobs"
             case Has.OTHER_TABLE:
-                what = "has a table generation_jobs without nexiom_sdk's columns"
+                what = "has a table generation_jobs without nexiom_sdk's columns, or without all that goes with them"
             case Has.CHANGED:
                 what = f"has version {self.version} of the schema, but not as the migration made it"
             case _:
@@ -79,7 +81,8 @@ class SchemaFound:
             case Has.OLDER:
                 return f"`nexiom migrate --apply` brings it to version {SCHEMA_VERSION}."
             case Has.CHANGED:
-                return "`nexiom migrate --apply` puts it back."
+                when = " once nothing stands in its way" if self.obstacles else ""
+                return f"`nexiom migrate --apply` puts it back{when}."
             case Has.CURRENT:
                 return "There is nothing to do."
             case Has.NEWER:
@@ -100,12 +103,14 @@ def has(*, table: bool, version: int | None, changed: bool = False) -> Has:
         >>> has(table=True, version=None), has(table=True, version=SCHEMA_VERSION)
         (<Has.OTHER_TABLE: 'other_table'>, <Has.CURRENT: 'current'>)
     """
+    if version is not None and version > SCHEMA_VERSION:
+        return Has.NEWER
     if version is None:
         return Has.OTHER_TABLE if table else Has.NOTHING
     if not table:
         return Has.NOTHING  # dropped by hand; its functions stayed
-    if version != SCHEMA_VERSION:
-        return Has.OLDER if version < SCHEMA_VERSION else Has.NEWER
+    if version < SCHEMA_VERSION:
+        return Has.OLDER
     return Has.CHANGED if changed else Has.CURRENT
 
 

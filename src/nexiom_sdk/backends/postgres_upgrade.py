@@ -33,7 +33,7 @@ select current_setting('server_version_num')::int / 10000 as server,
        t.relkind::text as kind,
        pg_get_userbyid(t.relowner)::text as owner,
        pg_has_role(t.relowner, 'usage') as owns,
-       (select substring(p.prosrc from '[0-9]+')::int from pg_proc p
+       (select substring(p.prosrc from '[0-9]{1,9}')::int from pg_proc p
          where p.oid = to_regprocedure('public.nexiom_schema_version()')) as version,
        obj_description(to_regprocedure('public.nexiom_schema_version()'), 'pg_proc') as sums,
        exists (select from pg_proc where proname = 'uid' and pronamespace = to_regnamespace('auth'))
@@ -109,23 +109,29 @@ async def apply(address: SecretStr) -> Applied:
 
 
 async def _found(connection: Connection, place: str) -> SchemaFound:
-    # Names and definitions are written out in full then, whatever this user's search path is.
+    # Names and definitions are written out in one way then, whatever this user's search path and settings are.
     async with connection.transaction(force_rollback=True):
-        await connection.execute(b"set local search_path = ''")
+        await connection.execute(b"set local search_path = ''; set local quote_all_identifiers = off")
         [seen] = await _rows(connection, _LOOK)
         table, version = seen["kind"] is not None, seen["version"]
         obstacles = _obstacles(seen)
-        known = not obstacles and (version or 0) <= SCHEMA_VERSION
+        plain = seen["kind"] in (None, "r")
+        known = plain and seen["server"] >= OLDEST_SERVER and (version or 0) <= SCHEMA_VERSION
         faults = await _asked(connection, "postgres_faults.sql") if known else []
         made = await _asked(connection, "postgres_state.sql") if table and version == SCHEMA_VERSION else []
         warnings = await _asked(connection, "postgres_warnings.sql") if table and known else []
-    differs = [fault["says"] for fault in faults] + _changed(made, seen["sums"] or "")
+    hindered = [printable(fault["says"], 600) for fault in faults if fault["mend"] is None]
+    if not plain:  # over partitions, nothing could keep two orders from having one id
+        hindered.append("Its generation_jobs is no plain table.")
+    differs = [printable(fault["says"], 600) for fault in faults if fault["mend"] is not None]
+    differs += _changed(made, seen["sums"] or "")
     return SchemaFound(
         place=place,
-        has=has(table=table, version=version, changed=bool(differs)),
-        version=version if table else None,
+        has=has(table=table, version=version, changed=bool(hindered or differs)),
+        version=version if table or (version or 0) > SCHEMA_VERSION else None,
         supabase=seen["supabase"],
-        obstacles=(*obstacles, *(printable(fault["says"], 600) for fault in faults if fault["mend"] is None)),
+        unable=bool(obstacles),
+        obstacles=(*obstacles, *hindered),
         differs=tuple(differs),
         warnings=tuple(printable(row["warning"], 600) for row in warnings),
     )
@@ -143,6 +149,9 @@ def _changed(made: list[DictRow], sums: str) -> list[str]:
     """What is missing, or not what it was when the migration put its sum down."""
     then = {what: digest for digest, _, what in (line.partition(" ") for line in sums.splitlines())}
     found: list[str] = []
+    if made and not then.keys() & {row["what"] for row in made}:
+        found.append("The comment on nexiom_schema_version() is missing or was changed: nothing tells what else was.")
+        made = [row for row in made if row["how"] is None]
     for what, how in ((row["what"], row["how"]) for row in made):
         if how is None:
             found.append(f"This is missing: {what}.")
@@ -162,9 +171,7 @@ def _obstacles(seen: DictRow) -> list[str]:
         found.append(f"The user {me} may not create anything in the schema public.")
     if seen["supabase"] and not seen["may_use_auth"]:
         found.append(f"The user {me} may not use the schema auth.")
-    if table and seen["kind"] != "r":  # over partitions, nothing could keep two orders from having one id
-        found.append("Its generation_jobs is no plain table.")
-    elif table and not seen["owns"]:
+    if table and not seen["owns"]:
         found.append(f"Its generation_jobs belongs to {printable(seen['owner'], 63)}, not to the user {me}.")
     return found
 
@@ -175,8 +182,10 @@ def _refuse(found: SchemaFound) -> None:
         raise StorageUnavailable(msg, next_step="Install the nexiom_sdk that made it, or a later one.")
     if found.obstacles:
         msg = f"The migration cannot be applied to the database {found.place}. {' '.join(found.obstacles)}"
-        hint = (
-            "Nothing was changed. Name a server and a user in NEXIOM_DATABASE_URL that can do it, or let somebody who "
-            "may run what `nexiom migrate --supabase` prints: it is for PostgreSQL of any kind."
-        )
+        hint = "Nothing was changed. Put that right and try again."
+        if found.unable:
+            hint = (
+                "Nothing was changed. Name a server and a user in NEXIOM_DATABASE_URL that can do it, or let somebody "
+                "who may run what `nexiom migrate --supabase` prints: it is for PostgreSQL of any kind."
+            )
         raise StorageUnavailable(msg, next_step=hint)

@@ -67,6 +67,16 @@ _NOBODY_KNOWS = ("08", "40003", "57P")  # whether what was asked for was done be
 _MAY_NOT = "42501"
 # Something of the user's own hangs on what would be changed, is of another kind, or breaks a rule that would be made.
 _STANDS_IN_THE_WAY = ("0A", "22", "23", "2B", "42", "P0")
+_IN_THE_WAY: Mapping[str, str] = {
+    "23502": "Give every row an id: `update generation_jobs set id = gen_random_uuid() where id is null`; try again.",
+    "23505": "Two rows are the same where each needs its own: give one another id, or remove it, and try again.",
+}
+# The migration sets its own limit, so that a longer one of the role would change nothing.
+_WAITED = "55P03"
+_LET_GO = (
+    "End the transaction or query that holds it (`select * from pg_stat_activity where state <> 'idle'` shows it), "
+    "or stop what uses the table for that time, and try again."
+)
 
 
 def in_our_words(error: psycopg.Error, place: str) -> StorageError:
@@ -117,13 +127,16 @@ def migration_words(error: psycopg.Error, place: str) -> StorageError:
     state = error.sqlstate or ""
     if not state:
         return in_our_words(error, place)
+    if state == _WAITED:
+        message = f"The database {place} waited too long for a lock: something else holds generation_jobs."
+        return StorageUnavailable(f"{message} Nothing was changed.", next_step=_LET_GO)
     said = printable("; ".join(filter(None, (error.diag.message_primary, error.diag.message_detail))), 400)
     if state == _MAY_NOT:
         message = f"The database {place} does not let this user change all that the migration changes ({said})."
         hint = "Name the owner of generation_jobs in NEXIOM_DATABASE_URL; on Supabase that is postgres."
     elif state[:2] in _STANDS_IN_THE_WAY:
         message = f"What is in the database {place} stands in the way of the migration ({said})."
-        hint = "Take that out of the way, for instance a view on the table, and try again."
+        hint = _IN_THE_WAY.get(state, "Take that out of the way, for instance a view on the table, and try again.")
     else:
         known = in_our_words(error, place)
         message, hint = known.message, known.next_step

@@ -116,7 +116,7 @@ def _postgres(output: Output, address: SecretStr, *, apply: bool) -> Has:
             found.state,
             *found.differs,
             found.plan,
-            *(f"It could not yet: {why}" for why in found.obstacles),
+            *(f"It could not yet: {why}" for why in found.obstacles if found.has is not Has.CURRENT),
             *(f"Warning: {warning}" for warning in found.warnings),
         )
         output.answer("migration", "\n".join(lines), _fields(found) | {"applied": False})

@@ -11,7 +11,7 @@ begin
   if current_setting('server_version_num')::int < 150000 then
     raise exception 'generation_jobs needs PostgreSQL 15 or later';
   end if;
-  if (select substring(prosrc from '[0-9]+')::int > 1 from pg_proc where oid = to_regprocedure('public.nexiom_schema_version()')) then
+  if (select substring(prosrc from '[0-9]{1,9}')::int > 1 from pg_proc where oid = to_regprocedure('public.nexiom_schema_version()')) then
     raise exception 'generation_jobs has a newer schema than version 1: install the nexiom_sdk that made it, or a later one';
   end if;
   if (select relkind <> 'r' from pg_class where oid = to_regclass('public.generation_jobs')) then
@@ -20,7 +20,7 @@ begin
   if to_regclass('public.generation_jobs') is not null then
     lock table public.generation_jobs in access exclusive mode;  -- what is seen below stays so
   end if;
-  perform set_config('search_path', '', true);  -- so that definitions read the same whoever asks
+  perform set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true);  -- definitions read the same whoever asks
   for fault in /* postgres_faults.sql */ loop
     if fault.mend is null then
       hindrances := hindrances || fault.says;
@@ -91,7 +91,8 @@ begin
     alter table public.generation_jobs alter column phase set default 'queued';
   end if;
   -- For video rows written from now on. NOT VALID spares the old ones, and so does `fence = 0`, which no row keeps that a worker
-  -- had: their owner may fill user_id, or end them. Rows of another type are not our business.
+  -- had: their owner may fill user_id, or end them. Rows of another type are not our business. No `between`, and a cast before a
+  -- list: else a dump that is restored would hold the rule in other words, and it would count as changed.
   alter table public.generation_jobs
     drop constraint if exists nexiom_phase_values,
     drop constraint if exists nexiom_status_values,
@@ -101,9 +102,9 @@ begin
     drop constraint if exists nexiom_waiting_has_id,
     add constraint nexiom_phase_values check (phase in ('queued', 'submitting', 'waiting', 'saving', 'unknown', 'done')) not valid,
     add constraint nexiom_status_values check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
-      or status is not null and status in ('pending', 'processing', 'completed', 'failed')) not valid,
+      or status is not null and status::text in ('pending', 'processing', 'completed', 'failed')) not valid,
     add constraint nexiom_quality_tier_values check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
-      or quality_tier is null or quality_tier in ('standard', 'cinematic', 'ultra_realistic')) not valid,
+      or quality_tier is null or quality_tier::text in ('standard', 'cinematic', 'ultra_realistic')) not valid,
     add constraint nexiom_duration_is_positive check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
       or duration_seconds is null or duration_seconds > 0 and duration_seconds < 'infinity') not valid,
     add constraint nexiom_completed_has_result check (type is distinct from 'video' or phase in ('unknown', 'done') and fence = 0
@@ -156,13 +157,6 @@ create or replace trigger nexiom_tell_workers after insert on public.generation_
   for each statement execute function public.nexiom_tell_workers();
 
 -- What the front end polls. INVOKER: the owner's policy below does the filtering.
-do $$
-begin
-  if (select pg_get_function_result(oid) not like 'TABLE(id uuid, type text, status text, progress real, result_url text,%'
-        from pg_proc where oid = to_regprocedure('public.get_generation_job(uuid)')) then
-    drop function public.get_generation_job(uuid);  -- somebody's own; one of ours is replaced and keeps its grants
-  end if;
-end $$;
 create or replace function public.get_generation_job(job_id uuid)
 returns table (id uuid, type text, status text, progress real, result_url text, result_path text, error_code text, error_message text,
                provider text, quality_tier text, created_at timestamptz, updated_at timestamptz)
@@ -209,7 +203,7 @@ begin
     add constraint nexiom_request_is_object check (current_user <> 'authenticated' or jsonb_typeof(request) = 'object') not valid,
     add constraint nexiom_request_at_most_64_kib check (current_user <> 'authenticated' or octet_length(request::text) <= 65536) not valid,
     add constraint nexiom_duration_at_most_3600_s check (current_user <> 'authenticated' or duration_seconds is null
-      or duration_seconds between 0.001 and 3600 and scale(duration_seconds) <= 20) not valid,
+      or duration_seconds >= 0.001 and duration_seconds <= 3600 and scale(duration_seconds) <= 20) not valid,
     add constraint nexiom_names_at_most_1000_bytes check (current_user <> 'authenticated'
       or octet_length(concat(type, model, provider, quality_tier, client_key)) <= 1000) not valid,
     add constraint nexiom_reference_in_own_folder check (current_user <> 'authenticated' or reference_media_path is null
@@ -255,7 +249,7 @@ begin
     revoke execute on function public.nexiom_schema_version() from public, anon, authenticated;
     grant execute on function public.nexiom_schema_version() to service_role;
   end if;
-  perform set_config('search_path', '', true);
+  perform set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true);
   for made in /* postgres_state.sql */ loop
     if made.how is not null then
       sums := sums || format('%s %s', md5(made.how), made.what) || chr(10);

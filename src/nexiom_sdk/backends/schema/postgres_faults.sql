@@ -72,7 +72,7 @@ found (at, says, mend, takes) as (
   union all
   select 1, format('The column %s is %s, where %s is needed%s.', name, has, kind,
                    case when not widens then ': change it, or rename it if it is another thing'
-                        when users is not null then format(', and this stands in the way: %s', users) else '' end),
+                        when users is not null then format(', and this stands in the way: %s (drop it, migrate, make it again)', users) else '' end),
          case when widens and users is null
               then format('%stype %s using %s', change, kind,
                           case when has in ('real', 'double precision') then format('%I::text::numeric', name) else format('%I::%s', name, kind) end)
@@ -88,7 +88,7 @@ found (at, says, mend, takes) as (
     from columns where empty and attnotnull
   union all
   select 2, format('The column %s can be empty, and workers need a value in it%s.', name,
-                   case when users is not null then format('; this stands in the way: %s', users) else '' end),
+                   case when users is not null then format('; this stands in the way: %s (drop it, migrate, make it again)', users) else '' end),
          case when users is null then  -- a USING clause fires no trigger, as an UPDATE would
            format('%stype %s using coalesce(%I, %s), alter column %3$I set not null', change, case when fits then has else kind end, name,
                   case name when 'phase' then '''unknown''' else standard end) end, false
@@ -119,7 +119,7 @@ found (at, says, mend, takes) as (
      and k.conname not like 'nexiom~_%' escape '~'
    group by k.conname
   union all
-  select 5, case when i.indrelid = t.id then format('The index %s is another one, or broken.', c.relname)
+  select 5, case when i.indrelid = t.id then format('The index %s is broken, or not known to be ours.', c.relname)
                  else format('The name %s is taken by something else in the schema public: rename that.', c.relname) end,
          case when i.indrelid = t.id then format('drop index public.%I', c.relname) end, false
     from pg_class c left join pg_index i on i.indexrelid = c.oid left join t on true
@@ -131,12 +131,27 @@ found (at, says, mend, takes) as (
           or strpos(coalesce(obj_description(to_regprocedure('public.nexiom_schema_version()'), 'pg_proc'), ''),
                     format('%s the index %s', md5(pg_get_indexdef(c.oid)), c.relname)) = 0)
   union all  -- its owner could put another body into it, which workers would then run
-  select 6, format('The function %s belongs to %s, who does not own the table: `alter function %1$s owner to %s`, or drop it.',
-                   p.oid::regprocedure, p.proowner::regrole, coalesce(t.owner, current_user::regrole::oid)::regrole), null, false
-    from pg_proc p left join t on true
+  select 6, format('The function %1$s belongs to %2$s, who does not own the table: `alter function %1$s owner to %3$s`, or drop it.',
+                   p.oid::regprocedure, p.proowner::regrole, coalesce(t.owner, me.id)::regrole), null, false
+    from pg_proc p join pg_roles o on o.oid = p.proowner join (select oid from pg_roles where rolname = current_user) me (id) on true
+    left join t on true
    where p.oid in (to_regprocedure('public.claim_generation_jobs(integer, double precision, uuid)'), to_regprocedure('public.nexiom_tell_workers()'),
                    to_regprocedure('public.nexiom_schema_version()'), to_regprocedure('public.get_generation_job(uuid)'))
-     and (not pg_has_role(p.proowner, 'usage')
-          or p.proowner not in (coalesce(t.owner, 0), current_user::regrole::oid)
-             and not (select r.rolsuper from pg_roles r where r.oid = p.proowner)))
+     and p.proowner is distinct from t.owner
+     and (not o.rolsuper and (p.proowner <> me.id or t.id is not null and not pg_has_role(t.owner, 'usage'))
+          or not pg_has_role(p.proowner, 'usage') and (t.id is null or pg_has_role(t.owner, 'usage')))  -- it could not be replaced
+  union all
+  select 6, 'There is another get_generation_job(uuid), and ours takes its place.', 'drop function public.get_generation_job(uuid)', true
+    from pg_proc p
+   where p.oid = to_regprocedure('public.get_generation_job(uuid)')
+     and pg_get_function_result(p.oid) not like 'TABLE(id uuid, type text, status text, progress real, result_url text,%'
+  union all  -- also of who owns the table, and workers would find no jobs
+  select 6, 'Its row security holds for its owner as well, and hides rows from workers: `alter table public.generation_jobs no force row level security`.',
+         null, false
+    from t join pg_class c on c.oid = t.id and c.relforcerowsecurity
+    join pg_roles o on o.oid = t.owner and not o.rolsuper and not o.rolbypassrls
+   where c.relrowsecurity or to_regrole('authenticated') is not null and to_regnamespace('auth') is not null
+  union all  -- the claim could not run beside one
+  select 6, format('The rule %I does something else in place of what is asked of the table: drop it.', r.rulename), null, false
+    from t join pg_rewrite r on r.ev_class = t.id)
 select says, mend, takes from found order by at, says

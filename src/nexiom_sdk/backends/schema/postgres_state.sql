@@ -13,7 +13,7 @@ policies (on_table, name, how) as (
          pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
     from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace)
 select 'the rule nexiom_' || name as what,
-       (select pg_get_constraintdef(oid) from pg_constraint where conrelid = t.id and conname = 'nexiom_' || name) as how
+       (select regexp_replace(pg_get_constraintdef(oid), ' NOT VALID$', '') from pg_constraint where conrelid = t.id and conname = 'nexiom_' || name) as how
   from t, supabase, unnest(array['phase_values', 'status_values', 'quality_tier_values', 'duration_is_positive', 'completed_has_result', 'waiting_has_id']
        || case when is_it then array['prompt_not_blank', 'prompt_at_most_64_kib', 'request_is_object', 'request_at_most_64_kib',
                                      'duration_at_most_3600_s', 'names_at_most_1000_bytes', 'reference_in_own_folder'] end) name
