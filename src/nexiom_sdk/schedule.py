@@ -24,12 +24,14 @@ LATE_WINDOW_SECONDS = 24 * 3600.0
 LONGEST_BACKOFF_SECONDS = 60.0
 MOST_SECONDS_A_FAILURE = 10.0  # a wish is lengthened by this much at most, see `backoff`
 LEAST_HISTORY = 5
-MOST_SILENCE, MOST_SILENCE_WHILE_WATCHED = 4.0, 1.0  # times the card's median, whatever the history says
+MOST_SILENCE_SECONDS = 1800.0  # then a look, whatever the history says: late successes must not blind us for weeks
+# Looks at jobs that are known to be long are further apart: by this share of the silence, up to so much.
+SHARE_OF_SILENCE, LONGEST_STEADY_SECONDS = 0.04, 50.0
 SPREAD = 0.1  # gaps vary by this share either way, so that jobs do not march in step
 
 _P5 = -1.645  # standard normal
 _UNKNOWN_SPREAD = 0.5  # of ln(seconds), where only the card's figure is known
-_LEAST_SPREAD, _MOST_SPREAD = 0.1, 1.5
+_LEAST_SPREAD, _MOST_SPREAD = 0.02, 1.5
 
 # Lengths in seconds above which clips of one model take visibly longer: jobs are compared within one bucket.
 _BUCKETS = (5, 6, 8, 10, 15, 30)
@@ -55,8 +57,14 @@ class Pace:
 
     @property
     def gap_seconds(self) -> float:
-        """Gap between looks once a result may be there."""
+        """Gap between looks while nothing else is known."""
         return CALLBACK_SECONDS if self.callback else WATCHED_SECONDS if self.watched else STEADY_SECONDS
+
+    def steady_seconds(self, first_chance_seconds: float) -> float:
+        """Gap between looks once a result may be there."""
+        known = len(_sane(self.history_seconds)) >= LEAST_HISTORY
+        wider = min(SHARE_OF_SILENCE * first_chance_seconds, LONGEST_STEADY_SECONDS) if known else 0.0
+        return max(self.gap_seconds, wider)
 
 
 def earliest_finish(history_seconds: Sequence[float], typical_seconds: float) -> float:
@@ -64,9 +72,9 @@ def earliest_finish(history_seconds: Sequence[float], typical_seconds: float) ->
 
     Example:
         >>> round(earliest_finish([], 100.0)), round(earliest_finish([60, 62, 58, 61, 59], 100.0))
-        (44, 51)
+        (44, 57)
     """
-    history_seconds = [seconds for seconds in history_seconds if 0 <= seconds <= LATE_WINDOW_SECONDS]
+    history_seconds = _sane(history_seconds)
     if len(history_seconds) < LEAST_HISTORY:
         middle, spread = math.log(max(typical_seconds, 0.001)), _UNKNOWN_SPREAD
     else:
@@ -105,15 +113,14 @@ def next_look(
         >>> round(next_look(Pace(typical_seconds=100), since_submit_seconds=10, since_running_seconds=10))
         34
     """
-    most = (MOST_SILENCE_WHILE_WATCHED if pace.watched else MOST_SILENCE) * pace.typical_seconds
-    first_chance = min(earliest_finish(pace.history_seconds, pace.typical_seconds), most)
+    first_chance = earliest_finish(pace.history_seconds, pace.typical_seconds)
     if since_submit_seconds < (1 - SPREAD) * EARLY_LOOK_SECONDS and first_chance > 2 * EARLY_LOOK_SECONDS:
         gap = EARLY_LOOK_SECONDS - since_submit_seconds
     elif queued:
         gap = pace.gap_seconds
     else:
         silence = first_chance - (since_submit_seconds if since_running_seconds is None else since_running_seconds)
-        gap = silence if silence > 0 else pace.gap_seconds
+        gap = min(silence, MOST_SILENCE_SECONDS) if silence > 0 else pace.steady_seconds(first_chance)
     until_over = math.inf if left_seconds is None else max(left_seconds, 0.0)
     return max(min(_spread(gap, luck), until_over), pace.floor_seconds, sane_hint(hint_seconds))
 
@@ -149,3 +156,7 @@ def schedule_key(order: Candidate) -> str:
 
 def _spread(gap_seconds: float, luck: float) -> float:
     return gap_seconds * (1 - SPREAD + 2 * SPREAD * luck)
+
+
+def _sane(history_seconds: Sequence[float]) -> Sequence[float]:
+    return [seconds for seconds in history_seconds if 0 <= seconds <= LATE_WINDOW_SECONDS]
