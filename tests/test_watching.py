@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -165,3 +166,25 @@ async def test_a_look_that_cannot_be_written_down_says_that_the_order_is_paid(
         await rig.studio.advance(job.id)
     assert raised.value.charged == "yes"
     rig.repository.save = save  # type: ignore[method-assign]
+
+
+async def test_a_machine_ahead_of_the_rows_clock_asks_once_a_second_for_a_job_that_is_not_due(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    assert (job.run_at - clock.now()).total_seconds() > 6
+    rig.studio._desk._ahead = timedelta(seconds=600)
+    claims, claim, end = 0, rig.repository.claim, clock.monotonic() + 5
+
+    async def counted(**named: object) -> object:
+        nonlocal claims
+        if clock.monotonic() >= end:
+            raise NexiomError("Enough.")
+        claims += 1
+        return await claim(**named)  # type: ignore[arg-type]
+
+    rig.repository.claim = counted  # type: ignore[method-assign,assignment]
+    with pytest.raises(NexiomError, match="Enough"):
+        await rig.studio.wait(job.id)
+    assert 2 <= claims <= 7
