@@ -105,8 +105,11 @@ async def test_an_id_that_no_table_takes_is_kept_and_the_row_says_what_is_true(
     told = str(row.error_message)
     assert "another job" not in told
     assert "which no row can hold" in told
-    assert str(rig.studio.settings.spool / "answers") in told
     assert "has probably charged" in told
+    assert f"`nexiom jobs resubmit {row.id}` orders it again" in told
+    folder, why = str(rig.studio.settings.spool / "answers"), "table cannot hold"
+    assert (folder in told, why in told) == (False, False)
+    assert (folder in row.failure().next_step, why in row.failure().message) == (True, True)
     [file] = _kept(rig)
     assert json.loads(file.read_bytes())["provider_job_id"] == f"order{HALF}7"
     for _ in range(2):

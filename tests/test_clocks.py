@@ -13,6 +13,7 @@ from nexiom_sdk.backends.memory import MemoryRepository, MemoryStore
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.clock import Clock
+from nexiom_sdk.desk import Desk
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.repositories import JobRepository
@@ -164,3 +165,50 @@ async def test_a_worker_with_a_wrong_clock_orders_and_ends_jobs(
         assert 1 <= (job.run_at - clock.now()).total_seconds() <= 40
         clock.advance((job.run_at - clock.now()).total_seconds())
     assert (job.status, fake.accepted) == (JobStatus.COMPLETED, [job.order_key])
+
+
+class Slow(MemoryRepository):
+    """Rows that tell the time after a while, in which this machine's clock may be set."""
+
+    def __init__(self, right: VirtualClock, own: Wrong, *, off_seconds: float = 0.0) -> None:
+        super().__init__(clock=right)
+        self._right, self._own, self._off, self.asked = right, own, timedelta(seconds=off_seconds), 0
+
+    async def now(self) -> datetime:
+        """The time in the middle of the call."""
+        self.asked += 1
+        self._right.advance(2)
+        shown = self._right.now()
+        self._right.advance(3)
+        self._own._off += self._off
+        return shown
+
+
+async def _asked(tmp_path: Path, own: Wrong, rows: Slow, *, before: float = 0.0) -> Desk:
+    policy, settings = policy_over("acme/fake-1"), Settings(home=tmp_path)
+    studio = Studio(settings=settings, repository=rows, store=MemoryStore(), policy=policy, clock=own)
+    desk = studio._desk
+    desk._ahead = timedelta(seconds=before)
+    await desk.see_clock()
+    return desk
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.0), (1.5, 1.5), (-2.5, -2.5), (600.0, 2.0), (-600.0, -3.0)])
+async def test_an_answer_that_took_its_time_moves_the_clock_no_further_than_it_must(
+    before: float, after: float, tmp_path: Path
+) -> None:
+    right = VirtualClock()
+    own = Wrong(right, 0.0)
+    desk = await _asked(tmp_path, own, Slow(right, own), before=before)
+    assert (desk.now() - right.now()).total_seconds() == pytest.approx(after)
+
+
+async def test_an_answer_during_which_our_own_clock_was_set_back_says_nothing(tmp_path: Path) -> None:
+    right = VirtualClock()
+    own = Wrong(right, 0.0)
+    rows = Slow(right, own, off_seconds=-600.0)
+    desk = await _asked(tmp_path, own, rows)
+    assert desk.now() == own.now()
+    rows._off = timedelta(0)
+    await desk.see_clock()
+    assert (rows.asked, abs((desk.now() - right.now()).total_seconds()) <= 3) == (2, True)

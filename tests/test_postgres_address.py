@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -78,3 +79,26 @@ async def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.Monkey
     async with silent_server() as port:
         error = await said_of(f"postgresql://u@127.0.0.1:{port}/nexiom")
     assert "did not answer within 0.2 s" in error.message
+
+
+async def test_a_connection_whose_making_was_cancelled_is_gone_also_while_somebody_keeps_the_error() -> None:
+    came, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(4)
+        came.set()
+        await reader.read()
+        ended.set()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        address = DatabaseAddress(SecretStr(f"postgresql://u@127.0.0.1:{port}/jobs?sslmode=disable"))
+        making = asyncio.create_task(address.connect())
+        async with asyncio.timeout(5):
+            await came.wait()
+            making.cancel()
+            with pytest.raises(asyncio.CancelledError) as kept:
+                await making
+            await ended.wait()
+        assert kept.type is asyncio.CancelledError

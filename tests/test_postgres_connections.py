@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from nexiom_sdk.backends import postgres_connections
 from nexiom_sdk.backends.postgres import PostgresRepository
+from nexiom_sdk.backends.postgres_address import Connection
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import ConfigurationError, StorageError, StorageUnavailable
 from nexiom_sdk.repositories import JobQuery
@@ -115,6 +116,42 @@ async def test_a_cancelled_call_leaves_its_connection_usable(url: str, repositor
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
     assert await repository.save(job, fence=0)
+
+
+async def test_a_call_that_is_cancelled_twice_gives_its_connection_back(
+    url: str, repository: PostgresRepository
+) -> None:
+    await repository.usage(UsageQuery())
+    connections = repository._pool._connections
+    assert connections is not None
+    pool, begun, go_on, held_now = connections._pool, asyncio.Event(), asyncio.Event(), asyncio.Event()
+    assert pool is not None
+    real = pool.putconn
+
+    async def slow(connection: Connection) -> None:
+        begun.set()
+        await go_on.wait()
+        await real(connection)
+
+    pool.putconn = slow  # type: ignore[method-assign,assignment]
+
+    async def held() -> None:
+        async with connections.lent():
+            held_now.set()
+            await asyncio.Event().wait()
+
+    for _ in range(postgres_connections.FOR_WRITING + postgres_connections.KEPT_FREE + 1):
+        for event in (begun, go_on, held_now):
+            event.clear()
+        call = asyncio.create_task(held())
+        async with asyncio.timeout(5):
+            for event in (held_now, begun):  # in use, and on its way back
+                await event.wait()
+                call.cancel()
+        await asyncio.wait({call})
+        go_on.set()
+    async with asyncio.timeout(5):
+        await repository.usage(UsageQuery())
 
 
 async def test_more_callers_than_connections_take_turns(repository: PostgresRepository) -> None:

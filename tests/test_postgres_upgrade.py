@@ -177,10 +177,13 @@ async def test_a_database_that_can_only_be_read_is_told(bare: str) -> None:
 
 
 async def test_a_worker_without_privileges_or_behind_row_security_is_told_instead_of_finding_no_jobs() -> None:
+    with roles_database() as url:
+        run(url, migration())
+        assert "does not let this user do that" in await worker_says(as_user(url, STRANGER))
     with supabase_database() as url:
         run(url, migration())
         stranger = as_user(url, STRANGER)
-        assert "does not let this user do that" in await worker_says(stranger)
+        assert "hides rows of generation_jobs from this user" in await worker_says(stranger)
         run(url, f"grant all on generation_jobs to {STRANGER}")
         run(url, f"grant execute on all functions in schema public to {STRANGER}")
         assert "hides rows of generation_jobs from this user" in await worker_says(stranger)

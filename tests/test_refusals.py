@@ -83,13 +83,41 @@ async def test_where_no_machine_has_it_in_time_the_job_fails_in_words_for_its_us
 ) -> None:
     rig = rig_of(FakeProvider("acme", clock=clock))
     job = await rig.submitted()
-    job = await Machine(rig, lacks).left_for(job, hours=0.9)
+    hours = 1 / 6 if isinstance(lacks, UnknownProvider) else 1.0
+    job = await Machine(rig, lacks).left_for(job, hours=0.9 * hours)
     assert job.phase is Phase.QUEUED
-    rig.later(hours=0.2)
+    rig.later(hours=0.2 * hours)
     job = await rig.step(job)
     assert (job.phase, job.error_code, job.cost_usd) == (Phase.DONE, code, Decimal(0))
     assert job.failure().message.count(lacks.message) == 1
     assert "Nothing was charged" in str(job.error_message)
+
+
+@pytest.mark.parametrize(("lacks", "hours"), [(LACKS[0][0], 24.0), (LACKS[1][0], 1 / 6)], ids=["key", "name"])
+async def test_without_a_deadline_the_wait_for_a_set_up_has_an_end_all_the_same(
+    lacks: ConfigurationError, hours: float, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock))
+    rig.studio._desk.deadline_seconds = None
+    job = await rig.submitted()
+    job = await Machine(rig, lacks).left_for(job, hours=0.9 * hours)
+    assert job.phase is Phase.QUEUED
+    rig.later(hours=0.2 * hours)
+    assert (await rig.step(job)).status is JobStatus.FAILED
+
+
+async def test_a_name_that_is_a_slip_of_the_pen_is_told_in_the_log_at_once_and_to_its_user_soon(
+    rig_of: RigOf, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock))
+    job = (await rig.submitted()).evolve(provider="acmee")
+    assert await rig.repository.save(job, fence=job.fence)
+    job = await rig.step(job)
+    assert (job.phase, "Did you mean 'acme'?" in caplog.text) == (Phase.QUEUED, True)
+    assert "Did you mean 'acme'?" in str(job.provider_metadata["trouble"])
+    rig.later(seconds=601)
+    job = await rig.step(job)
+    assert (job.phase, "Did you mean 'acme'?" in str(job.error_message)) == (Phase.DONE, True)
 
 
 async def test_another_provider_is_asked_when_the_wait_is_over(rig_of: RigOf, clock: VirtualClock) -> None:

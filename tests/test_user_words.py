@@ -166,6 +166,43 @@ def test_what_its_user_can_act_on_is_said_as_it_is(error: NexiomError, words: st
     assert told_to_user(error, ordered=False).startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("The parameter `duration` is not valid: expected an integer from 4 to 15. Request id: 0217a.", None),
+        ("The reference image(s) are too large, and so are two box(es).", None),
+        ("The model reported RAI_FILTERED: a likeness of somebody known.", None),
+        ("It takes `9:16` or `16:9`.", None),
+        ("Set `duration` to 8 or ACME_API_KEY to another.", ""),
+        ("Set ACME_APP_SECRET.", ""),
+        ("Set ACME_BASE_URL.", ""),
+        ("Set GOOGLE_APPLICATION_CREDENTIALS.", ""),
+        ("Set NEXIOM_HOME.", ""),
+        ("Say `pip uninstall it`.", ""),
+        ("Say `export X=1`.", ""),
+        ("Call submit(x), or sorted(s).", ""),
+        ("See /etc/acme/conf. Request id: 02179537971200aa", ""),
+        ("Read /etc/acme/conf. request_id=02179537971200aa.", ""),
+    ],
+)
+def test_a_reason_is_kept_and_what_is_for_operators_is_not(said: str, read: str | None) -> None:
+    told = told_to_user(InvalidInput(said), ordered=False)
+    kept = said if read is None else "The request cannot be carried out as it is."
+    assert told.startswith(f"{kept} Nothing was charged.")
+
+
+def test_of_an_uncertain_order_the_first_lines_are_for_its_user() -> None:
+    error = SubmissionUncertain(
+        'acme took the order and named it o1.\nindex "paid_once" is full.',
+        next_step="`nexiom jobs resubmit JOB` orders it again.\nThe answer is kept in /var/lib/a. dir/answers.",
+        charged="yes",
+    )
+    assert told_to_user(error, ordered=True) == (
+        "acme took the order and named it o1. The provider has probably charged for it. "
+        "`nexiom jobs resubmit JOB` orders it again."
+    )
+
+
 @given(st.sampled_from(sorted(FAILURE_CODES)), st.text(max_size=3000), st.text(max_size=3000), st.booleans())
 def test_whatever_a_stranger_says_the_row_gets_a_short_printable_line(
     code: str, message: str, step: str, ordered: bool

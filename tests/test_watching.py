@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,25 @@ async def test_a_wait_that_is_between_two_steps_takes_no_other_once_the_studio_i
         await asyncio.wait_for(waiting, 10)
     assert fake.calls.count("poll") == looks
     assert (await rig.studio.get(job.id)).phase is Phase.WAITING  # what is called later opens what it needs
+
+
+async def test_a_machine_ahead_of_the_rows_clock_asks_once_a_second_for_a_job_that_is_not_due(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    job = await rig.step(await rig.submitted())
+    assert (job.run_at - clock.now()).total_seconds() > 6
+    rig.studio._desk._ahead = timedelta(seconds=600)
+    claims, claim, end = 0, rig.repository.claim, clock.monotonic() + 5
+
+    async def counted(**named: object) -> object:
+        nonlocal claims
+        if clock.monotonic() >= end:
+            raise NexiomError("Enough.")
+        claims += 1
+        return await claim(**named)  # type: ignore[arg-type]
+
+    rig.repository.claim = counted  # type: ignore[method-assign,assignment]
+    with pytest.raises(NexiomError, match="Enough"):
+        await rig.studio.wait(job.id)
+    assert 2 <= claims <= 7

@@ -117,10 +117,10 @@ class Answered:
         return await self._unheld(job, named, trouble)
 
     async def _unheld(self, job: GenerationJob, named: str, trouble: StorageError) -> GenerationJob:
-        msg = f"{named}, which no row can hold: {trouble.message.rstrip('.')}."
+        msg = f"{named}, which no row can hold.\n{trouble.message.rstrip('.')}."
         hint = (
-            f"The answer is kept in {printable(str(self.recovery.kept.folder), 300)}. Look for the order at the "
-            "provider; `nexiom jobs resubmit JOB` orders it again and costs twice."
+            "Look for the order at the provider; `nexiom jobs resubmit JOB` orders it again and costs twice.\n"
+            f"The answer is kept in {printable(str(self.recovery.kept.folder), 300)}."
         )
         error = SubmissionUncertain(msg, next_step=hint, charged="yes")
         return await self.desk.commit(job, moves.unknown(job, error, now=self.desk.now()))

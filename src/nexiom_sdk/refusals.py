@@ -26,6 +26,8 @@ from nexiom_sdk.trouble import noted, trouble_of
 _log = logging.getLogger(__name__)
 
 PAUSE_WHILE_NOT_SET_UP_SECONDS = 30.0
+LONGEST_WAIT_FOR_A_SET_UP_SECONDS = 24 * 3600.0  # where jobs have no deadline: a wait without an end hides a mistake
+LONGEST_WAIT_FOR_A_NAME_SECONDS = 600.0  # a provider that is installed nowhere here is more often a slip of the pen
 LONGEST_WAIT_BEFORE_FALLBACK_SECONDS = 10.0
 LEAST_PAUSE_WHILE_HELD_SECONDS = 1.0
 LONGEST_PAUSE_WHILE_HELD_SECONDS = 60.0  # another provider may be back sooner than this one
@@ -56,11 +58,16 @@ class Refusals:
         """The provider is not set up here for this order: nothing was sent.
 
         Another machine may have the key or the plug-in that this one lacks, so the job waits, and does not end before
-        it has done so for as long as a provider may take. A setting that only its adapter finds wrong is told at once.
+        it has done so for as long as a provider may take, or a day where that has no end. A name that no machine may
+        know is waited for no longer than it takes to set one up. A setting that only its adapter finds wrong is told
+        at once.
         """
         desk = self.desk
+        longest = LONGEST_WAIT_FOR_A_SET_UP_SECONDS if desk.deadline_seconds is None else desk.deadline_seconds
+        if isinstance(error, UnknownProvider):
+            longest = min(longest, LONGEST_WAIT_FOR_A_NAME_SECONDS)
         may_wait = job.phase is Phase.QUEUED or isinstance(error, MissingCredentials)
-        if may_wait and not desk.past(job.timing.not_set_up_since, desk.deadline_seconds):
+        if may_wait and not desk.past(job.timing.not_set_up_since, longest):
             if trouble_of(job) != error.message:  # not at each try
                 extra = {"action": "not_set_up", "job_id": job.id}
                 _log.warning("job %s waits for a machine that has what it needs: %s", job.id, error, extra=extra)

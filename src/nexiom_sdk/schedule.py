@@ -24,12 +24,12 @@ LATE_WINDOW_SECONDS = 24 * 3600.0
 LONGEST_BACKOFF_SECONDS = 60.0
 MOST_SECONDS_A_FAILURE = 10.0  # a wish is lengthened by this much at most, see `backoff`
 LEAST_HISTORY = 5
-MOST_SILENCE, MOST_SILENCE_WHILE_WATCHED = 4.0, 1.0  # times the card's median, whatever the history says
+MOST_SILENCE_SECONDS = 1800.0  # then a look, whatever the history says: late successes must not blind us for weeks
 SPREAD = 0.1  # gaps vary by this share either way, so that jobs do not march in step
 
 _P5 = -1.645  # standard normal
 _UNKNOWN_SPREAD = 0.5  # of ln(seconds), where only the card's figure is known
-_LEAST_SPREAD, _MOST_SPREAD = 0.1, 1.5
+_LEAST_SPREAD, _MOST_SPREAD = 0.02, 1.5
 
 # Lengths in seconds above which clips of one model take visibly longer: jobs are compared within one bucket.
 _BUCKETS = (5, 6, 8, 10, 15, 30)
@@ -64,7 +64,7 @@ def earliest_finish(history_seconds: Sequence[float], typical_seconds: float) ->
 
     Example:
         >>> round(earliest_finish([], 100.0)), round(earliest_finish([60, 62, 58, 61, 59], 100.0))
-        (44, 51)
+        (44, 57)
     """
     history_seconds = [seconds for seconds in history_seconds if 0 <= seconds <= LATE_WINDOW_SECONDS]
     if len(history_seconds) < LEAST_HISTORY:
@@ -105,15 +105,14 @@ def next_look(
         >>> round(next_look(Pace(typical_seconds=100), since_submit_seconds=10, since_running_seconds=10))
         34
     """
-    most = (MOST_SILENCE_WHILE_WATCHED if pace.watched else MOST_SILENCE) * pace.typical_seconds
-    first_chance = min(earliest_finish(pace.history_seconds, pace.typical_seconds), most)
+    first_chance = earliest_finish(pace.history_seconds, pace.typical_seconds)
     if since_submit_seconds < (1 - SPREAD) * EARLY_LOOK_SECONDS and first_chance > 2 * EARLY_LOOK_SECONDS:
         gap = EARLY_LOOK_SECONDS - since_submit_seconds
     elif queued:
         gap = pace.gap_seconds
     else:
         silence = first_chance - (since_submit_seconds if since_running_seconds is None else since_running_seconds)
-        gap = silence if silence > 0 else pace.gap_seconds
+        gap = min(silence, MOST_SILENCE_SECONDS) if silence > 0 else pace.gap_seconds
     until_over = math.inf if left_seconds is None else max(left_seconds, 0.0)
     return max(min(_spread(gap, luck), until_over), pace.floor_seconds, sane_hint(hint_seconds))
 

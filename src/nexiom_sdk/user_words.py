@@ -38,13 +38,14 @@ from nexiom_sdk.wording import printable
 
 _LONGEST_TEXT = 400
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_REQUEST_ID = re.compile(r"\s*request[ _-]?id\b\W*\S+", re.IGNORECASE)
 _FOR_OPERATORS = re.compile(
     r"""
-      `                                              # a command
-    | \b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b                  # an environment variable
+      `(?:nexiom|pip3?|pipx|uv|python3?|procrastinate|supabase|gcloud|aws|az|psql|docker|sudo|export|curl|create|alter)\b
+    | \bNEXIOM_\w+ | \b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|KEY_ID|SECRET|SECRET_ID|TOKEN|URL|CREDENTIALS)\b
     | \bnexiom(?:_sdk)?\b | \binstall | \bpip\b      # a package
     | (?<![\w:/.<])~?/[\w.~-]+/ | \b[A-Za-z]:\\      # a path on a machine; one in a bucket begins with no slash
-    | \bMedia\. | \b[a-z_]\w*\( | \b\w+(?:Error|Exception)\b  # Python
+    | \bMedia\. | \b[a-z_]\w*\((?!e?s\)) | \b\w+(?:Error|Exception)\b  # Python; but "image(s)" is a plural
     | \b(?i:budgets?|over\ a\ limit)\b               # what its owner pays is no user's business
     """,
     re.VERBOSE,
@@ -137,7 +138,8 @@ def told_to_user(error: NexiomError, *, ordered: bool) -> str:
     """The failure in words for the user of an app: a line without control characters, never long.
 
     What is for operators in an error's own words is left out, sentence by sentence. Only an order of which nobody
-    knows whether it was taken keeps its next step as it is, for there is no other way on.
+    knows whether it was taken keeps its next step as it is, for there is no other way on; of both its texts the first
+    line is for its user, and what follows is for operators.
 
     Args:
         error: What the job failed with.
@@ -151,10 +153,12 @@ def told_to_user(error: NexiomError, *, ordered: bool) -> str:
         'The provider takes no more orders of this app at present. Nothing'
     """
     words = words_for(error)
-    what = (_plain(error.message) if words.own else "") or words.what
-    step = (_plain(error.next_step) if words.own else "") or words.step
+    what, step = (error.message, error.next_step) if words.own else ("", "")
     if isinstance(error, SubmissionUncertain):
-        step = printable(error.next_step)
+        what, step = _first_line(what), printable(_first_line(step))
+    else:
+        step = _plain(step)
+    what, step = _plain(what) or words.what, step or words.step
     money = in_words_of_money(error.charged or ("unknown" if ordered else "no"))
     return f"{what} {money} {step}"
 
@@ -162,6 +166,13 @@ def told_to_user(error: NexiomError, *, ordered: bool) -> str:
 def _plain(text: str) -> str:
     """The sentences of a text that anybody can read."""
     sentences = _SENTENCE_END.split(redact(text))
-    kept = " ".join(one for one in sentences if not _FOR_OPERATORS.search(one))
+    plain = [one for one in sentences if not _FOR_OPERATORS.search(one)]
+    if all(_REQUEST_ID.fullmatch(one) for one in plain):
+        return ""  # it is no reason by itself
+    kept = " ".join(plain)
     short = printable(kept, _LONGEST_TEXT).rstrip(" :;,")
     return short if not short or short.endswith((".", "!", "?", "…")) else f"{short}."
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]

@@ -20,6 +20,7 @@ from nexiom_sdk.phases import JobStatus
 from nexiom_sdk.schedule import backoff
 
 AWAY_SECONDS = 600.0  # how long a database is waited for, where nobody said how long to wait
+_SHORTEST_NAP_SECONDS = 0.01
 _LONGEST_NAP_SECONDS = 1.0  # another process may finish the job meanwhile
 _GLANCE_SECONDS = 0.2  # how soon a change made by a running step is seen
 
@@ -66,7 +67,7 @@ async def driven(
         NexiomError: Open watches were ended.
     """
     clock, outage, steps = desk.clock, Outage(desk.clock), Steps(job_id, watches)
-    shown, reached_at = None, clock.monotonic()
+    shown, seen, reached_at = None, None, clock.monotonic()
     while True:
         try:
             step = steps.begin(engine.advance(job_id, watched=True))
@@ -99,7 +100,10 @@ async def driven(
         outage.over()
         reached_at = clock.monotonic()
         due_in = (job.due_at - desk.now()).total_seconds()
-        await clock.sleep(min(max(due_in, 0.01), _LONGEST_NAP_SECONDS))
+        # Where the step changed nothing, the row was not to be had: its clock may be behind ours, or somebody has it.
+        least = _SHORTEST_NAP_SECONDS if job.updated_at != seen else _LONGEST_NAP_SECONDS
+        seen = job.updated_at
+        await clock.sleep(min(max(due_in, least), _LONGEST_NAP_SECONDS))
 
 
 async def _first_of(step: asyncio.Task[GenerationJob], pause: Awaitable[None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -60,7 +60,7 @@ class DatabaseAddress:
 
     async def connect(self) -> Connection:
         """A connection of one's own; its errors are the driver's."""
-        connection = await psycopg.AsyncConnection[DictRow].connect(self.conninfo.get_secret_value(), **_TERMS)
+        connection = await _Connection.connect(self.conninfo.get_secret_value(), **_TERMS)
         _json_as_text(connection)
         return connection
 
@@ -81,7 +81,7 @@ class DatabaseAddress:
 
         return _Pool(
             self.conninfo.get_secret_value(),
-            connection_class=psycopg.AsyncConnection[DictRow],
+            connection_class=_Connection,
             kwargs=dict(_TERMS),
             min_size=1,
             max_size=most,
@@ -90,6 +90,23 @@ class DatabaseAddress:
             reconnect_timeout=patience_seconds,
             open=False,
         )
+
+
+class _Connection(psycopg.AsyncConnection[DictRow]):
+    """A connection that nobody holds whose making was cancelled.
+
+    A pool that overhears the cancelling logs it, and whoever keeps what was logged keeps its traceback: with that, a
+    connection of the server stays that is half made, of which nobody else knows.
+    """
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **terms: Any) -> Self:  # noqa: ANN401 - as the driver has it
+        try:
+            return await super().connect(conninfo, **terms)
+        except asyncio.CancelledError as error:
+            cancelled = error.with_traceback(None)
+            cancelled.__context__ = None
+        raise cancelled
 
 
 class _Pool(AsyncConnectionPool[Connection]):

@@ -37,6 +37,7 @@ class Connections:
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._opening = asyncio.Lock()
         self._unfit = False  # a new connection found a database that has changed
+        self._returning: set[asyncio.Future[None]] = set()
         self._made: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     @contextlib.asynccontextmanager
@@ -57,7 +58,7 @@ class Connections:
                 await pool.drain()
             raise
         finally:
-            await pool.putconn(connection)
+            await self._returned(pool, connection)
 
     async def close(self, *, timeout_seconds: float) -> None:
         """Close those that nobody has; the others when they come back."""
@@ -80,7 +81,14 @@ class Connections:
                 raise await self._why_none() from None
             if not self._unfit:
                 return pool, connection
-            await pool.putconn(connection)
+            await self._returned(pool, connection)
+
+    async def _returned(self, pool: AsyncConnectionPool[Connection], connection: Connection) -> None:
+        """Give it back, also where the call is cancelled once more meanwhile: else the pool counts it for ever."""
+        returning = asyncio.ensure_future(pool.putconn(connection))
+        self._returning.add(returning)  # a loop holds its tasks weakly
+        returning.add_done_callback(self._returning.discard)
+        await asyncio.shield(returning)
 
     async def _why_none(self) -> StorageError:
         """The pool does not say why it has no connection; one that is made by hand does, unless all were in use."""

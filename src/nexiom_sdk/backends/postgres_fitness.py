@@ -45,7 +45,8 @@ async def check(connection: Connection, place: str) -> None:
         )
     if seen["rows_hidden"]:  # it would find no jobs, and say nothing
         msg = f"The database {place} hides rows of generation_jobs from this user."
-        raise _unfit(msg, "Workers need the user that owns the table, or one with bypassrls: on Supabase, postgres.")
+        hint = "Workers need the user that owns the table, or one with bypassrls: on Supabase, postgres."
+        raise _unfit(msg, f"{hint} For the owner itself, `alter table generation_jobs no force row level security`.")
     if seen["encoding"] != "UTF8":  # an order would be paid for, and then no row could hold what came of it
         msg = f"The database {place} has the encoding {printable(str(seen['encoding']), 40)}, where UTF8 is needed."
         raise _unfit(msg, "Make a database with `create database ... encoding 'UTF8'`, and move the table there.")
