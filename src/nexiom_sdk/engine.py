@@ -161,7 +161,8 @@ class Engine:
         except Overtaken:
             extra = {"action": "overtaken", "job_id": job.id}
             _log.warning("job %s: another worker took over", job.id, extra=extra)
-            return await self.row(job.id)
+            self._recover_at = float("-inf")  # what came of this step may rest here
+            return await self.recalled(await self.row(job.id))
         except NexiomError as error:
             if job.provider_job_id is not None and isinstance(error, StorageError):
                 error.charged = error.charged or "yes"

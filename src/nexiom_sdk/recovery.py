@@ -17,7 +17,7 @@ from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import NexiomError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
-from nexiom_sdk.phases import Phase
+from nexiom_sdk.phases import JobStatus, Phase
 from nexiom_sdk.providers.calls import call
 from nexiom_sdk.providers.protocol import SupportsCancel
 from nexiom_sdk.repositories import JobQuery
@@ -106,9 +106,12 @@ class Recovery:
             return await self.desk.repository.get(job.id)
         if not await self.saving.results.spool.files(job):
             return None
-        if job.phase is Phase.QUEUED:
+        was = job.phase
+        if was is Phase.QUEUED:
             job = await self.desk.commit(job, moves.intended(job, None, now=self.desk.now()))
-        return await self.saving.finish(job, Succeeded(assets=()))
+        job = await self.saving.finish(job, Succeeded(assets=()))
+        # Nobody can claim an uncertain job: what brings it back moves the fence, which only the row tells.
+        return await self.desk.repository.get(job.id) if was is Phase.UNKNOWN else job
 
     async def record(self, answer: KeptAnswer) -> None:
         """Give a late answer to its row, whoever has the job by now, and stop keeping it.
@@ -153,13 +156,24 @@ class Recovery:
             _log.warning(told, job_id, why, extra={"action": "not_recovered", "job_id": job_id})
 
     async def _cleared(self, job_id: str, order_no: int) -> None:
-        """Files of an order that is over are dropped; those of one that nobody knew to be taken are its answer."""
+        """Files of an order that is over are dropped; those of one that nobody knew to be taken are its answer.
+
+        A video that was paid for is not dropped before its job has one, even if the job was ordered again meanwhile.
+        """
         job = await self.desk.repository.get(job_id)
         if job is None:
             return
+        earlier, place = job.order_no > order_no, self.saving.results.spool.in_words
         if job.phase is Phase.UNKNOWN:
             await self.recalled(job)
-        elif job.phase is Phase.DONE or job.order_no > order_no:
+        elif earlier and job.status is not JobStatus.COMPLETED:
+            told = "job %s: a video of its order %d, which was paid for, stays in %s: the job was ordered again since"
+            _log.warning(told, job_id, order_no, place, extra={"action": "earlier_video", "job_id": job_id})
+        elif job.phase is Phase.DONE:
+            if earlier:
+                told = "job %s: a video of its order %d is removed from %s: the job has one of order %d"
+                extra = {"action": "earlier_video", "job_id": job_id}
+                _log.warning(told, job_id, order_no, place, job.order_no, extra=extra)
             await self.saving.results.spool.drop_order(job_id, order_no)
 
     async def _with_state(self, answer: KeptAnswer) -> bool:
