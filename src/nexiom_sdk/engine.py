@@ -14,7 +14,14 @@ from datetime import datetime
 from nexiom_sdk import defects
 from nexiom_sdk.answered import Answered
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageError, StorageUnavailable
+from nexiom_sdk.errors import (
+    ConfigurationError,
+    JobNotFound,
+    NexiomError,
+    PluginError,
+    StorageError,
+    StorageUnavailable,
+)
 from nexiom_sdk.following import Following
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob
@@ -28,6 +35,7 @@ from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.results import Results
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.spool import Spool
+from nexiom_sdk.trouble import next_step_of, trouble_of
 from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
@@ -174,6 +182,19 @@ class Engine:
         except asyncio.CancelledError:
             await self._release(job)
             raise
+
+    def shown(self, job: GenerationJob) -> GenerationJob:
+        """The job as its first step left it, for whoever ordered it: what is not set up here shows at once.
+
+        Raises:
+            ConfigurationError: Nothing was sent, because a setting or a key is missing; the job waits.
+        """
+        missing = next_step_of(job) if job.phase is Phase.QUEUED and job.timing.not_set_up_since else ""
+        if not missing:
+            return job
+        goes_on = f"Job {job.id} waits for that and goes on by itself; `nexiom jobs cancel {job.id}` ends it."
+        msg = trouble_of(job)
+        raise ConfigurationError(msg, next_step=f"{missing} {goes_on}", job_id=job.id, charged="no")
 
     async def _step(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         try:

@@ -237,12 +237,10 @@ class Ordering:
                 error.retryable or error.fallback or isinstance(error, ConfigurationError)
             )
             return await (self._uncertain(job, error) if for_good else self.desk.later(job, error))
+        if isinstance(error, ConfigurationError) and not isinstance(error, PluginError):
+            return await self.refusals.unusable(job, error)  # found while the order was written, before it was sent
         if error.charged == "no":
             return await self.refusals.refused(job, error)
-        not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
-        if not_set_up and provider.submission_recovery != "key":
-            # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
-            return await self.refusals.unusable(job, error)
         if provider.submission_recovery == "none":
             return await self._uncertain(job, error)
         return await self.desk.later(job, error)

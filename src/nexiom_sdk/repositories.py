@@ -42,7 +42,7 @@ class JobQuery:
 class JobRepository(Protocol):
     """Where rows live. All times are the store's clock; every error is a `StorageError` unless named.
 
-    `claim`, `adopt_late_id`, and a step out of `unknown` move the fence, nothing else. Every worker write must match it.
+    Only `claim`, `adopt_late_id` and a step out of `unknown` move the fence. Every worker write must match it.
 
     A row whose type is not `video` is somebody else's. `add` puts it in and `get` gives it, so that whoever asks for it
     can be told; for all other methods it is not there: it is neither listed, claimed, woken, saved, extended, adopted
