@@ -15,6 +15,7 @@ from nexiom_sdk import defects
 from nexiom_sdk.answered import Answered
 from nexiom_sdk.desk import Desk, Overtaken
 from nexiom_sdk.errors import (
+    Charged,
     ConfigurationError,
     JobNotFound,
     NexiomError,
@@ -30,7 +31,7 @@ from nexiom_sdk.lease import Lease
 from nexiom_sdk.ordering import Ordering
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.looks import Looks
-from nexiom_sdk.recovery import Recovery, Unrecorded
+from nexiom_sdk.recovery import Recovery, Unrecorded, telling_of_money
 from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.results import Results
 from nexiom_sdk.saving import Saving
@@ -172,13 +173,14 @@ class Engine:
             self._recover_at = float("-inf")  # what came of this step may rest here
             return await self.recalled(await self.row(job.id))
         except NexiomError as error:
-            if job.provider_job_id is not None and isinstance(error, StorageError):
-                error.charged = error.charged or "yes"
+            if isinstance(error, StorageError):
+                error.charged = error.charged or _charged(job)
             raise
         except Exception as error:  # an adapter's cards and values are foreign data: what they break is told as theirs
             where = defects.place_of(error)
             msg = f"A step of job {job.id} at {job.provider} met a defect: {type(error).__name__}{where}."
-            raise PluginError(msg, job_id=job.id, next_step=defects.next_step(job.provider or "")) from error
+            hint = defects.next_step(job.provider or "")
+            raise PluginError(msg, job_id=job.id, next_step=hint, charged=_charged(job)) from error
         except asyncio.CancelledError:
             await self._release(job)
             raise
@@ -211,8 +213,9 @@ class Engine:
                     return job
         except Unrecorded as answer:
             self._recover_at = float("-inf")
-            await self._recovery.insist(answer)
-            return await self.row(job.id)
+            with telling_of_money(job, "yes"):
+                await self._recovery.insist(answer)
+                return await self.row(job.id)
 
     async def row(self, job_id: str) -> GenerationJob:
         """The row as it is.
@@ -256,6 +259,13 @@ class Engine:
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
+
+
+def _charged(job: GenerationJob) -> Charged | None:
+    """Whether the present order of a job was charged, as far as its row tells before a step."""
+    if job.provider_job_id is not None or job.phase is Phase.SAVING:
+        return "yes"
+    return "unknown" if job.phase is Phase.SUBMITTING else None
 
 
 def _nothing() -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 
 from nexiom_sdk import moves, schedule
+from nexiom_sdk.defects import place_of
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import NexiomError, StorageUnavailable
+from nexiom_sdk.errors import Charged, NexiomError, PluginError, StorageUnavailable
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
 from nexiom_sdk.phases import JobStatus, Phase
@@ -41,6 +42,29 @@ class Unrecorded(Exception):
         super().__init__()
         self.record: Callable[[], Awaitable[object]] = record
         self.trouble: StorageUnavailable = trouble
+
+
+@contextlib.contextmanager
+def telling_of_money(job: GenerationJob, charged: Charged) -> Iterator[None]:
+    """What goes wrong with the row of an order that went out says so: whoever made the order has to hear of the money.
+
+    Args:
+        job: Whose order it is.
+        charged: Whether it was.
+    """
+    try:
+        yield
+    except (Overtaken, Unrecorded):
+        raise
+    except NexiomError as error:
+        error.charged = error.charged or charged
+        if not isinstance(error, StorageUnavailable):  # one that names a job would be no outage
+            error.job_id = error.job_id or job.id
+        raise
+    except Exception as error:  # a repository may be anybody's code
+        msg = f"Job {job.id} was ordered, and a defect met its answer: {type(error).__name__}{place_of(error)}."
+        hint = "The answer is kept here and recorded by itself once that works: do not order again. Report the place."
+        raise PluginError(msg, job_id=job.id, next_step=hint, charged=charged) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +100,7 @@ class Recovery:
         """Try again to write the row for as long as a lease; after that it is up to others.
 
         Raises:
-            StorageUnavailable: It could not be written, and the order is paid. The answer stays kept.
+            StorageError: It could not be written, and the order is paid. The answer stays kept.
         """
         desk, trouble = self.desk, unrecorded.trouble
         until = desk.clock.monotonic() + desk.lease_seconds
@@ -90,7 +114,6 @@ class Recovery:
                 trouble = error
             else:
                 return
-        trouble.charged = "yes"
         raise trouble
 
     async def recalled(self, job: GenerationJob) -> GenerationJob | None:
