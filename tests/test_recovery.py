@@ -25,7 +25,7 @@ from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, sample_video
 from nexiom_sdk.testing.sample_jobs import sample_job
-from nexiom_sdk.types import Operation, Submission, SubmissionRecovery, Succeeded
+from nexiom_sdk.types import Operation, Poll, Submission, SubmissionRecovery, Succeeded
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -424,12 +424,110 @@ async def test_an_answer_is_kept_until_the_row_has_its_state_too(rig_of: RigOf, 
     await rig.studio._engine.recover()
     assert len(_kept(rig)) == 1
     await rig.repository.extend(row.id, fence=held.fence, seconds=0.0)
-    rig.later(seconds=301)
+    rig.later(seconds=6)
     await rig.studio._engine.recover()
     row = await rig.studio.get(row.id)
     assert _kept(rig) == []
     assert row.operation is not None
     assert row.operation.state == {"key": row.order_key}
+
+
+async def test_a_state_that_does_not_come_into_its_row_blocks_nobody_and_is_looked_with_all_the_same(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
+    rig = rig_of(fake)
+    row = await _ordered_in_an_outage(rig, fake)
+    save, looked_with, poll = rig.repository.save, list[object](), fake.poll
+
+    async def away(*_: object, **__: object) -> bool:
+        raise StorageUnavailable("The database is away.")
+
+    async def seen(operation: Operation, /) -> Poll:
+        looked_with.append(dict(operation.state))
+        return await poll(operation)
+
+    rig.repository.save = away  # type: ignore[method-assign]
+    rig.later(seconds=6)
+    await rig.studio._engine.recover()
+    rig.repository.save = save  # type: ignore[method-assign]
+    fake.poll = seen  # type: ignore[method-assign]
+    row = await rig.studio.get(row.id)
+    assert (row.phase, "operation" in row.provider_metadata, len(_kept(rig))) == (Phase.WAITING, False, 1)
+    row = await rig.step(row)  # at once: the lease was given back
+    assert looked_with == [{"key": row.order_key}]
+    assert row.timing.submit_answered_at is not None
+    assert row.operation is not None
+    assert row.operation.state == {"key": row.order_key}
+
+
+async def test_a_step_goes_on_until_the_row_has_the_state_too(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
+    rig = rig_of(fake)
+    save, fails = rig.repository.save, 2
+
+    async def twice_away(job: GenerationJob, /, *, fence: int) -> bool:
+        nonlocal fails
+        if job.phase is Phase.WAITING and fails:
+            fails -= 1
+            raise StorageUnavailable("The database is away.")
+        return await save(job, fence=fence)
+
+    rig.repository.save = twice_away  # type: ignore[method-assign]
+    row = await rig.step(await rig.submitted())
+    assert row.operation is not None
+    assert (row.operation.state, _kept(rig)) == ({"key": row.order_key}, [])
+
+
+async def _three_kept(rig: Rig) -> list[str]:
+    """Jobs whose orders were taken, as only this machine knows, in the order in which they are recorded."""
+    rows = [await rig.left_in_submitting(await rig.submitted()) for _ in range(3)]
+    ids = sorted(row.id for row in rows)
+    for job_id in ids:
+        answer = KeptAnswer(job_id=job_id, order_no=0, provider="acme", provider_job_id=f"o-{job_id}", state={})
+        await rig.studio._engine._recovery.kept.keep(answer)
+    return ids
+
+
+def _locked(rig: Rig, *locked: str) -> list[str]:
+    """Somebody holds these rows: who writes them waits in vain. Gives who was asked for."""
+    adopt, asked = type(rig.repository).adopt_late_id, list[str]()
+
+    async def slow(job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
+        asked.append(job_id)
+        if job_id in locked:
+            raise StorageUnavailable("The database did not answer within 30 s.")
+        return await adopt(rig.repository, job_id, order_no, provider, provider_job_id)
+
+    rig.repository.adopt_late_id = slow  # type: ignore[method-assign]
+    return asked
+
+
+async def test_one_row_that_somebody_locks_holds_up_no_other_answer(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    ids = await _three_kept(rig)
+    _locked(rig, ids[0])
+    await rig.studio._engine.recover()
+    assert [one.name.partition(".")[0] for one in _kept(rig)] == ids[:1]
+    _locked(rig)
+    rig.later(seconds=6)
+    await rig.studio._engine.recover()
+    assert _kept(rig) == []
+
+
+async def test_rows_that_are_out_of_reach_are_asked_for_twice_in_a_round_and_next_time_others_come_first(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    ids = await _three_kept(rig)
+    asked = _locked(rig, *ids)
+    await rig.studio._engine.recover()
+    assert asked == ids[:2]
+    asked = _locked(rig, *ids[:2])
+    rig.later(seconds=6)
+    await rig.studio._engine.recover()
+    assert asked == [ids[2], *ids[:2]]
+    assert [one.name.partition(".")[0] for one in _kept(rig)] == ids[:2]
 
 
 async def test_recovery_that_is_called_from_many_tasks_works_once(rig_of: RigOf, clock: VirtualClock) -> None:
@@ -438,10 +536,10 @@ async def test_recovery_that_is_called_from_many_tasks_works_once(rig_of: RigOf,
     reads, recovery = 0, rig.studio._engine._recovery
     real = type(recovery).all
 
-    async def counted(self: object) -> None:
+    async def counted(self: object) -> bool:
         nonlocal reads
         reads += 1
-        await real(recovery)
+        return await real(recovery)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(type(recovery), "all", counted)

@@ -94,7 +94,8 @@ class Engine:
         claimed = self._recover_at = clock.monotonic() + RECOVER_AGAIN_SECONDS
         pause = RECOVER_EVERY_SECONDS
         try:
-            await self._recovery.all()
+            if not await self._recovery.all():
+                pause = RECOVER_AGAIN_SECONDS
         except (NexiomError, OSError) as error:
             pause = RECOVER_AGAIN_SECONDS
             _log.warning("what was left here cannot be put right now: %s", error, extra={"action": "not_recovered"})
@@ -206,7 +207,7 @@ class Engine:
                 case Phase.SUBMITTING:
                     return await self._ordering.settle(job, lease, watched=watched)
                 case Phase.WAITING:
-                    return await self._following.look(job, watched=watched)
+                    return await self._following.look(await self._recovery.informed(job), watched=watched)
                 case Phase.SAVING:
                     return await self._saving.save(job)
                 case Phase.UNKNOWN | Phase.DONE:
