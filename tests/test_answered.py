@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nexiom_sdk import GenerationJob, JobStatus
+from nexiom_sdk import GenerationJob, JobStatus, VideoRequest
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.errors import PluginError, StorageError, StorageUnavailable
 from nexiom_sdk.events import JobMoved
@@ -184,13 +184,58 @@ async def test_a_defect_of_the_repository_after_the_order_keeps_the_answer(rig_o
         return await save(job, fence=fence)
 
     rig.repository.save = broken  # type: ignore[method-assign]
-    with pytest.raises(PluginError):
-        await rig.step(await rig.submitted())
+    job = await rig.submitted()
+    with pytest.raises(PluginError, match="do not order again") as raised:
+        await rig.step(job)
+    assert (raised.value.charged, raised.value.job_id) == ("yes", job.id)
     assert len(_kept(rig)) == 1
     rig.repository.save = save  # type: ignore[method-assign]
     [job] = await rig.studio.jobs()
     assert (await rig.steps(job)).status is JobStatus.COMPLETED
     assert (fake.accepted, _kept(rig)) == ([job.order_key], [])
+
+
+async def test_an_outage_at_the_answer_that_ends_with_another_trouble_still_says_that_it_was_charged(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = rig_of(fake)
+    save = rig.repository.save
+
+    async def away(job: GenerationJob, /, *, fence: int) -> bool:
+        if job.phase is Phase.WAITING:
+            raise StorageUnavailable("The database is away.")
+        return await save(job, fence=fence)
+
+    async def refused(*_: object) -> bool:
+        raise StorageError("The table does not take it.")
+
+    rig.repository.save = away  # type: ignore[method-assign]
+    rig.repository.adopt_late_id = refused  # type: ignore[method-assign]
+    job = await rig.submitted()
+    with pytest.raises(StorageError, match="does not take it") as raised:
+        await rig.step(job)
+    assert (raised.value.charged, raised.value.job_id, len(_kept(rig))) == ("yes", job.id, 1)
+
+
+async def test_an_outage_while_a_new_order_is_recorded_names_its_job(tmp_path: Path) -> None:
+    clock = VirtualClock(auto=True)
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
+    rig = Rig(tmp_path, clock, (fake,), {})
+    save = rig.repository.save
+
+    async def away(*_: object) -> bool:
+        raise StorageUnavailable("The database is away.")
+
+    async def cut_off(job: GenerationJob, /, *, fence: int) -> bool:
+        return await (away() if job.phase is Phase.WAITING else save(job, fence=fence))
+
+    rig.repository.save = cut_off  # type: ignore[method-assign]
+    rig.repository.adopt_late_id = away  # type: ignore[method-assign]
+    with pytest.raises(StorageUnavailable) as raised:
+        await rig.studio.submit(VideoRequest(prompt="a fox"))
+    [job] = await rig.studio.jobs()
+    assert (raised.value.charged, raised.value.job_id) == ("yes", job.id)
 
 
 async def test_a_late_id_that_its_row_does_not_take_is_kept(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 
@@ -16,6 +17,7 @@ from nexiom_sdk.errors import (
     ContentRejected,
     InvalidInput,
     JobConflict,
+    MissingCredentials,
     ModelRetired,
     NexiomError,
     ProviderError,
@@ -552,11 +554,30 @@ async def test_a_refusal_that_asks_for_no_wait_is_not_answered_at_once_and_later
     assert gaps == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-async def test_a_setting_that_an_adapter_finds_wrong_while_it_writes_the_order_was_never_sent(
-    rig_of: RigOf, clock: VirtualClock
+@pytest.mark.parametrize("recovery", ["key", "lookup", "none"])
+@pytest.mark.parametrize("call", ["submit", "generate"])
+async def test_a_key_that_only_the_adapter_misses_shows_at_once_and_its_job_waits_for_it(
+    call: str, recovery: SubmissionRecovery, rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    wrong = ConfigurationError("ACME_BUCKET is no place.", next_step="Correct ACME_BUCKET.")
-    fake = FakeProvider("acme", clock=clock, submission_recovery="none").refuse(wrong)
+    missing = MissingCredentials("acme needs ACME_KEY.", next_step="Set ACME_KEY.")
+    fake = FakeProvider("acme", clock=clock, submission_recovery=recovery).refuse(missing).succeed()
+    rig = rig_of(fake)
+    order = rig.studio.generate if call == "generate" else rig.studio.submit
+    with pytest.raises(ConfigurationError, match="acme needs ACME_KEY") as raised:
+        await order(VideoRequest(prompt="a fox"))
+    job = await rig.studio.get(raised.value.job_id or "")
+    assert (job.phase, raised.value.charged) == (Phase.QUEUED, "no")
+    assert raised.value.next_step.startswith("Set ACME_KEY. ")
+    assert (await rig.steps(job)).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("charged", ["no", None])
+@pytest.mark.parametrize("recovery", ["key", "lookup", "none"])
+async def test_a_setting_that_an_adapter_finds_wrong_while_it_writes_the_order_was_never_sent(
+    recovery: SubmissionRecovery, charged: Literal["no"] | None, rig_of: RigOf, clock: VirtualClock
+) -> None:
+    wrong = ConfigurationError("ACME_BUCKET is no place.", next_step="Correct ACME_BUCKET.", charged=charged)
+    fake = FakeProvider("acme", clock=clock, submission_recovery=recovery).refuse(wrong)
     job = await rig_of(fake).studio.submit(VideoRequest(prompt="a fox"))
     error = job.failure()
     assert isinstance(error, AuthenticationFailed)

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from nexiom_sdk import GenerationJob, JobStatus
+from nexiom_sdk import GenerationJob, JobStatus, moves
 from nexiom_sdk.backends.sqlite import SqliteRepository
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.disk import LEFTOVER_SECONDS
-from nexiom_sdk.errors import StorageUnavailable
+from nexiom_sdk.errors import StorageUnavailable, SubmissionUncertain
 from nexiom_sdk.kept_answers import KeptAnswer, KeptAnswers
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.testing import CancellableFakeProvider, FakeProvider, VirtualClock, sample_video
 from nexiom_sdk.testing.sample_jobs import sample_job
-from nexiom_sdk.types import SubmissionRecovery
+from nexiom_sdk.types import Operation, Poll, Submission, SubmissionRecovery, Succeeded
 from rig import Rig
 
 RigOf = Callable[..., Rig]
@@ -117,8 +117,6 @@ async def test_an_answer_that_outlives_its_step_is_used_before_the_order_is_sett
 async def test_an_answer_is_used_even_where_another_machine_put_the_order_back(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    from nexiom_sdk import moves
-
     fake = FakeProvider("acme", clock=clock, submission_recovery="lookup", lookup_lag=99).succeed()
     rig = rig_of(fake)
     row = await _ordered_in_an_outage(rig, fake)
@@ -133,9 +131,6 @@ async def test_an_answer_is_used_even_where_another_machine_put_the_order_back(
 async def test_a_job_that_another_machine_gave_up_as_uncertain_is_revived(
     by: str, rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    from nexiom_sdk import moves
-    from nexiom_sdk.errors import SubmissionUncertain
-
     fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
     rig = rig_of(fake)
     row = await _ordered_in_an_outage(rig, fake)
@@ -258,8 +253,8 @@ async def test_folders_of_orders_that_are_over_are_dropped_and_no_others(rig_of:
     )
     await rig.repository.add(moved_on)
     spool = rig.studio.settings.spool
-    over = [f"{done.id}.0", f"{moved_on.id}.0"]
-    alive = [f"{running.id}.0", f"{moved_on.id}.1", "nobody-knows.0", "answers"]
+    over = [f"{done.id}.0"]
+    alive = [f"{running.id}.0", f"{moved_on.id}.0", f"{moved_on.id}.1", "nobody-knows.0", "answers"]
     for name in (*over, *alive, "j1.0.7.part", "j2.0.8.part"):
         (spool / name).mkdir(parents=True, exist_ok=True)
         (spool / name / "000").write_bytes(b"video")
@@ -274,9 +269,6 @@ async def test_folders_of_orders_that_are_over_are_dropped_and_no_others(rig_of:
 async def test_a_paid_video_in_the_spool_is_used_once_its_job_is_uncertain(
     by: str, rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    from nexiom_sdk import moves
-    from nexiom_sdk.errors import SubmissionUncertain
-
     fake = FakeProvider("acme", clock=clock, submission_recovery="none").answer_at_once(data=sample_video())
     rig = rig_of(fake)
     row = await _ordered_in_an_outage(rig, fake)
@@ -300,9 +292,6 @@ async def test_a_paid_video_in_the_spool_is_used_once_its_job_is_uncertain(
 async def test_a_video_of_an_earlier_order_is_not_dropped_while_its_job_is_uncertain(
     rig_of: RigOf, clock: VirtualClock
 ) -> None:
-    from nexiom_sdk import moves
-    from nexiom_sdk.errors import SubmissionUncertain
-
     rig = rig_of(FakeProvider("acme", clock=clock))
     job = (await rig.submitted()).evolve(id="00000000-0000-4000-8000-00000000000a", order_no=1, client_key=None)
     await rig.repository.add(moves.unknown(job, SubmissionUncertain("lost"), now=clock.now()))
@@ -312,10 +301,71 @@ async def test_a_video_of_an_earlier_order_is_not_dropped_while_its_job_is_uncer
     assert folder.exists()
 
 
-async def test_an_order_is_not_made_again_where_its_kept_answer_is(rig_of: RigOf, clock: VirtualClock) -> None:
-    from nexiom_sdk import moves
-    from nexiom_sdk.errors import SubmissionUncertain
+async def _uncertain_here(rig: Rig, fake: FakeProvider) -> GenerationJob:
+    """Another machine gave the job up as uncertain, and its paid video is in the spool of this one."""
+    row = await _ordered_in_an_outage(rig, fake)
+    rig.later(seconds=300)
+    await _given_up(rig, row.id)
+    return await rig.studio.get(row.id)
 
+
+async def _given_up(rig: Rig, job_id: str) -> None:
+    [claimed] = await rig.repository.claim(limit=1, lease_seconds=60, job_id=job_id)
+    given_up = moves.unknown(claimed, SubmissionUncertain("its answer was lost"), now=rig.clock.now())
+    assert await rig.repository.save(given_up, fence=claimed.fence)
+
+
+async def test_an_order_made_again_elsewhere_while_its_video_is_brought_back_is_not_paid_twice(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").answer_at_once(data=sample_video())
+    rig = rig_of(fake)
+    row = await _uncertain_here(rig, fake)
+    again = moves.resubmitted(row, now=clock.now())  # another machine has read the row and is about to write this
+    await rig.studio._engine.recover()
+    assert not await rig.repository.save(again, fence=row.fence)
+    assert (await rig.steps(row)).status is JobStatus.COMPLETED
+    assert fake.calls.count("submit") == 1
+
+
+async def test_a_paid_video_of_an_earlier_order_stays_until_its_job_has_one_and_is_told(
+    rig_of: RigOf, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").answer_at_once(data=sample_video())
+    rig = rig_of(fake)
+    row = await _uncertain_here(rig, fake)
+    folder = rig.studio.settings.spool / row.order_key
+    assert await rig.repository.save(moves.resubmitted(row, now=clock.now()), fence=row.fence)
+    await rig.studio._engine._recovery.all()
+    assert folder.exists()
+    assert "its order 0, which was paid for, stays in" in caplog.text
+    assert (await rig.steps(row)).status is JobStatus.COMPLETED
+    await rig.studio._engine._recovery.all()
+    assert not folder.exists()
+    assert "its order 0 is removed from" in caplog.text
+
+
+async def test_a_worker_that_lost_its_lease_brings_its_paid_video_back_at_once(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").answer_at_once(data=sample_video())
+    rig, submit = rig_of(fake), fake.submit
+
+    async def overtaken(submission: Submission, /) -> Operation | Succeeded:
+        answer = await submit(submission)
+        row = await rig.repository.get(job.id)
+        assert row is not None
+        assert await rig.repository.extend(row.id, fence=row.fence, seconds=-1.0)
+        await _given_up(rig, row.id)
+        return answer
+
+    fake.submit = overtaken  # type: ignore[method-assign]
+    job = await rig.submitted()
+    [claimed] = await rig.studio._engine.claim(limit=1)
+    assert (await rig.studio._engine.step(claimed)).phase is Phase.SAVING
+
+
+async def test_an_order_is_not_made_again_where_its_kept_answer_is(rig_of: RigOf, clock: VirtualClock) -> None:
     fake = FakeProvider("acme", clock=clock, submission_recovery="none").succeed()
     rig = rig_of(fake)
     row = await _ordered_in_an_outage(rig, fake)
@@ -374,12 +424,110 @@ async def test_an_answer_is_kept_until_the_row_has_its_state_too(rig_of: RigOf, 
     await rig.studio._engine.recover()
     assert len(_kept(rig)) == 1
     await rig.repository.extend(row.id, fence=held.fence, seconds=0.0)
-    rig.later(seconds=301)
+    rig.later(seconds=6)
     await rig.studio._engine.recover()
     row = await rig.studio.get(row.id)
     assert _kept(rig) == []
     assert row.operation is not None
     assert row.operation.state == {"key": row.order_key}
+
+
+async def test_a_state_that_does_not_come_into_its_row_blocks_nobody_and_is_looked_with_all_the_same(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
+    rig = rig_of(fake)
+    row = await _ordered_in_an_outage(rig, fake)
+    save, looked_with, poll = rig.repository.save, list[object](), fake.poll
+
+    async def away(*_: object, **__: object) -> bool:
+        raise StorageUnavailable("The database is away.")
+
+    async def seen(operation: Operation, /) -> Poll:
+        looked_with.append(dict(operation.state))
+        return await poll(operation)
+
+    rig.repository.save = away  # type: ignore[method-assign]
+    rig.later(seconds=6)
+    await rig.studio._engine.recover()
+    rig.repository.save = save  # type: ignore[method-assign]
+    fake.poll = seen  # type: ignore[method-assign]
+    row = await rig.studio.get(row.id)
+    assert (row.phase, "operation" in row.provider_metadata, len(_kept(rig))) == (Phase.WAITING, False, 1)
+    row = await rig.step(row)  # at once: the lease was given back
+    assert looked_with == [{"key": row.order_key}]
+    assert row.timing.submit_answered_at is not None
+    assert row.operation is not None
+    assert row.operation.state == {"key": row.order_key}
+
+
+async def test_a_step_goes_on_until_the_row_has_the_state_too(rig_of: RigOf, clock: VirtualClock) -> None:
+    fake = FakeProvider("acme", clock=clock, submission_recovery="none").hang()
+    rig = rig_of(fake)
+    save, fails = rig.repository.save, 2
+
+    async def twice_away(job: GenerationJob, /, *, fence: int) -> bool:
+        nonlocal fails
+        if job.phase is Phase.WAITING and fails:
+            fails -= 1
+            raise StorageUnavailable("The database is away.")
+        return await save(job, fence=fence)
+
+    rig.repository.save = twice_away  # type: ignore[method-assign]
+    row = await rig.step(await rig.submitted())
+    assert row.operation is not None
+    assert (row.operation.state, _kept(rig)) == ({"key": row.order_key}, [])
+
+
+async def _three_kept(rig: Rig) -> list[str]:
+    """Jobs whose orders were taken, as only this machine knows, in the order in which they are recorded."""
+    rows = [await rig.left_in_submitting(await rig.submitted()) for _ in range(3)]
+    ids = sorted(row.id for row in rows)
+    for job_id in ids:
+        answer = KeptAnswer(job_id=job_id, order_no=0, provider="acme", provider_job_id=f"o-{job_id}", state={})
+        await rig.studio._engine._recovery.kept.keep(answer)
+    return ids
+
+
+def _locked(rig: Rig, *locked: str) -> list[str]:
+    """Somebody holds these rows: who writes them waits in vain. Gives who was asked for."""
+    adopt, asked = type(rig.repository).adopt_late_id, list[str]()
+
+    async def slow(job_id: str, order_no: int, provider: str, provider_job_id: str, /) -> bool:
+        asked.append(job_id)
+        if job_id in locked:
+            raise StorageUnavailable("The database did not answer within 30 s.")
+        return await adopt(rig.repository, job_id, order_no, provider, provider_job_id)
+
+    rig.repository.adopt_late_id = slow  # type: ignore[method-assign]
+    return asked
+
+
+async def test_one_row_that_somebody_locks_holds_up_no_other_answer(rig_of: RigOf, clock: VirtualClock) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    ids = await _three_kept(rig)
+    _locked(rig, ids[0])
+    await rig.studio._engine.recover()
+    assert [one.name.partition(".")[0] for one in _kept(rig)] == ids[:1]
+    _locked(rig)
+    rig.later(seconds=6)
+    await rig.studio._engine.recover()
+    assert _kept(rig) == []
+
+
+async def test_rows_that_are_out_of_reach_are_asked_for_twice_in_a_round_and_next_time_others_come_first(
+    rig_of: RigOf, clock: VirtualClock
+) -> None:
+    rig = rig_of(FakeProvider("acme", clock=clock).hang())
+    ids = await _three_kept(rig)
+    asked = _locked(rig, *ids)
+    await rig.studio._engine.recover()
+    assert asked == ids[:2]
+    asked = _locked(rig, *ids[:2])
+    rig.later(seconds=6)
+    await rig.studio._engine.recover()
+    assert asked == [ids[2], *ids[:2]]
+    assert [one.name.partition(".")[0] for one in _kept(rig)] == ids[:2]
 
 
 async def test_recovery_that_is_called_from_many_tasks_works_once(rig_of: RigOf, clock: VirtualClock) -> None:
@@ -388,10 +536,10 @@ async def test_recovery_that_is_called_from_many_tasks_works_once(rig_of: RigOf,
     reads, recovery = 0, rig.studio._engine._recovery
     real = type(recovery).all
 
-    async def counted(self: object) -> None:
+    async def counted(self: object) -> bool:
         nonlocal reads
         reads += 1
-        await real(recovery)
+        return await real(recovery)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(type(recovery), "all", counted)

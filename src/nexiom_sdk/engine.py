@@ -14,7 +14,15 @@ from datetime import datetime
 from nexiom_sdk import defects
 from nexiom_sdk.answered import Answered
 from nexiom_sdk.desk import Desk, Overtaken
-from nexiom_sdk.errors import JobNotFound, NexiomError, PluginError, StorageError, StorageUnavailable
+from nexiom_sdk.errors import (
+    Charged,
+    ConfigurationError,
+    JobNotFound,
+    NexiomError,
+    PluginError,
+    StorageError,
+    StorageUnavailable,
+)
 from nexiom_sdk.following import Following
 from nexiom_sdk.intake import Intake
 from nexiom_sdk.jobs import GenerationJob
@@ -23,11 +31,12 @@ from nexiom_sdk.lease import Lease
 from nexiom_sdk.ordering import Ordering
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.looks import Looks
-from nexiom_sdk.recovery import Recovery, Unrecorded
+from nexiom_sdk.recovery import Recovery, Unrecorded, telling_of_money
 from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.results import Results
 from nexiom_sdk.saving import Saving
 from nexiom_sdk.spool import Spool
+from nexiom_sdk.trouble import next_step_of, trouble_of
 from nexiom_sdk.wording import printable
 
 _log = logging.getLogger(__name__)
@@ -85,7 +94,8 @@ class Engine:
         claimed = self._recover_at = clock.monotonic() + RECOVER_AGAIN_SECONDS
         pause = RECOVER_EVERY_SECONDS
         try:
-            await self._recovery.all()
+            if not await self._recovery.all():
+                pause = RECOVER_AGAIN_SECONDS
         except (NexiomError, OSError) as error:
             pause = RECOVER_AGAIN_SECONDS
             _log.warning("what was left here cannot be put right now: %s", error, extra={"action": "not_recovered"})
@@ -161,18 +171,33 @@ class Engine:
         except Overtaken:
             extra = {"action": "overtaken", "job_id": job.id}
             _log.warning("job %s: another worker took over", job.id, extra=extra)
-            return await self.row(job.id)
+            self._recover_at = float("-inf")  # what came of this step may rest here
+            return await self.recalled(await self.row(job.id))
         except NexiomError as error:
-            if job.provider_job_id is not None and isinstance(error, StorageError):
-                error.charged = error.charged or "yes"
+            if isinstance(error, StorageError):
+                error.charged = error.charged or _charged(job)
             raise
         except Exception as error:  # an adapter's cards and values are foreign data: what they break is told as theirs
             where = defects.place_of(error)
             msg = f"A step of job {job.id} at {job.provider} met a defect: {type(error).__name__}{where}."
-            raise PluginError(msg, job_id=job.id, next_step=defects.next_step(job.provider or "")) from error
+            hint = defects.next_step(job.provider or "")
+            raise PluginError(msg, job_id=job.id, next_step=hint, charged=_charged(job)) from error
         except asyncio.CancelledError:
             await self._release(job)
             raise
+
+    def shown(self, job: GenerationJob) -> GenerationJob:
+        """The job as its first step left it, for whoever ordered it: what is not set up here shows at once.
+
+        Raises:
+            ConfigurationError: Nothing was sent, because a setting or a key is missing; the job waits.
+        """
+        missing = next_step_of(job) if job.phase is Phase.QUEUED and job.timing.not_set_up_since else ""
+        if not missing:
+            return job
+        goes_on = f"Job {job.id} waits for that and goes on by itself; `nexiom jobs cancel {job.id}` ends it."
+        msg = trouble_of(job)
+        raise ConfigurationError(msg, next_step=f"{missing} {goes_on}", job_id=job.id, charged="no")
 
     async def _step(self, job: GenerationJob, lease: Lease, *, watched: bool) -> GenerationJob:
         try:
@@ -182,15 +207,16 @@ class Engine:
                 case Phase.SUBMITTING:
                     return await self._ordering.settle(job, lease, watched=watched)
                 case Phase.WAITING:
-                    return await self._following.look(job, watched=watched)
+                    return await self._following.look(await self._recovery.informed(job), watched=watched)
                 case Phase.SAVING:
                     return await self._saving.save(job)
                 case Phase.UNKNOWN | Phase.DONE:
                     return job
         except Unrecorded as answer:
             self._recover_at = float("-inf")
-            await self._recovery.insist(answer)
-            return await self.row(job.id)
+            with telling_of_money(job, "yes"):
+                await self._recovery.insist(answer)
+                return await self.row(job.id)
 
     async def row(self, job_id: str) -> GenerationJob:
         """The row as it is.
@@ -234,6 +260,13 @@ class Engine:
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
+
+
+def _charged(job: GenerationJob) -> Charged | None:
+    """Whether the present order of a job was charged, as far as its row tells before a step."""
+    if job.provider_job_id is not None or job.phase is Phase.SAVING:
+        return "yes"
+    return "unknown" if job.phase is Phase.SUBMITTING else None
 
 
 def _nothing() -> None:

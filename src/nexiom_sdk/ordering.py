@@ -29,7 +29,6 @@ from nexiom_sdk.errors import (
     PluginError,
     ProviderBusy,
     ProviderUnavailable,
-    StorageError,
     StorageUnavailable,
     SubmissionUncertain,
 )
@@ -39,6 +38,7 @@ from nexiom_sdk.lease import Lease
 from nexiom_sdk.phases import Phase
 from nexiom_sdk.providers.calls import call, call_once
 from nexiom_sdk.providers.protocol import SupportsLookup, VideoProvider
+from nexiom_sdk.recovery import telling_of_money
 from nexiom_sdk.redaction import redact
 from nexiom_sdk.refusals import Refusals
 from nexiom_sdk.saving import Saving
@@ -137,7 +137,10 @@ class Ordering:
         ordering = self._order_from(place, job, lease, provider, submission, watched=watched)
         may_be_cut_short = provider.submission_recovery == "key"  # the same call again is the same order
         job, spooled = await (ordering if may_be_cut_short else _to_its_end(ordering))
-        return await self.saving.save(job) if spooled else job
+        if not spooled:
+            return job
+        with telling_of_money(job, "yes"):
+            return await self.saving.save(job)
 
     async def _order_from(
         self,
@@ -184,12 +187,9 @@ class Ordering:
                 answer.message = redact(
                     answer.message, (submission.callback_url or "",)
                 )  # refusals quote what was sent
-        try:
+        told = (answer.charged or "unknown") if isinstance(answer, NexiomError) else "yes"
+        with telling_of_money(job, "unknown" if sent_before and told == "no" else told):
             return await self._heard(job, provider, answer, sent_before=sent_before, watched=watched)
-        except StorageError as error:  # whoever made the order has to hear of the money, too
-            told = answer.charged if isinstance(answer, NexiomError) else "yes"
-            error.charged = error.charged or ("unknown" if sent_before and told == "no" else told)
-            raise
 
     async def _heard(
         self,
@@ -237,12 +237,10 @@ class Ordering:
                 error.retryable or error.fallback or isinstance(error, ConfigurationError)
             )
             return await (self._uncertain(job, error) if for_good else self.desk.later(job, error))
+        if isinstance(error, ConfigurationError) and not isinstance(error, PluginError):
+            return await self.refusals.unusable(job, error)  # found while the order was written, before it was sent
         if error.charged == "no":
             return await self.refusals.refused(job, error)
-        not_set_up = isinstance(error, ConfigurationError) and not isinstance(error, PluginError)
-        if not_set_up and provider.submission_recovery != "key":
-            # An adapter finds it when it writes the order, before it sends; only with a key was there one before.
-            return await self.refusals.unusable(job, error)
         if provider.submission_recovery == "none":
             return await self._uncertain(job, error)
         return await self.desk.later(job, error)

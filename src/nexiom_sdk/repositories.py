@@ -42,7 +42,7 @@ class JobQuery:
 class JobRepository(Protocol):
     """Where rows live. All times are the store's clock; every error is a `StorageError` unless named.
 
-    Only `claim` and `adopt_late_id` move the fence. Every worker write must match it.
+    Only `claim`, `adopt_late_id` and a step out of `unknown` move the fence. Every worker write must match it.
 
     A row whose type is not `video` is somebody else's. `add` puts it in and `get` gives it, so that whoever asks for it
     can be told; for all other methods it is not there: it is neither listed, claimed, woken, saved, extended, adopted
@@ -80,7 +80,9 @@ class JobRepository(Protocol):
     async def save(self, job: GenerationJob, /, *, fence: int) -> bool:
         """Write a step; False if the fence has moved: then the step is to be dropped.
 
-        Never writes id, type, user_id, client_key, request, created_at, cancel_requested_at or fence. `leased_until`
+        Never writes id, type, user_id, client_key, request, created_at, cancel_requested_at or the job's fence. Nobody
+        can claim an uncertain job, so of two who bring it back the first raises the fence: where the row's phase is
+        unknown and its fence is above 0, it is one more afterwards. `leased_until`
         None releases the lease, any other value leaves it alone. A wake since the row was read is kept: `run_at`
         becomes the new one if the row still has `job.run_at_read`, else the earlier of the two; a job whose
         `run_at` is the one it was read with leaves the column alone.

@@ -124,6 +124,7 @@ class Studio(Rooms):
 
         Raises:
             RequestError: The request cannot be carried out; nothing was spent.
+            ConfigurationError: As `submit` says.
             ProviderError: The job failed; the class says why.
             WaitTimeout: The job is still running.
         """
@@ -246,7 +247,7 @@ class Studio(Rooms):
 
         Raises:
             RequestError: The request cannot be carried out, or breaks a budget; nothing was spent.
-            ConfigurationError: No provider is set up for it.
+            ConfigurationError: No provider is set up for it; where it names a job, that one waits until it is.
             StorageError: The row or a reference cannot be stored; its `charged` says where money may have been spent.
                 Where it names a job, its row may have been written all the same: go on with that job, or look for it,
                 before the request is submitted again.
@@ -284,7 +285,8 @@ class Studio(Rooms):
         if defer:
             return job
         with about(job.id):
-            return await (self._engine.step(job) if job.id == new.id and at_once else self.advance(job.id))
+            first = self._engine.step(job) if job.id == new.id and at_once else self.advance(job.id)
+            return self._engine.shown(await first)
 
     async def get(self, job_id: str) -> GenerationJob:
         """The row as it is; the address of a finished video is signed anew when its validity nears its end.
@@ -397,9 +399,11 @@ class Studio(Rooms):
         away_seconds = AWAY_SECONDS if timeout_seconds is None else timeout_seconds
         with about(job_id):
             try:
-                async with asyncio.timeout(timeout_seconds):
-                    async for _ in self._driven(job_id, away_seconds=away_seconds, reached=reached):
-                        pass
+                driven = self._driven(job_id, away_seconds=away_seconds, reached=reached)
+                async with asyncio.timeout(timeout_seconds), contextlib.aclosing(driven):
+                    async for job in driven:
+                        if reached:  # whoever ordered it just now hears at once what is not set up
+                            self._engine.shown(job)
             except TimeoutError as error:
                 msg = f"Job {job_id} is still running after {timeout_seconds:g} s."
                 raise WaitTimeout(msg, job_id=job_id) from error

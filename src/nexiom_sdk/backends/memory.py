@@ -222,6 +222,7 @@ class MemoryRepository:
             **{name: getattr(new, name) for name in rows.SAVED},
             run_at=run_at,
             leased_until=None if job.leased_until is None else row.leased_until,
+            fence=row.fence + (row.phase == Phase.UNKNOWN and row.ever_claimed),
             updated_at=self._now(),
         )
 

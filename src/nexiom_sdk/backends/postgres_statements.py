@@ -78,12 +78,14 @@ select {_COLUMNS}, request = %(request)s::jsonb as same_request from public.gene
 
 CLAIM = f"select {_COLUMNS} from public.claim_generation_jobs(%(limit)s, %(lease_seconds)s, %(id)s)".encode()
 
-# A wake since the row was read is kept, and so is a cancel before an intent: see JobRepository.save.
+# A wake since the row was read is kept, and so is a cancel before an intent; what brings an uncertain job back moves
+# the fence: see JobRepository.save.
 _STEP = """
        run_at = case when %(run_at)s = %(run_at_read)s then run_at
                      when run_at = %(run_at_read)s then %(run_at)s
                      else least(run_at, %(run_at)s) end,
-       leased_until = case when %(leased_until)s::timestamptz is null then null else leased_until end
+       leased_until = case when %(leased_until)s::timestamptz is null then null else leased_until end,
+       fence = fence + (phase = 'unknown' and fence > 0)::int
  where id = %(id)s and type = 'video' and fence = %(fence)s
    and not (phase = 'queued' and %(phase)s = 'submitting' and cancel_requested_at is not null
             and %(cancel_requested_at)s::timestamptz is null)

@@ -57,14 +57,16 @@ returning *
 CLAIM_ANY = _CLAIM.format(which="true")
 CLAIM_ONE = _CLAIM.format(which="id = :id")
 
-# A wake since the row was read is kept, and so is a cancel before an intent: see JobRepository.save.
+# A wake since the row was read is kept, and so is a cancel before an intent; what brings an uncertain job back moves
+# the fence: see JobRepository.save.
 _SAVE = """
 update generation_jobs
    set {saved}, updated_at = :now{more},
        run_at = case when :run_at = :run_at_read then run_at
                      when run_at = :run_at_read then :run_at
                      else min(run_at, :run_at) end,
-       leased_until = case when :leased_until is null then null else leased_until end
+       leased_until = case when :leased_until is null then null else leased_until end,
+       fence = fence + (phase = 'unknown' and fence > 0)
  where id = :id and type = 'video' and fence = :fence
    and not (phase = 'queued' and :phase = 'submitting' and cancel_requested_at is not null
             and :cancel_requested_at is null)

@@ -101,7 +101,7 @@ class LeaseContract:
             request=job.request,
             created_at=before.created_at,
             cancel_requested_at=before.cancel_requested_at,
-            fence=job.fence,
+            fence=job.fence + (job.phase is Phase.UNKNOWN and job.ever_claimed),
             run_at=before.run_at,
             leased_until=before.leased_until if step.leased_until else None,
             updated_at=clock.now(),
@@ -117,6 +117,17 @@ class LeaseContract:
         assert not await repository.save(late.evolve(phase=Phase.DONE), fence=late.fence)
         assert await row(repository, owner) == owner
         assert await repository.save(owner.evolve(phase=Phase.DONE), fence=owner.fence)
+
+    async def test_of_two_who_bring_an_uncertain_job_back_only_the_first_does(
+        self, repository: JobRepository, clock: VirtualClock
+    ) -> None:
+        await repository.add(sample_job(clock))
+        [job] = await claim(repository)
+        assert await repository.save(job.evolve(phase=Phase.UNKNOWN, leased_until=None), fence=job.fence)
+        assert (await row(repository, job)).fence == job.fence
+        assert await repository.save(job.evolve(phase=Phase.SAVING), fence=job.fence)
+        assert not await repository.save(job.evolve(phase=Phase.QUEUED, order_no=1), fence=job.fence)
+        assert (await row(repository, job)).phase is Phase.SAVING
 
     async def test_a_save_of_an_unknown_job_writes_nothing(
         self, repository: JobRepository, clock: VirtualClock

@@ -57,7 +57,7 @@ class OrderContract:
             client_key=job.client_key,
             created_at=before.created_at if step.order_no else clock.now(),
             cancel_requested_at=before.cancel_requested_at,
-            fence=job.fence,
+            fence=job.fence + (job.phase is Phase.UNKNOWN and job.ever_claimed),
             run_at=before.run_at,
             leased_until=before.leased_until if step.leased_until else None,
             updated_at=clock.now(),
