@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -46,7 +46,7 @@ class Unrecorded(Exception):
 
 
 @contextlib.contextmanager
-def telling_of_money(job: GenerationJob, charged: Charged) -> Iterator[None]:
+def telling_of_money(job: GenerationJob, charged: Charged) -> Generator[None]:
     """What goes wrong with the row of an order that went out says so: whoever made the order has to hear of the money.
 
     Args:
