@@ -85,7 +85,8 @@ async def by_hand(url: str, jobs: int, workers: int, batch: int) -> float:
         while claimed := await (await connection.execute(sql.CLAIM, claim)).fetchall():
             for row in claimed:
                 done = {**row, **texts, "status": "completed", "phase": "done", "result_url": "file:///v.mp4"}
-                values = done | {"leased_until": None, "run_at_read": row["run_at"]}
+                run_at = datetime.fromisoformat(row["run_at"]).replace(tzinfo=UTC)
+                values = done | {"leased_until": None, "run_at": run_at, "run_at_read": run_at}
                 assert (await connection.execute(sql.SAVE, values)).rowcount == 1
 
     took = await _together(add, workers) + await _together(drain, workers)

@@ -67,7 +67,7 @@ alter table public.generation_jobs
   -- what the worker needs
   add column if not exists run_at timestamptz not null default now(),   -- next step; webhook and cancel set it to now()
   add column if not exists leased_until timestamptz,                    -- set by the claim; null or past: free
-  add column if not exists fence bigint not null default 0,             -- +1 with every claim; each worker write must match it
+  add column if not exists fence bigint not null default 0,             -- +1 with every claim, late id and step out of unknown; each worker write must match it
   add column if not exists order_no integer not null default 0,         -- +1 with failover and resubmit only; "{id}.{order_no}" goes to the provider
   add column if not exists attempts integer not null default 0,         -- failures in a row, in this phase
   add column if not exists submit_started_at timestamptz,               -- committed before the paid POST goes out
