@@ -454,7 +454,7 @@ def test_the_same_client_key_is_the_same_job(command: Command) -> None:
 
 
 def test_a_job_is_listed_shown_and_cancelled(command: Command) -> None:
-    command("generate", "x", "--provider", "wired", "--timeout", "0.1", script="hang")
+    command("generate", "x", "--provider", "wired", "--detach", script="hang")
     job_id = command("jobs", "list").out.split("\t")[0]
     shown = command("jobs", "show", job_id).out
     assert re.search(r"^phase +waiting$", shown, re.MULTILINE)
