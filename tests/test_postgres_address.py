@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -14,16 +13,12 @@ from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.backends.postgres_address import DatabaseAddress
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import ConfigurationError
-from postgres_rig import jobs_database, server_url
+from postgres_rig import server_url, url
 from postgres_troubles import said_of, silent_server
 
+__all__ = ["url"]  # a fixture
+
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
 
 
 @pytest.mark.parametrize(

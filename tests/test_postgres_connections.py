@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
@@ -19,23 +18,12 @@ from nexiom_sdk.errors import ConfigurationError, StorageError, StorageUnavailab
 from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
-from postgres_rig import jobs_database
+from postgres_rig import repository, url
 from postgres_troubles import Door, cut_all, in_a_shell, until_waiting
 
+__all__ = ["repository", "url"]  # fixtures
+
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
-
-
-@pytest.fixture
-async def repository(url: str) -> AsyncIterator[PostgresRepository]:
-    repository = PostgresRepository(url)
-    yield repository
-    await repository.aclose()
 
 
 async def test_connections_that_were_cut_are_made_anew_without_a_word(url: str, repository: PostgresRepository) -> None:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from nexiom_sdk.backends.postgres import PostgresRepository
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import StorageUnavailable
 from nexiom_sdk.spending import UsageQuery
-from postgres_rig import SCHEMA, database, jobs_database, run
+from postgres_rig import SCHEMA, database, run, url
 from postgres_troubles import cut_all, in_a_shell, said_of
 from schema_rig import as_user, roles_database
 
+__all__ = ["url"]  # a fixture
+
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
 
 
 async def test_an_empty_database_says_which_command_makes_the_table() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -12,23 +11,12 @@ from nexiom_sdk.backends.postgres_address import Connection
 from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.jobs import GenerationJob
 from nexiom_sdk.testing.sample_jobs import sample_job
-from postgres_rig import jobs_database
+from postgres_rig import repository, url
 from postgres_troubles import cut_all, in_a_shell
 
+__all__ = ["repository", "url"]  # fixtures
+
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
-
-
-@pytest.fixture
-async def repository(url: str) -> AsyncIterator[PostgresRepository]:
-    repository = PostgresRepository(url)
-    yield repository
-    await repository.aclose()
 
 
 async def test_whoever_waits_hears_of_new_and_woken_rows(repository: PostgresRepository) -> None:

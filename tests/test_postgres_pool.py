@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,24 +19,13 @@ from nexiom_sdk.providers.registry import ProviderRegistry
 from nexiom_sdk.spending import Limit, UsageQuery
 from nexiom_sdk.testing import FakeProvider
 from nexiom_sdk.testing.sample_jobs import columns, sample_job
-from postgres_rig import jobs_database
+from postgres_rig import repository, url
 from postgres_troubles import before_each_update, cut_all, in_a_shell, one_answer_lost, tries, until_waiting
 from rig import policy_over
 
+__all__ = ["repository", "url"]  # fixtures
+
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
-
-
-@pytest.fixture
-async def repository(url: str) -> AsyncIterator[PostgresRepository]:
-    repository = PostgresRepository(url)
-    yield repository
-    await repository.aclose()
 
 
 async def test_a_statement_that_the_server_cuts_short_changed_nothing(url: str, repository: PostgresRepository) -> None:

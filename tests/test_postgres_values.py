@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC
 
 import psycopg
@@ -18,23 +17,12 @@ from nexiom_sdk.repositories import JobQuery
 from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
 from nexiom_sdk.types import VideoRequest
-from postgres_rig import jobs_database
+from postgres_rig import repository, url
+
+__all__ = ["repository", "url"]  # fixtures
 
 CLOCK = SystemClock()
 CHOSEN = "provider_metadata = '{\"choice\": {}}'"
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
-
-
-@pytest.fixture
-async def repository(url: str) -> AsyncIterator[PostgresRepository]:
-    repository = PostgresRepository(url)
-    yield repository
-    await repository.aclose()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 import psycopg
@@ -16,23 +16,12 @@ from nexiom_sdk.clock import SystemClock
 from nexiom_sdk.errors import StorageError, StorageUnavailable
 from nexiom_sdk.spending import UsageQuery
 from nexiom_sdk.testing.sample_jobs import sample_job
-from postgres_rig import jobs_database
+from postgres_rig import repository, url
 from postgres_troubles import in_a_shell, refusing_server, said_of, user
 
+__all__ = ["repository", "url"]  # fixtures
+
 CLOCK = SystemClock()
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with jobs_database() as made:
-        yield made
-
-
-@pytest.fixture
-async def repository(url: str) -> AsyncIterator[PostgresRepository]:
-    repository = PostgresRepository(url)
-    yield repository
-    await repository.aclose()
 
 
 async def test_a_user_who_may_only_read_may_read(url: str, repository: PostgresRepository) -> None:
